@@ -1,0 +1,15 @@
+// What strongSwan itself says of the tunnel: `swanctl --list-sas`.
+
+const CHOSEN = {
+  'aes256gcm16-x25519': { ike: 'AES_GCM_16-256/PRF_HMAC_SHA2_256/CURVE_25519', esp: 'ESP:AES_GCM_16-256' },
+  'aes256-sha256-modp2048': { ike: 'AES_CBC-256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048', esp: 'ESP:AES_CBC-256/HMAC_SHA2_256_128' },
+}
+
+/** The suite asked for, ESP in UDP, and counters that moved by `octets` in sum. */
+export async function expectEspInUdp(lab, strongswan, suite, octets) {
+  const sa = await strongswan.sa()
+  if (sa === undefined) throw new Error('swanctl --list-sas: no established IKE SA')
+  const { ike, esp } = CHOSEN[suite]
+  lab.expect(sa.ike === ike && sa.esp?.includes('in-UDP') && sa.esp.includes(esp), `swanctl --list-sas: ${sa.ike}; ${sa.esp}`, sa.text)
+  lab.expect(sa.inOctets + sa.outOctets >= octets, `swanctl --list-sas counts ${sa.inOctets} octets in, ${sa.outOctets} out`)
+}

@@ -1,0 +1,144 @@
+// The one place that knows how Underpass's client and gateway are started, configured and read.
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { repository } from './lab.mjs'
+import { CLIENT_ID, GATEWAY_ID, SECRET } from './peer-configs.mjs'
+
+const CLIENT = join(repository, 'apps/client/dist/underpass.js')
+const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
+
+/**
+ * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
+ * @param {{gateway: string, transports: string[], remote: string[], id?: string, ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ */
+export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, ike, esp, timers = {} }) {
+  return start(
+    lab,
+    namespace,
+    { program: CLIENT, command: 'up', label },
+    {
+      peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...suites(ike, esp) },
+      timers: { liveness: '30s', ...timers },
+    },
+  )
+}
+
+/**
+ * `underpass-gateway run` in a namespace, one connection for one client; its TUN has the first address of 10.1.0.0/24.
+ * @param {{address: string, udp?: number[], tcp?: number[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ */
+export function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], ike, esp, timers = {} }) {
+  return start(
+    lab,
+    namespace,
+    { program: GATEWAY, command: 'run', label },
+    {
+      listen: { address: [address], udp, tcp },
+      tun: { address: ['10.1.0.1/24'] },
+      timers: { liveness: '30s', ...timers },
+      connection: [
+        {
+          name: 'road',
+          local_id: GATEWAY_ID,
+          remote_id: CLIENT_ID,
+          psk: SECRET,
+          local: ['10.1.0.0/24'],
+          pool: { ranges: ['10.9.0.10-10.9.0.100'] },
+          ...suites(ike, esp),
+        },
+      ],
+    },
+  )
+}
+
+const suites = (ike, esp) => ({ ...(ike === undefined ? {} : { ike: [ike] }), ...(esp === undefined ? {} : { esp: [esp] }) })
+
+function start(lab, namespace, { program, command, label }, config) {
+  if (!existsSync(program)) throw new Error(`${program} is not built: npm run build`)
+  const dir = lab.folder(label)
+  const file = join(dir, 'config.toml')
+  writeFileSync(file, toml({ control: join(dir, 'control.sock'), ...config }), { mode: 0o600 })
+  return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']))
+}
+
+/** A running client or gateway. Its --json output is an event a line: {kind, …}. */
+export class App {
+  constructor(background) {
+    this.background = background
+  }
+
+  /** Where in its output a later wait begins. */
+  get mark() {
+    return this.background.lines.length
+  }
+
+  /** The next event of this kind (and for which `matches` holds); other output is passed over. */
+  async waitFor(kind, { timeout = 20_000, since = 0, matches = () => true } = {}) {
+    const wanted = { test: (line) => eventOf(line)?.kind === kind && matches(eventOf(line)), toString: () => `event ${kind}` }
+    return eventOf(await this.background.waitForLine(wanted, timeout, since))
+  }
+
+  /** Events of a kind, so far. */
+  events(kind, since = 0) {
+    return this.background.lines
+      .slice(since)
+      .map(eventOf)
+      .filter((event) => event?.kind === kind)
+  }
+
+  /** Until the Child SA is installed: its events put together. `address` is the inner one a client was assigned, or a gateway gave. */
+  async established(options) {
+    const child = await this.waitFor('child-sa-installed', options)
+    const assigned = this.events('addresses-assigned', options?.since).at(-1)
+    return {
+      child,
+      address: assigned?.addresses[0]?.address ?? child.localTs[0]?.split(/[-/]/)[0],
+      ike: this.events('ike-sa-established', options?.since).at(-1),
+    }
+  }
+
+  closed(options) {
+    return this.waitFor('ike-sa-closed', options)
+  }
+
+  /** SIGTERM: it deletes its SAs and ends. */
+  stop() {
+    return this.background.stop('SIGTERM', 8_000)
+  }
+}
+
+/** An event may stand alone on its line or inside an envelope with a time. */
+function eventOf(line) {
+  if (!line.startsWith('{') || !line.endsWith('}')) return undefined
+  try {
+    const value = JSON.parse(line)
+    return typeof value.event === 'object' && value.event !== null ? value.event : value
+  } catch {
+    return undefined
+  }
+}
+
+/** Plain values and arrays first, then tables, then arrays of tables; a table inside one of those is written inline. */
+function toml(document) {
+  const isTable = (value) => typeof value === 'object' && !Array.isArray(value)
+  const isTables = (value) => Array.isArray(value) && value.some(isTable)
+  const entries = Object.entries(document)
+  const rows = (table) =>
+    Object.entries(table)
+      .map(([key, value]) => `${key} = ${inline(value)}\n`)
+      .join('')
+  return [
+    rows(Object.fromEntries(entries.filter(([, value]) => !isTable(value) && !isTables(value)))),
+    ...entries.filter(([, value]) => isTable(value)).map(([name, table]) => `[${name}]\n${rows(table)}`),
+    ...entries.filter(([, value]) => isTables(value)).flatMap(([name, tables]) => tables.map((table) => `[[${name}]]\n${rows(table)}`)),
+  ].join('\n')
+}
+
+function inline(value) {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`
+  if (typeof value === 'object')
+    return `{ ${Object.entries(value)
+      .map(([key, inner]) => `${key} = ${inline(inner)}`)
+      .join(', ')} }`
+  return JSON.stringify(value)
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+// run.mjs [--list] [--json] [--keep] [--selfcheck] [NAME…]: the interop scenarios, all of them or those named, each against a peer that
+// someone else wrote. Needs root on Debian 12 and what interop/install.sh installs.
+//
+// A line for each fact a scenario observed, one for the scenario, and at the end `N passed, N failed` alone on a line.
+// --json: as the last line {"scenarios": [{"name", "ok", "evidence", "seconds"}]}. --keep: the logs of what passed, too.
+// --selfcheck: not the product but the laboratory, its peers against each other (interop/selfcheck).
+import { readdirSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Lab, repository, sweepDeadLabs } from './lib/lab.mjs'
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    list: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    selfcheck: { type: 'boolean', default: false },
+  },
+})
+
+const folder = new URL(values.selfcheck ? './selfcheck/' : './scenarios/', import.meta.url)
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.mjs'))
+  .map((file) => file.slice(0, -4))
+  .sort()
+const unknown = positionals.filter((name) => !names.includes(name))
+if (unknown.length > 0) {
+  console.error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`)
+  process.exit(64)
+}
+if (values.list) {
+  for (const name of names) console.log(`${name}\t${(await load(name)).title}`)
+  process.exit(0)
+}
+if (process.getuid() !== 0) {
+  console.error('the interop laboratory needs root: it makes network namespaces and TAP devices')
+  process.exit(77)
+}
+
+let lab
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, async () => {
+    await lab?.close({ keep: true })
+    process.exit(130)
+  })
+}
+
+await sweepDeadLabs()
+const results = []
+for (const name of positionals.length > 0 ? positionals : names) results.push(await perform(name))
+for (const { name, ok, seconds, error } of results) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)${ok ? '' : `: ${error}`}`)
+const passed = results.filter(({ ok }) => ok).length
+console.log(`${passed} passed, ${results.length - passed} failed`)
+if (values.json)
+  console.log(JSON.stringify({ scenarios: results.map(({ name, ok, evidence, seconds }) => ({ name, ok, evidence, seconds })) }))
+process.exit(passed === results.length ? 0 : 1)
+
+async function perform(name) {
+  const started = Date.now()
+  const { run, title, seconds: limit = 180 } = await load(name)
+  console.log(`== ${name}: ${title}`)
+  lab = new Lab(name, { onEvidence: (fact) => console.log(`   ${fact}`) })
+  let error
+  let timer
+  const deadline = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done in ${limit} s`)), limit * 1_000)
+  })
+  await Promise.race([run(lab), deadline]).catch((reason) => {
+    error = reason
+  })
+  clearTimeout(timer)
+  const leftovers = await lab.close({ keep: values.keep || error !== undefined })
+  for (const leftover of leftovers) console.log(`   could not undo: ${leftover}`)
+  const seconds = Number(((Date.now() - started) / 1_000).toFixed(1))
+  if (error !== undefined) console.log(`   FAILED ${error.message}\n   logs: ${lab.dir.replace(`${repository}/`, '')}`)
+  const evidence = error === undefined ? lab.evidence : [...lab.evidence, `failed: ${error.message}`]
+  return { name, ok: error === undefined, evidence, seconds, error: error?.message.split('\n')[0] }
+}
+
+function load(name) {
+  return import(new URL(`${name}.mjs`, folder).href)
+}

@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startLibreswan } from '../lib/libreswan.mjs'
+import { bytesMoved, expectEspInTcp, plutoSays } from '../lib/libreswan-evidence.mjs'
+import { CLIENT_ID, libreswanResponder } from '../lib/peer-configs.mjs'
+import { until } from '../lib/process.mjs'
+import { hundredPings, transferWithGuest } from '../lib/transfer.mjs'
+import { startClient } from '../lib/underpass.mjs'
+
+export const title = 'our client to Libreswan over TCP: PSK, virtual address, traffic, liveness, deletion, a reset connection'
+
+const SECOND_ID = '@second.underpass.example'
+const CONNECTION = { gateway: '10.99.0.2', transports: ['tcp:4500'], remote: ['10.2.0.0/24'] }
+
+export async function run(lab) {
+  const namespace = await lab.namespace('a')
+  const peerConf = libreswanResponder({
+    clients: [
+      { name: 'road', id: CLIENT_ID, pool: '10.8.0.10-10.8.0.20' },
+      { name: 'watched', id: SECOND_ID, pool: '10.8.0.30-10.8.0.40', dpddelay: '2s', dpdtimeout: '20s', dpdaction: 'clear' },
+    ],
+  })
+  const libreswan = await startLibreswan(lab, namespace, peerConf)
+  await lab.allowOnly(namespace, 'tcp')
+  await trafficAndOurs(lab, namespace, libreswan)
+  await theirs(lab, namespace, libreswan)
+  await resetAndGoOn(lab, namespace, libreswan)
+}
+
+/** Traffic, a liveness check of ours, and our Delete. */
+async function trafficAndOurs(lab, namespace, libreswan) {
+  const client = startClient(lab, namespace, { ...CONNECTION, label: 'client-1', timers: { liveness: '2s' } })
+  const { address } = await client.established()
+  lab.expect(/^10\.8\.0\.1\d$/.test(address), `virtual address ${address} out of Libreswan's pool`, address)
+  const before = await expectEspInTcp(lab, libreswan)
+  await hundredPings(lab, (argv) => lab.in(namespace, argv), '10.2.0.1')
+  await transferWithGuest(lab, namespace, libreswan, '10.2.0.1')
+  await bytesMoved(lab, libreswan, before, 100e6)
+
+  await plutoSays(lab, libreswan, 'a liveness check of ours reached pluto', /received an INFORMATIONAL liveness check request/)
+  const mark = libreswan.log().length
+  await client.stop()
+  const gone = await libreswan.waitForLog(/deleting state \(STATE_V2_ESTABLISHED_IKE_SA\)[^\n]*/, { since: mark })
+  lab.note(`our Delete: pluto says "${gone}"`)
+  await until('the xfrm states to go', async () => (await libreswan.xfrmStates()).length === 0, 8_000)
+  lab.note('no xfrm state is left in the guest')
+}
+
+/** A liveness check of Libreswan's, answered by ours, and its Delete. */
+async function theirs(lab, namespace, libreswan) {
+  const client = startClient(lab, namespace, { ...CONNECTION, label: 'client-2', id: SECOND_ID })
+  await client.established()
+  await plutoSays(lab, libreswan, "pluto's liveness check was answered", /receiving an IKEv2 INFORMATIONAL response/)
+  await sleep(4_000)
+  lab.expect((await libreswan.xfrmStates()).length >= 2, "the SA outlives Libreswan's liveness checks (every 2 s)")
+  const mark = client.mark
+  await libreswan.whack('--terminate --name watched', { timeout: 20_000 })
+  const { byPeer, reason } = await client.closed({ since: mark, timeout: 10_000 })
+  lab.expect(byPeer === true, `their Delete: our client reports the SA closed by the peer (${reason})`)
+  await client.stop()
+}
+
+/** `ss -K` in the guest: the connection is reset, the tunnel carries on. */
+async function resetAndGoOn(lab, namespace, libreswan) {
+  const client = startClient(lab, namespace, { ...CONNECTION, label: 'client-3', timers: { liveness: '5s' } })
+  await client.established()
+  await lab.mustIn(namespace, ['ping', '-c', '2', '-W', '3', '10.2.0.1'])
+  const before = await libreswan.xfrmStates()
+  const killed = await libreswan.resetConnections()
+  lab.expect(killed > 0, `ss -K in the guest reset ${killed} connection`)
+  const started = Date.now()
+  await until('pings after the reset', async () => (await lab.in(namespace, ['ping', '-c', '1', '-W', '1', '10.2.0.1'])).code === 0, 30_000)
+  const seconds = ((Date.now() - started) / 1_000).toFixed(1)
+  const after = await libreswan.xfrmStates()
+  const kept = after.some(({ spi }) => before.some((state) => state.spi === spi))
+  lab.note(
+    `the tunnel carries pings ${seconds} s later, on ${kept ? 'the same Child SA' : 'a new IKE SA'}: ${after.map(({ encap, ports }) => `${encap} ${ports}`).join(', ')}`,
+  )
+  await hundredPings(lab, (argv) => lab.in(namespace, argv), '10.2.0.1')
+  await client.stop()
+}

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import { ESP_TRANSFORMS, EspCryptoError, espTransform } from '../src/index.ts'
+import { nodeProvider } from '../src/node.ts'
+import { opensslProvider } from '../src/openssl.ts'
+
+it('has every transform, or says that it is not there', () => {
+  try {
+    const provider = opensslProvider()
+    expect(ESP_TRANSFORMS.filter((row) => !provider.supports(row)).map((row) => row.name)).toEqual([])
+  } catch (error) {
+    expect(error).toBeInstanceOf(EspCryptoError)
+    expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', context: { provider: 'openssl' } })
+  }
+})
+
+it('node:crypto has at least what RFC 8221 §5 demands', () => {
+  const mandatory = [
+    espTransform(20, 128, undefined),
+    espTransform(20, 256, undefined),
+    espTransform(12, 256, 12),
+    espTransform(11, undefined, 12),
+  ]
+  for (const transform of mandatory) expect(nodeProvider.supports(transform!)).toBe(true)
+})

@@ -1,0 +1,105 @@
+/** The client's file: one gateway, how to reach it, who we are, what goes through the tunnel. */
+import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
+import { z } from 'zod'
+import { framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
+import { type Findings, loadConfig } from './load.ts'
+import { SECRET_KEYS } from './secrets.ts'
+import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
+
+/** What is done with the DNS servers that the gateway names. */
+export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
+
+/** 'negotiated': the remote traffic selectors of the Child SA. */
+export type RouteChoice = 'negotiated' | 'none' | readonly string[]
+
+export interface ClientConfig extends SharedConfig {
+  /** Name or address, as written. */
+  readonly gateway: string
+  readonly transports: readonly TransportOption[]
+  /** All of the peer but where it is dialled, which takes an address. */
+  readonly peer: Omit<PeerConfig, 'dial'>
+  readonly keepRetrying: boolean
+  readonly routes: RouteChoice
+  readonly dns: DnsHandling
+}
+
+/** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
+export function loadClientConfig(file: string): ClientConfig {
+  return loadConfig(file, CLIENT_FILE, build)
+}
+
+/** What the core is given, once the gateway's name is an address. */
+export function clientSessionConfig(config: ClientConfig, gatewayAddress: string): Omit<SessionConfig, 'aeadProvider'> {
+  const peer: PeerConfig = { ...config.peer, dial: { address: gatewayAddress, transports: config.transports } }
+  return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false }
+}
+
+const CLIENT_FILE = table({
+  ...SHARED_KEYS,
+  keep_retrying: z.boolean().optional(),
+  peer: table({
+    ...SECRET_KEYS,
+    ...PEER_KEYS,
+    name: z.string().min(1).optional(),
+    gateway: host,
+    transports: z.array(transport).min(1).optional(),
+    framing: framing.optional(),
+    local_id: identity,
+    remote_id: z.union([z.literal('any'), identity]).optional(),
+    request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
+    local: z.array(subnet).min(1).optional(),
+    remote: z.array(subnet).min(1).optional(),
+  }),
+  network: table({
+    routes: z.union([z.enum(['negotiated', 'none']), z.array(subnet)], { error: 'is neither "negotiated", "none" nor a list of subnets' }).optional(),
+    dns: z.enum(['report', 'resolvectl', 'resolv-conf']).optional(),
+  }).optional(),
+})
+
+type WrittenClient = z.output<typeof CLIENT_FILE>
+
+function build(written: WrittenClient, findings: Findings): ClientConfig {
+  const { peer, network } = written
+  const psk = findings.secret(['peer'], peer)
+  if (peer.local && (peer.request_addresses?.length ?? 0) > 0) {
+    findings.issue(['peer', 'local'], 'cannot stand beside request_addresses: an assigned address is all that is on this side')
+  }
+  const requestAddresses = peer.request_addresses ?? (peer.local ? [] : ['ipv4' as const])
+  if (!peer.local && requestAddresses.length === 0) findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
+  const profile = peer.framing ?? 'rfc9329'
+  const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
+  return {
+    ...sharedConfig(written, findings.file, findings.warnings, 'underpass0'),
+    gateway: peer.gateway,
+    transports,
+    peer: {
+      name: peer.name ?? peer.gateway,
+      localId: peer.local_id,
+      remoteId: anyIdentity(peer.remote_id),
+      psk,
+      ...peerAlgorithms(peer),
+      localSubnets: peer.local ?? 'virtual',
+      remoteSubnets: peer.remote ?? everything(requestAddresses),
+      requestAddresses,
+      pool: undefined,
+    },
+    keepRetrying: written.keep_retrying ?? false,
+    routes: network?.routes ?? 'negotiated',
+    dns: network?.dns ?? 'report',
+  }
+}
+
+/** UDP first (RFC 9329 §5.1), then TCP on the port that is expected to be there. */
+const DEFAULT_TRANSPORTS = [
+  { transport: 'udp', port: 500, natPort: 4500 },
+  { transport: 'tcp', port: 4500, framing: undefined },
+] as const
+
+function anyIdentity(written: 'any' | Identity | undefined): Identity | undefined {
+  return written === 'any' ? undefined : written
+}
+
+function everything(families: readonly ('ipv4' | 'ipv6')[]): string[] {
+  const all = families.length === 0 ? (['ipv4', 'ipv6'] as const) : families
+  return all.map((family) => (family === 'ipv4' ? '0.0.0.0/0' : '::/0'))
+}

@@ -1,0 +1,106 @@
+/** The kinds of value that configuration keys hold. Each parses its text into what the core takes, or says what would have been right. */
+import { isIP } from 'node:net'
+import type { EspSuite, FramingProfileName, Identity, IkeSuite, TransportOption } from '@underpass/session-manager'
+import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-manager'
+import { z } from 'zod'
+import { reasonOf } from '../host-error.ts'
+import { parseIp, parseIpPrefix, parseIpRange } from '../ip-prefix.ts'
+import { didYouMean } from './issues.ts'
+
+/** A table whose unknown keys are errors; `issuesOf` reads the known ones back out of the message. */
+export function table<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined) })
+}
+
+/** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. */
+export function textAs<T>(parse: (text: string) => T | undefined, isNot: string | ((text: string) => string)): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const value = parse(text)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${typeof isNot === 'string' ? isNot : isNot(text)}` })
+    return z.NEVER
+  })
+}
+
+/** '500ms', '30s', '2m' or '1h' as milliseconds. */
+export const duration: z.ZodType<number, string> = textAs(parseDuration, 'is not a duration; write "500ms", "30s" or "2m"')
+
+export const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
+
+export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum(['rfc9329', 'pauly-03', '3gpp-ftt'])
+
+/** A host name or an address literal. */
+export const host: z.ZodType<string, string> = textAs(
+  (text) => (isIP(text) !== 0 || /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/.test(text) ? text : undefined),
+  'is neither a host name nor an address',
+)
+
+export const address: z.ZodType<string, string> = textAs((text) => (parseIp(text) ? text : undefined), 'is not an IP address')
+
+/** '10.99.0.1/24': an address on an interface and the length of its network. */
+export const interfaceAddress: z.ZodType<string, string> = textAs((text) => (parseIpPrefix(text) ? text : undefined), 'is not an address with a prefix length, such as "10.99.0.1/24"')
+
+/** CIDR, or 'first-last'. */
+export const subnet: z.ZodType<string, string> = textAs((text) => (parseIpRange(text) ? text : undefined), 'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"')
+
+export const identity: z.ZodType<Identity, string> = textAs(
+  (text) => (/\s/.test(text.trim()) ? undefined : parseIdentity(text.trim())),
+  'is not an identity; write "@name.example", "user@host.example", an address, or "keyid:0x…"',
+)
+
+export const ikeSuite: z.ZodType<IkeSuite, string> = suite(parseIkeSuite)
+export const espSuite: z.ZodType<EspSuite, string> = suite(parseEspSuite)
+
+/** "udp", "udp:PORT", "tcp:PORT", or a table with `framing`. Framing that is left out here is the peer's. */
+export type WrittenTransport = { readonly transport: 'udp'; readonly port: number; readonly natPort: number } | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined }
+
+export const transport: z.ZodType<WrittenTransport> = z.union([
+  textAs(parseTransport, (text) => `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${didYouMean(text.split(':')[0]!, ['udp', 'tcp'])}`),
+  table({ transport: z.literal('tcp'), port, framing: framing.optional() }).transform((tcp) => ({ transport: 'tcp' as const, port: tcp.port, framing: tcp.framing })),
+])
+
+/** With what `transport` leaves open filled in. */
+export function transportOption(written: WrittenTransport, profile: FramingProfileName): TransportOption {
+  return written.transport === 'udp' ? written : { ...written, framing: written.framing ?? profile }
+}
+
+/** 'udp', 'udp:4500', 'tcp:4500', as `transports` is written. */
+export function describeTransport(option: TransportOption): string {
+  if (option.transport === 'tcp') return `tcp:${option.port}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
+  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port}, then ${option.natPort}`
+}
+
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text.trim())
+  return match ? Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]) : undefined
+}
+
+/** '1.6 s', '500 ms': for people. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`
+  if (milliseconds < 120_000) return `${Math.round(milliseconds / 100) / 10} s`
+  return milliseconds < 7_200_000 ? `${Math.round(milliseconds / 60_000)} min` : `${Math.round(milliseconds / 3_600_000)} h`
+}
+
+const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+
+/** RFC 7296 §2.23: 500 first, 4500 once a NAT is found. A port that is named is used throughout. */
+function parseTransport(text: string): WrittenTransport | undefined {
+  const match = /^(udp|tcp)(?::(\d{1,5}))?$/.exec(text.trim())
+  if (!match) return undefined
+  const number = match[2] === undefined ? undefined : Number(match[2])
+  if (number !== undefined && (number < 1 || number > 65_535)) return undefined
+  if (match[1] === 'udp') return { transport: 'udp', port: number ?? 500, natPort: number ?? 4500 }
+  return number === undefined ? undefined : { transport: 'tcp', port: number, framing: undefined }
+}
+
+function suite<T>(parse: (text: string) => T): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: reasonOf(error) })
+      return z.NEVER
+    }
+  })
+}

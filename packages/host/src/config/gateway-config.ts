@@ -1,0 +1,191 @@
+/** The gateway's file: where it listens, which peers it knows (the PAD of RFC 4301 §4.4.3) and what they may reach. */
+import { isIP } from 'node:net'
+import { describeIdentity, type FramingProfileName, type Identity, type PeerConfig, type PoolConfig, type SessionConfig } from '@underpass/session-manager'
+import { z } from 'zod'
+import { address, framing, identity, port, subnet, table, textAs } from './fields.ts'
+import { type Findings, loadConfig } from './load.ts'
+import { SECRET_KEYS } from './secrets.ts'
+import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
+
+/** `address` undefined: every address of the machine. */
+export interface UdpListener {
+  readonly address: string | undefined
+  readonly port: number
+}
+
+export interface TcpListener extends UdpListener {
+  readonly framing: FramingProfileName
+}
+
+export interface GatewayConfig extends SharedConfig {
+  readonly udp: readonly UdpListener[]
+  readonly tcp: readonly TcpListener[]
+  readonly peers: readonly PeerConfig[]
+  /** Turn on the host's IP forwarding while running. */
+  readonly forwarding: boolean
+  /** Route the pools and the peers' subnets to the TUN. */
+  readonly routes: boolean
+}
+
+/** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
+export function loadGatewayConfig(file: string): GatewayConfig {
+  return loadConfig(file, GATEWAY_FILE, build)
+}
+
+export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig, 'aeadProvider'> {
+  return { peers: config.peers, limits: config.limits, timers: config.timers, acceptsPeers: true }
+}
+
+interface WrittenListener extends UdpListener {
+  readonly framing: FramingProfileName | undefined
+}
+
+const listener: z.ZodType<WrittenListener> = z.union([
+  port.transform((number) => ({ address: undefined, port: number, framing: undefined })),
+  textAs(parseListener, 'is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"'),
+  table({ port, address: address.optional(), framing: framing.optional() }).transform((one) => ({ address: one.address, port: one.port, framing: one.framing })),
+])
+
+const GATEWAY_FILE = table({
+  ...SHARED_KEYS,
+  listen: table({
+    address: z.array(address).min(1).optional(),
+    udp: z.array(listener).optional(),
+    tcp: z.array(listener).optional(),
+    framing: framing.optional(),
+  }).optional(),
+  connection: z
+    .array(
+      table({
+        ...SECRET_KEYS,
+        ...PEER_KEYS,
+        name: z.string().min(1),
+        local_id: identity,
+        remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
+        local: z.array(subnet).min(1).optional(),
+        remote: z.array(subnet).min(1).optional(),
+        pool: table({ ranges: z.array(subnet).min(1).max(2), dns: z.array(address).optional(), subnets: z.array(subnet).optional() }).optional(),
+      }),
+    )
+    .min(1),
+  secret: z.array(table({ ...SECRET_KEYS, id: identity })).optional(),
+  network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
+})
+
+type WrittenGateway = z.output<typeof GATEWAY_FILE>
+type WrittenConnection = WrittenGateway['connection'][number]
+
+interface Secret {
+  readonly id: Identity
+  readonly psk: Uint8Array
+}
+
+function build(written: WrittenGateway, findings: Findings): GatewayConfig {
+  const { listen, network } = written
+  const addresses: readonly (string | undefined)[] = listen?.address ?? [undefined]
+  const profile = listen?.framing ?? 'rfc9329'
+  const udp = (listen?.udp ?? [anywhere(500), anywhere(4500)]).flatMap((one) => everywhere(one, addresses))
+  const tcp = (listen?.tcp ?? [anywhere(4500)]).flatMap((one) => everywhere(one, addresses).map((at) => ({ ...at, framing: one.framing ?? profile })))
+  if (udp.length + tcp.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
+  for (const [i, one] of (listen?.udp ?? []).entries()) if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
+  const secrets = readSecrets(written, findings)
+  const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
+  checkDistinct(written, peers, findings)
+  return {
+    ...sharedConfig(written, findings.file, findings.warnings, 'underpass-gw0'),
+    udp,
+    tcp,
+    peers,
+    forwarding: network?.forwarding ?? false,
+    routes: network?.routes ?? true,
+  }
+}
+
+function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
+  const secrets: Secret[] = []
+  for (const [i, secret] of (written.secret ?? []).entries()) {
+    if (secrets.some(({ id }) => isSame(id, secret.id))) findings.issue(['secret', i, 'id'], `${describeIdentity(secret.id)} has a secret already`)
+    secrets.push({ id: secret.id, psk: findings.secret(['secret', i], secret) })
+  }
+  return secrets
+}
+
+/** One peer for each identity that the connection admits; they share its pool, which is one object for all of them. */
+function peersOf(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): PeerConfig[] {
+  const at = ['connection', index]
+  const pool: PoolConfig | undefined = written.pool && { ranges: written.pool.ranges, dns: written.pool.dns ?? [], subnets: written.pool.subnets ?? [] }
+  if (pool && written.remote) findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
+  if (!pool && !written.remote) findings.issue([...at, 'remote'], 'is required without a pool')
+  if (!pool && !written.local) findings.issue([...at, 'local'], 'is required without a pool')
+  const admitted = admittedBy(written, index, secrets, findings)
+  return admitted.map(({ id, psk }) => ({
+    name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
+    localId: written.local_id,
+    remoteId: id,
+    psk,
+    ...peerAlgorithms(written),
+    dial: undefined,
+    localSubnets: written.local ?? everythingFor(pool),
+    remoteSubnets: written.remote ?? 'virtual',
+    requestAddresses: [],
+    pool,
+  }))
+}
+
+function admittedBy(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): { id: Identity | undefined; psk: Uint8Array }[] {
+  const ids = written.remote_id ?? []
+  if (written.psk !== undefined || written.psk_file !== undefined) {
+    const psk = findings.secret(['connection', index], written)
+    return ids.length === 0 ? [{ id: undefined, psk }] : ids.map((id) => ({ id, psk }))
+  }
+  if (ids.length === 0) {
+    if (secrets.length === 0) findings.issue(['connection', index], 'has no psk and there is no [[secret]]')
+    return [...secrets]
+  }
+  return ids.map((id) => {
+    const secret = secrets.find((one) => isSame(one.id, id))
+    if (!secret) findings.issue(['connection', index, 'remote_id'], `has no secret for ${describeIdentity(id)}: add psk here or a [[secret]]`)
+    return secret ?? { id, psk: new Uint8Array(0) }
+  })
+}
+
+/** A peer is told by its names; two with the same would make which one answers an accident of order. */
+function checkDistinct(written: WrittenGateway, peers: readonly PeerConfig[], findings: Findings): void {
+  const names = new Set<string>()
+  for (const [i, { name }] of written.connection.entries()) {
+    if (names.has(name)) findings.issue(['connection', i, 'name'], `${JSON.stringify(name)} is the name of another connection`)
+    names.add(name)
+  }
+  const pairs = new Map<string, string>()
+  for (const peer of peers) {
+    const pair = `${describeIdentity(peer.localId)} for ${peer.remoteId ? describeIdentity(peer.remoteId) : 'any identity'}`
+    const first = pairs.get(pair)
+    if (first !== undefined) findings.issue(['connection'], `${JSON.stringify(first)} and ${JSON.stringify(peer.name)} are both ${pair}`)
+    pairs.set(pair, peer.name)
+  }
+}
+
+function isSame(a: Identity, b: Identity): boolean {
+  return a.idType === b.idType && describeIdentity(a) === describeIdentity(b)
+}
+
+function everythingFor(pool: PoolConfig | undefined): string[] {
+  return pool?.ranges.some((range) => range.includes(':')) ? ['0.0.0.0/0', '::/0'] : ['0.0.0.0/0']
+}
+
+function anywhere(number: number): WrittenListener {
+  return { address: undefined, port: number, framing: undefined }
+}
+
+function everywhere(one: WrittenListener, addresses: readonly (string | undefined)[]): UdpListener[] {
+  return (one.address === undefined ? addresses : [one.address]).map((at) => ({ address: at, port: one.port }))
+}
+
+function parseListener(text: string): WrittenListener | undefined {
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text.trim())
+  const number = Number(match?.[3])
+  const at = match?.[1] ?? match?.[2]
+  if (!match || number < 1 || number > 65_535) return undefined
+  if (at !== undefined && isIP(at) !== (match[1] === undefined ? 4 : 6)) return undefined
+  return { address: at, port: number, framing: undefined }
+}

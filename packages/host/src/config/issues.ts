@@ -1,0 +1,94 @@
+/** What is wrong with a configuration, as lines that name the file, the line and the key. */
+import type { z } from 'zod'
+import type { KeyPath, TomlLocator } from './toml-locator.ts'
+
+export interface ConfigIssue {
+  /** One-based. */
+  readonly line: number
+  /** 'peer.transports[1]'; empty for the file as a whole. */
+  readonly key: string
+  readonly message: string
+}
+
+/** 'client.toml:7: peer.transports[1]: "tpc:4500" is not a transport; …'. */
+export function formatIssue(file: string, { line, key, message }: ConfigIssue): string {
+  return key === '' ? `${file}:${line}: ${message}` : `${file}:${line}: ${key}: ${message}`
+}
+
+/** In the order of the file. */
+export function issuesOf(error: z.ZodError, locator: TomlLocator): ConfigIssue[] {
+  const issues = error.issues.flatMap((issue) => {
+    const path = issue.path as KeyPath
+    // `table()` puts the known keys where zod has its message, because only it knows them.
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => issueAt(locator, [...path, key], unknownKey(key, issue.message.split(' '))))
+    return [issueAt(locator, path, issue.message)]
+  })
+  return issues.sort((a, b) => a.line - b.line)
+}
+
+export function issueAt(locator: TomlLocator, path: KeyPath, message: string): ConfigIssue {
+  return { line: locator.lineOf(path), key: formatKeyPath(path), message }
+}
+
+export function formatKeyPath(path: KeyPath): string {
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${part}`)).join('')
+}
+
+/** zod's words for what is of the wrong kind, in ours. Other kinds of issue keep the message that their schema gives. */
+export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'is required' : `${show(issue.input)} is not ${articled(KIND[issue.expected] ?? issue.expected)}`
+    case 'invalid_value':
+      return `${show(issue.input)} is not known here; use ${issue.values.map(show).join(', ')}${didYouMean(issue.input, issue.values.map(String))}`
+    case 'too_small':
+      return issue.origin === 'array' ? 'must not be empty' : `${show(issue.input)} is less than ${String(issue.minimum)}`
+    case 'too_big':
+      return `${show(issue.input)} is more than ${String(issue.maximum)}`
+    case 'invalid_union':
+      return `${show(issue.input)} is of the wrong kind`
+    default:
+      return undefined
+  }
+}
+
+/** ', did you mean "x"?' where one of the words is near; else nothing. */
+export function didYouMean(given: unknown, known: readonly string[]): string {
+  if (typeof given !== 'string') return ''
+  const nearest = known.map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0]
+  return nearest && nearest.distance <= Math.max(1, Math.floor(nearest.word.length / 3)) ? `; did you mean "${nearest.word}"?` : ''
+}
+
+const KIND: Readonly<Record<string, string>> = { string: 'text', object: 'table', array: 'list', int: 'whole number', boolean: 'true or false' }
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const suggestion = didYouMean(key, known)
+  return suggestion === '' ? `is not a key here; known are ${known.join(', ')}` : `is not a key here${suggestion}`
+}
+
+function articled(kind: string): string {
+  return kind === 'text' || kind.startsWith('true') ? kind : `a ${kind}`
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'a table'
+  return String(value)
+}
+
+/** Levenshtein's, with neighbours swapped as one edit: "tpc" is one from "tcp". */
+function editDistance(a: string, b: string): number {
+  const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const cost = a[i - 1] === b[j - 1] ? 0 : 1
+      let best = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + cost)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, rows[i - 2]![j - 2]! + 1)
+      row.push(best)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}

@@ -1,0 +1,74 @@
+/** From a file to a checked configuration: read, parse TOML, check against the schema, then what no schema can see. */
+import { readFileSync } from 'node:fs'
+import { parse, TomlError } from 'smol-toml'
+import type { z } from 'zod'
+import { HostError, reasonOf } from '../host-error.ts'
+import { type ConfigIssue, formatIssue, issueAt, issuesOf, wordIssue } from './issues.ts'
+import { type ReadSecret, readSecret, type WrittenSecret } from './secrets.ts'
+import { type KeyPath, locateKeys } from './toml-locator.ts'
+
+/** Collects what is wrong and what is doubtful while a checked file is turned into a configuration. */
+export class Findings {
+  readonly issues: ConfigIssue[] = []
+  readonly warnings: string[] = []
+  readonly file: string
+  private readonly at: (path: KeyPath, message: string) => ConfigIssue
+
+  constructor(file: string, at: (path: KeyPath, message: string) => ConfigIssue) {
+    this.file = file
+    this.at = at
+  }
+
+  issue(path: KeyPath, message: string): void {
+    this.issues.push(this.at(path, message))
+  }
+
+  warn(path: KeyPath, message: string): void {
+    this.warnings.push(formatIssue(this.file, this.at(path, message)))
+  }
+
+  /** The octets of the secret that the table at `path` names; an issue and no octets where it names none. */
+  secret(path: KeyPath, written: WrittenSecret): Uint8Array {
+    const read: ReadSecret = readSecret(written, this.file)
+    if (read.kind === 'refused') {
+      this.issue([...path, read.key], read.message)
+      return new Uint8Array(0)
+    }
+    for (const { key, message } of read.warnings) this.warn([...path, key], message)
+    return read.octets
+  }
+}
+
+/** Throws `HostError` CONFIG_UNREADABLE, or CONFIG_INVALID whose message has one line for each thing wrong. */
+export function loadConfig<Written, Config>(file: string, schema: z.ZodType<Written>, build: (written: Written, findings: Findings) => Config): Config {
+  const text = readText(file)
+  const locator = locateKeys(text)
+  const checked = schema.safeParse(parseToml(file, text), { error: wordIssue })
+  if (!checked.success) throw invalid(file, issuesOf(checked.error, locator))
+  const findings = new Findings(file, (path, message) => issueAt(locator, path, message))
+  const config = build(checked.data, findings)
+  if (findings.issues.length > 0) throw invalid(file, findings.issues)
+  return config
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new HostError('CONFIG_UNREADABLE', `${file}: cannot be read: ${reasonOf(error)}`, { file, reason: reasonOf(error) })
+  }
+}
+
+function parseToml(file: string, text: string): unknown {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error
+    // Only the first line: below it smol-toml quotes the file, which may hold a secret.
+    throw invalid(file, [{ line: error.line, key: '', message: `is not TOML: ${reasonOf(error).replace('Invalid TOML document: ', '')}` }])
+  }
+}
+
+function invalid(file: string, issues: readonly ConfigIssue[]): HostError<'CONFIG_INVALID'> {
+  return new HostError('CONFIG_INVALID', issues.map((issue) => formatIssue(file, issue)).join('\n'), { file, issues })
+}

@@ -1,0 +1,113 @@
+/** What client and gateway files have in common: the algorithms of a peer, the TUN device, the tables of numbers. */
+import { DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, DEFAULT_LIMITS, DEFAULT_TIMERS, type EspSuite, type IkeSuite, type Limits, parseEspSuite, parseIkeSuite, type PeerConfig, type Timers } from '@underpass/session-manager'
+import { z } from 'zod'
+import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
+import { limits, timers } from './tunables.ts'
+
+export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl'
+
+export interface TunConfig {
+  /** 'packet': an AF_PACKET socket on a veth pair, where there is no /dev/net/tun. 'memory': no device at all. */
+  readonly device: 'tun' | 'packet' | 'memory'
+  readonly name: string
+  /** Octets of the largest inner packet. */
+  readonly mtu: number
+  /** Put on the device at start, beside what is assigned by the peer. */
+  readonly addresses: readonly string[]
+}
+
+export interface SharedConfig {
+  /** As given to `--config`. */
+  readonly file: string
+  readonly warnings: readonly string[]
+  /** Path of the control socket; `undefined`: the program's default. */
+  readonly control: string | undefined
+  readonly tun: TunConfig
+  readonly crypto: CryptoProviderName
+  readonly limits: Limits
+  readonly timers: Timers
+}
+
+/** A key for each of `T`'s, all of which may be left out. */
+type Keys<T> = { readonly [K in keyof T]: z.ZodType<T[K] | undefined> }
+
+type Written<T> = { readonly [K in keyof T]?: T[K] | undefined }
+
+interface PeerKeys {
+  readonly ike: readonly IkeSuite[]
+  readonly esp: readonly EspSuite[]
+  readonly esn: boolean
+  readonly replay_window: number
+}
+
+interface SharedKeys {
+  readonly control: string
+  readonly tun: {
+    readonly device?: TunConfig['device'] | undefined
+    readonly name?: string | undefined
+    readonly mtu?: number | undefined
+    readonly address?: readonly string[] | undefined
+  }
+  readonly provider: { readonly crypto?: CryptoProviderName | undefined }
+  readonly limits: Limits
+  readonly timers: Timers
+}
+
+/** Keys of one peer that mean the same on both sides. */
+export const PEER_KEYS: Keys<PeerKeys> = {
+  ike: z.array(ikeSuite).min(1).optional(),
+  esp: z.array(espSuite).min(1).optional(),
+  esn: z.boolean().optional(),
+  replay_window: z.int().min(32).max(4096).optional(),
+}
+
+/** Top-level keys of both files. */
+export const SHARED_KEYS: Keys<SharedKeys> = {
+  control: z.string().min(1).optional(),
+  tun: z
+    .preprocess(
+      // `tun = "memory"` is short for `[tun] device = "memory"`.
+      (written) => (typeof written === 'string' ? { device: written } : written),
+      table({
+        device: z.enum(['tun', 'packet', 'memory']).optional(),
+        name: z.string().regex(/^[^\s/:%]{1,15}$/, { error: 'is not an interface name: 1 to 15 characters, no space, "/", ":" or "%"' }).optional(),
+        mtu: z.int().min(576).max(65_535).optional(),
+        address: z.array(interfaceAddress).optional(),
+      }),
+    )
+    .optional(),
+  provider: table({ crypto: z.enum(['auto', 'noble', 'node', 'openssl']).optional() }).optional(),
+  limits: limits.optional(),
+  timers: timers.optional(),
+}
+
+export function sharedConfig(written: Written<SharedKeys>, file: string, warnings: readonly string[], defaultTunName: string): SharedConfig {
+  return {
+    file,
+    warnings,
+    control: written.control,
+    tun: {
+      device: written.tun?.device ?? 'tun',
+      name: written.tun?.name ?? defaultTunName,
+      mtu: written.tun?.mtu ?? DEFAULT_MTU,
+      addresses: written.tun?.address ?? [],
+    },
+    crypto: written.provider?.crypto ?? 'auto',
+    limits: written.limits ?? DEFAULT_LIMITS,
+    timers: written.timers ?? DEFAULT_TIMERS,
+  }
+}
+
+export function peerAlgorithms(written: Written<PeerKeys>): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow'> {
+  return {
+    ikeProposals: written.ike ?? DEFAULT_IKE_SUITES.map(parseIkeSuite),
+    espProposals: written.esp ?? DEFAULT_ESP_SUITES.map(parseEspSuite),
+    esn: written.esn ?? true,
+    replayWindow: written.replay_window ?? DEFAULT_REPLAY_WINDOW,
+  }
+}
+
+/** Fits ESP in UDP in IPv6 on a 1500-octet path: 40 + 8 outside, 8 + 8 + 18 + padding for ESP, and some to spare. */
+const DEFAULT_MTU = 1400
+
+const DEFAULT_REPLAY_WINDOW = 1024

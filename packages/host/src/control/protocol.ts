@@ -1,0 +1,55 @@
+/**
+ * What `status` and `down` say to the running program: one JSON object a line, over a Unix socket that only its owner can open.
+ * A request is answered by one line; `down` by a second one when everything is undone.
+ */
+import type { SessionEvent, SessionStatus } from '@underpass/session-manager'
+
+export type ControlRequest = { readonly command: 'status' } | { readonly command: 'down' }
+
+export type ControlReply =
+  | { readonly kind: 'status'; readonly status: ProgramStatus }
+  | { readonly kind: 'closing' }
+  | { readonly kind: 'closed'; readonly problems: readonly string[] }
+  | { readonly kind: 'refused'; readonly reason: string }
+
+export interface ProgramStatus {
+  readonly program: string
+  readonly pid: number
+  /** ISO 8601. */
+  readonly startedAt: string
+  readonly configFile: string
+  readonly host: HostStatus
+  readonly session: SessionStatus
+  /** The latest, oldest first. */
+  readonly events: readonly TimedEvent[]
+}
+
+export interface HostStatus {
+  /** `undefined` before it is open. */
+  readonly device: { readonly name: string; readonly kind: string; readonly mtu: number; readonly counters: Readonly<Record<string, number>> } | undefined
+  readonly listening: readonly string[]
+  /** In words, oldest first; each is undone on exit. */
+  readonly changes: readonly string[]
+}
+
+export interface TimedEvent {
+  /** ISO 8601. */
+  readonly at: string
+  readonly event: SessionEvent
+}
+
+/** Octets of one line that either side takes. A gateway's status of thousands of SAs is the longest. */
+export const MAX_LINE = 67_108_864
+
+/** A request is a few words. */
+export const MAX_REQUEST = 4096
+
+/** Cuts a stream into lines. Answers `undefined` once a line is longer than `limit`. */
+export function lineReader(limit: number): (chunk: string) => string[] | undefined {
+  let rest = ''
+  return (chunk) => {
+    const parts = (rest + chunk).split('\n')
+    rest = parts.pop()!
+    return rest.length > limit || parts.some(({ length }) => length > limit) ? undefined : parts
+  }
+}

@@ -1,0 +1,102 @@
+/** What a client's host needs so that packets find the tunnel, kept in step with the session's events. */
+import type { SessionEvent } from '@underpass/session-manager'
+import type { ClientConfig } from '../config/client-config.ts'
+import { formatIpPrefix, type IpAddress, type IpPrefix, parseIp } from '../ip-prefix.ts'
+import type { CommandRunner } from './commands.ts'
+import { assignedAddressStep, configurationSteps, openingSteps, requireFreeName } from './device-steps.ts'
+import { dnsSteps } from './dns-steps.ts'
+import type { HostNetwork } from './host-network.ts'
+import { gatewayRouteStep, needsGatewayRoute, routedPrefixes, routeStep, routeTo } from './routes.ts'
+import type { Step } from './step.ts'
+
+export type ClientNetworkConfig = Pick<ClientConfig, 'tun' | 'routes' | 'dns'>
+
+export interface ClientNetworkOptions {
+  readonly config: ClientNetworkConfig
+  readonly host: HostNetwork
+  readonly run: CommandRunner
+  readonly onNotice: (text: string) => void
+}
+
+export class ClientNetwork {
+  private readonly options: ClientNetworkOptions
+  private device: string
+  private gateway: string | undefined
+  private addresses: readonly string[] = []
+  private dns: readonly string[] = []
+  private remoteTs: readonly string[] = []
+
+  constructor(options: ClientNetworkOptions) {
+    this.options = options
+    this.device = options.config.tun.name
+  }
+
+  /** Before the device is opened. */
+  async prepare(): Promise<void> {
+    await requireFreeName(this.options.config.tun, this.options.run)
+    await this.options.host.replace('opening', openingSteps(this.options.config.tun))
+  }
+
+  /** Once the device is open, under the name that the kernel gave it. */
+  async configure(device: string): Promise<void> {
+    this.device = device
+    await this.options.host.replace('device', configurationSteps(this.options.config.tun, device))
+  }
+
+  /** Follows the session. While the tunnel is lost its routes stay: what was meant for it does not leave in the clear. */
+  async follow(event: SessionEvent): Promise<void> {
+    switch (event.kind) {
+      case 'ike-sa-established':
+        this.gateway = event.path.remote.address
+        return
+      case 'path-moved':
+        this.gateway = event.to.remote.address
+        return this.bringInLine()
+      case 'addresses-assigned':
+        this.addresses = event.addresses.map(({ address }) => address)
+        this.dns = event.dns
+        return
+      case 'child-sa-installed':
+        this.remoteTs = event.remoteTs
+        return this.bringInLine()
+      default:
+        return
+    }
+  }
+
+  private async bringInLine(): Promise<void> {
+    const { config, host, run, onNotice } = this.options
+    const plan = planRoutes(config, this.remoteTs, [...this.addresses, ...config.tun.addresses])
+    for (const notice of plan.notices) onNotice(notice)
+    await host.replace('addresses', this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? []))
+    await host.replace('gateway', await this.gatewaySteps(plan.prefixes, run))
+    await host.replace('routes', plan.prefixes.map((prefix) => routeStep(prefix, this.device)))
+    const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
+    await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.dns, device: this.device, isDefaultRoute }))
+  }
+
+  private async gatewaySteps(prefixes: readonly IpPrefix[], run: CommandRunner): Promise<Step[]> {
+    const gateway: IpAddress | undefined = this.gateway === undefined ? undefined : parseIp(this.gateway)
+    if (!gateway || !needsGatewayRoute(gateway, prefixes)) return []
+    const route = await routeTo(gateway, this.device, run)
+    return route ? [gatewayRouteStep(gateway, route)] : []
+  }
+}
+
+export interface RoutePlan {
+  readonly prefixes: readonly IpPrefix[]
+  readonly notices: readonly string[]
+}
+
+/** What of the remote traffic selectors is routed: as configured, and only for families in which we have an address. */
+export function planRoutes(config: ClientNetworkConfig, remoteTs: readonly string[], addresses: readonly string[]): RoutePlan {
+  if (config.routes === 'none') return { prefixes: [], notices: [] }
+  const wanted = routedPrefixes(config.routes === 'negotiated' ? remoteTs : config.routes)
+  const families = new Set(addresses.map((address) => (address.includes(':') ? 6 : 4)))
+  const prefixes = addresses.length === 0 ? wanted : wanted.filter(({ family }) => families.has(family))
+  const without = wanted.find((prefix) => !prefixes.includes(prefix))
+  const notices = without ? [`${formatIpPrefix(without)} is not routed: the tunnel has no IPv${without.family} address`] : []
+  const takesIpv4 = prefixes.some(({ family, length }) => family === 4 && length === 1)
+  if (takesIpv4 && !prefixes.some(({ family }) => family === 6)) notices.push('IPv6 traffic stays outside the tunnel')
+  return { prefixes, notices }
+}

@@ -1,0 +1,108 @@
+/** Which way packets leave the host, asked of `ip` and planned as steps. */
+import { contains, formatIp, formatIpPrefix, type IpAddress, type IpPrefix, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
+import type { CommandRunner } from './commands.ts'
+import { ip, type Step } from './step.ts'
+
+/**
+ * Marks our routes in the kernel, so that taking one back never meets somebody else's like it. Any number that rt_protos does not
+ * name would do.
+ */
+const ROUTE_PROTOCOL = '157'
+
+/** How an address outside the tunnel is reached now. */
+export interface RouteToGateway {
+  readonly device: string
+  readonly via: string | undefined
+  readonly source: string | undefined
+}
+
+/** Prefixes of the texts' ranges, as the kernel is to be given them: a default route as its two halves, which leaves the host's own default alone. */
+export function routedPrefixes(ranges: readonly string[]): IpPrefix[] {
+  const prefixes = ranges.flatMap((text) => {
+    // A selector may carry '[protocol/port]' behind its range; routes know neither.
+    const range = parseIpRange(text.replace(/\s*\[.*$/, ''))
+    return range ? prefixesOf(range) : []
+  })
+  const halved = prefixes.flatMap((prefix) => (prefix.length === 0 ? halvesOf(prefix) : [prefix]))
+  return [...new Map(halved.map((prefix) => [formatIpPrefix(prefix), prefix])).values()]
+}
+
+export function routeStep(prefix: IpPrefix, device: string): Step {
+  const text = formatIpPrefix(prefix)
+  const route = [text, 'dev', device, 'proto', ROUTE_PROTOCOL]
+  return {
+    key: `route ${text} dev ${device}`,
+    what: `route ${text} through ${device}`,
+    action: ip(`-${prefix.family}`, 'route', 'add', ...route),
+    undo: ip(`-${prefix.family}`, 'route', 'del', ...route),
+    lives: 'device',
+    mayExist: true,
+  }
+}
+
+/** The gateway's own address stays outside the tunnel that leads to it. */
+export function gatewayRouteStep(gateway: IpAddress, route: RouteToGateway): Step {
+  const prefix = formatIpPrefix({ ...gateway, length: gateway.family === 4 ? 32 : 128 })
+  const path = [...(route.via === undefined ? [] : ['via', route.via]), 'dev', route.device, ...(route.source === undefined ? [] : ['src', route.source])]
+  const words = [prefix, ...path, 'proto', ROUTE_PROTOCOL]
+  return {
+    key: `route ${words.join(' ')}`,
+    what: `route ${prefix}${route.via === undefined ? '' : ` via ${route.via}`} on ${route.device}, so that the tunnel does not run through itself`,
+    action: ip(`-${gateway.family}`, 'route', 'add', ...words),
+    undo: ip(`-${gateway.family}`, 'route', 'del', ...words),
+    lives: 'namespace',
+    mayExist: true,
+  }
+}
+
+export function needsGatewayRoute(gateway: IpAddress, routed: readonly IpPrefix[]): boolean {
+  return routed.some((prefix) => contains(prefix, gateway))
+}
+
+/** `undefined`: local, unreachable, or not to be found out. Never answers a way through `tunnel`. */
+export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<RouteToGateway | undefined> {
+  const family = `-${gateway.family}`
+  const [best] = await askRoutes(run, ['-j', family, 'route', 'get', formatIp(gateway)])
+  if (best && best.type === 'local') return undefined
+  if (best && best.dev !== undefined && best.dev !== tunnel) return routeOf(best, gateway.family)
+  // The tunnel has the address already: look beneath it.
+  const candidates = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(({ dev }) => dev !== undefined && dev !== tunnel)
+  const longest = candidates.sort((a, b) => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0))[0]
+  return longest && routeOf(longest, gateway.family)
+}
+
+
+interface KernelRoute {
+  readonly dst?: string
+  readonly gateway?: string
+  readonly dev?: string
+  readonly prefsrc?: string
+  readonly type?: string
+  readonly metric?: number
+}
+
+async function askRoutes(run: CommandRunner, args: readonly string[]): Promise<KernelRoute[]> {
+  const { exitCode, stdout } = await run('ip', args)
+  if (exitCode !== 0) return []
+  try {
+    return JSON.parse(stdout) as KernelRoute[]
+  } catch {
+    return []
+  }
+}
+
+/** IPv6's chosen source is often a temporary address (RFC 8981): the route would vanish with it. */
+function routeOf({ dev, gateway, prefsrc }: KernelRoute, family: 4 | 6): RouteToGateway {
+  return { device: dev!, via: gateway, source: family === 4 ? prefsrc : undefined }
+}
+
+function lengthOf(destination: string | undefined): number {
+  return destination === undefined || destination === 'default' ? 0 : (parseIpPrefix(destination)?.length ?? 0)
+}
+
+function halvesOf({ family }: IpPrefix): IpPrefix[] {
+  return [
+    { family, value: 0n, length: 1 },
+    { family, value: 1n << (family === 4 ? 31n : 127n), length: 1 },
+  ]
+}

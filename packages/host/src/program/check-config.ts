@@ -1,0 +1,41 @@
+/** `check-config`: is the file right, and what would it do. */
+import type { ClientConfig } from '../config/client-config.ts'
+import type { GatewayConfig } from '../config/gateway-config.ts'
+import { HostError } from '../host-error.ts'
+import { configAsJson } from '../report/config-words.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../report/exit-codes.ts'
+import type { Output } from '../report/reporter.ts'
+
+export interface CheckConfigOptions {
+  readonly json: boolean
+  readonly out: Output
+  readonly err: Output
+}
+
+export async function checkConfig<C extends ClientConfig | GatewayConfig>(
+  load: () => C,
+  plan: (config: C) => readonly string[] | Promise<readonly string[]>,
+  { json, out, err }: CheckConfigOptions,
+): Promise<ExitCode> {
+  const config = loadOrTell(load, { json, out, err })
+  if (typeof config === 'number') return config
+  const lines = await plan(config)
+  if (json) out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings: config.warnings, plan: lines, config: configAsJson(config) })}\n`)
+  else {
+    for (const warning of config.warnings) err.write(`warning: ${warning}\n`)
+    out.write(`${lines.join('\n')}\n`)
+  }
+  return EXIT.OK
+}
+
+/** The configuration, or the exit code when there is none; why is told then, one line for each thing wrong. */
+export function loadOrTell<C>(load: () => C, { json, out, err }: CheckConfigOptions): C | ExitCode {
+  try {
+    return load()
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    if (json) out.write(`${JSON.stringify({ kind: 'config', ok: false, ...error.context })}\n`)
+    err.write(`${error.message}\n`)
+    return exitCodeOf(error)
+  }
+}

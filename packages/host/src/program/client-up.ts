@@ -1,0 +1,164 @@
+/** `underpass up`: one tunnel, held until somebody ends it. */
+import type { SessionEvent } from '@underpass/session-manager'
+import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
+import { isHostError, reasonOf } from '../host-error.ts'
+import { ClientNetwork } from '../network/client-network.ts'
+import { EXIT, exitCodeOf } from '../report/exit-codes.ts'
+import type { Reporter } from '../report/reporter.ts'
+import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
+import { type Ending, Foreground } from './foreground.ts'
+import type { ProgramPorts } from './ports.ts'
+import type { ProcessIo } from './process-io.ts'
+import { openService, type Service } from './service.ts'
+
+export interface ClientUpOptions {
+  readonly config: ClientConfig
+  readonly keepRetrying: boolean
+  readonly io: ProcessIo
+  readonly ports: ProgramPorts
+  readonly reporter: Reporter
+}
+
+/** Answers the exit code. All that went wrong has been told. */
+export async function clientUp(options: ClientUpOptions): Promise<number> {
+  const { config, io, ports, reporter } = options
+  for (const warning of config.warnings) reporter.notice(warning, 'warn')
+  const foreground = new Foreground(io, reporter)
+  let ending: Ending
+  let problems: string[] = []
+  try {
+    const gateway = await resolveGateway(options, foreground)
+    const service =
+      gateway === undefined
+        ? undefined
+        : await openService({
+            program: 'client',
+            title: 'underpass',
+            config,
+            session: { sessionConfig: clientSessionConfig(config, gateway), listeners: clientListeners(config) },
+            network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
+            io,
+            ports,
+            reporter,
+            foreground,
+          })
+    if (service) {
+      hold(service, options, foreground)
+      await foreground.ended
+      problems = await service.close()
+      reporter.notice('down')
+    }
+    ending = await foreground.ended
+  } catch (error) {
+    reporter.error(reasonOf(error))
+    ending = { exitCode: exitCodeOf(error), reason: reasonOf(error) }
+  }
+  for (const problem of problems) reporter.error(`not undone: ${problem}`)
+  foreground.release()
+  reporter.summary({ exitCode: ending.exitCode, reason: ending.reason, problems })
+  return ending.exitCode
+}
+
+/** Starts the tunnel and follows it; `foreground` hears when it is over. */
+function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foreground: Foreground): void {
+  const { driver } = service.session
+  const { config, reporter } = options
+  const watch = new AttemptWatch()
+  let wasEverUp = false
+  // Host changes take time and must not overtake each other, nor "up" them.
+  let work = Promise.resolve()
+  const act = (verdict: Verdict | undefined): void => {
+    if (!verdict || foreground.isEnding) return
+    wasEverUp ||= verdict.kind === 'up'
+    answer(verdict, { service, options, foreground, isFirst: !wasEverUp })
+  }
+  driver.onEvent((event) => {
+    reporter.event(event)
+    const verdict = watch.see(event)
+    work = work.then(async () => {
+      try {
+        if (!foreground.isEnding) await follow(service.network, event)
+      } catch (error) {
+        reporter.error(reasonOf(error))
+        foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
+      }
+      act(verdict)
+    })
+    setImmediate(() => act(watch.consider(driver.inspect())))
+  })
+  driver.onFailure(({ code, isFatal, error }) => {
+    if (foreground.isEnding) return
+    reporter.error(`${code}: ${reasonOf(error)}`)
+    if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
+  })
+  driver.command({ kind: 'initiate', peer: config.peer.name })
+}
+
+async function follow(network: ClientNetwork | undefined, event: SessionEvent): Promise<void> {
+  await network?.follow(event)
+}
+
+interface Circumstances {
+  readonly service: Service<ClientNetwork>
+  readonly options: ClientUpOptions
+  readonly foreground: Foreground
+  /** The tunnel has not been up yet. */
+  readonly isFirst: boolean
+}
+
+function answer(verdict: Verdict, { service, options, foreground, isFirst }: Circumstances): void {
+  const { reporter, keepRetrying } = options
+  switch (verdict.kind) {
+    case 'up':
+      reporter.headline(upLine(verdict.tunnel, service.network && service.device.name), 'tunnel-up', { ...verdict.tunnel, device: service.device.name })
+      return
+    case 'down':
+      reporter.notice(`tunnel down: ${verdict.reason}`, 'warn')
+      return
+    case 'authentication-failed':
+      // A wrong key does not get right by trying; one that was right may be back when the gateway is.
+      if (isFirst || !keepRetrying) foreground.end({ exitCode: EXIT.AUTHENTICATION_FAILED, reason: verdict.detail })
+      return
+    case 'refused':
+      giveUpOrWait(`the gateway refused: ${verdict.detail}`, EXIT.FAILURE)
+      return
+    case 'unreachable':
+      giveUpOrWait(`the gateway cannot be reached: ${verdict.detail}`, EXIT.UNREACHABLE)
+      return
+    default:
+      verdict satisfies never
+  }
+
+  function giveUpOrWait(text: string, exitCode: Ending['exitCode']): void {
+    if (keepRetrying || !isFirst) {
+      reporter.notice(`${text}; trying again`, 'warn')
+      return
+    }
+    reporter.error(text)
+    foreground.end({ exitCode, reason: text })
+  }
+}
+
+/** 'tunnel up: 10.99.0.2 on underpass0, over tcp 192.0.2.9:4500 (UDP had no answer in 1.6 s), to 10.2.0.0/24'. */
+function upLine({ addresses, path, reason, remoteTs }: TunnelFacts, device: string | undefined): string {
+  const here = [...(addresses.length > 0 ? [addresses.join(', ')] : []), ...(device === undefined ? [] : [`on ${device}`])].join(' ')
+  return `tunnel up: ${here}${here === '' ? '' : ', '}over ${path}${reason === '' ? '' : ` (${reason})`}, to ${remoteTs.join(', ')}`
+}
+
+/** `undefined`: the program is to end before there was an answer. */
+async function resolveGateway({ config, ports, reporter, keepRetrying }: ClientUpOptions, foreground: Foreground): Promise<string | undefined> {
+  for (let wait = config.timers.retry; ; wait = Math.min(wait * 2, config.timers.maxRetry)) {
+    try {
+      return await ports.resolve(config.gateway)
+    } catch (error) {
+      if (!keepRetrying || !isHostError(error, 'NAME_NOT_FOUND')) throw error
+      reporter.notice(`${reasonOf(error)}; trying again`, 'warn')
+      if (await foreground.pause(wait)) return undefined
+    }
+  }
+}
+
+/** Replies to our datagrams need a socket; any port will do (RFC 7296 §2.23). */
+function clientListeners({ transports }: ClientConfig): { readonly tcp: readonly []; readonly udp: readonly { readonly address: undefined; readonly port: 0 }[] } {
+  return { tcp: [], udp: transports.some(({ transport }) => transport === 'udp') ? [{ address: undefined, port: 0 }] : [] }
+}

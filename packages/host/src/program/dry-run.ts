@@ -1,0 +1,40 @@
+/** `check-config` and `--dry-run`: what would be done, in words and commands; nothing is. */
+import type { ClientConfig } from '../config/client-config.ts'
+import type { GatewayConfig } from '../config/gateway-config.ts'
+import { parseIp } from '../ip-prefix.ts'
+import { planRoutes } from '../network/client-network.ts'
+import { configurationSteps, openingSteps } from '../network/device-steps.ts'
+import { forwardingSteps, peerRouteSteps } from '../network/gateway-network.ts'
+import { gatewayRouteStep, needsGatewayRoute, routeStep, routeTo } from '../network/routes.ts'
+import { describeClientConfig, describeGatewayConfig, describeSteps } from '../report/config-words.ts'
+import type { ProgramPorts } from './ports.ts'
+
+/** The client's plan. With `ports` the gateway's name is resolved and the way to it looked up, which changes nothing. */
+export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts, 'run' | 'resolve'>): Promise<string[]> {
+  const lines = describeClientConfig(config)
+  if (config.tun.device === 'memory') return lines
+  const device = config.tun.name
+  const asked = config.peer.remoteSubnets === 'virtual' ? [] : config.peer.remoteSubnets
+  const { prefixes, notices } = planRoutes(config, asked, config.tun.addresses.length > 0 ? config.tun.addresses : expectedAddresses(config))
+  lines.push('host changes when the gateway agrees to all that is asked', ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]))
+  if (config.peer.requestAddresses.length > 0) lines.push(`  the address that the gateway assigns, on ${device}`)
+  const gateway = ports && parseIp(await ports.resolve(config.gateway).catch(() => ''))
+  const route = ports && gateway && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
+  if (gateway && route) lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
+  else if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  a route to ${config.gateway} itself, outside the tunnel`)
+  lines.push(...describeSteps(prefixes.map((prefix) => routeStep(prefix, device))), ...notices.map((notice) => `  ${notice}`))
+  return lines
+}
+
+export function gatewayPlan(config: GatewayConfig): string[] {
+  const lines = describeGatewayConfig(config)
+  if (config.tun.device === 'memory') return lines
+  const device = config.tun.name
+  const steps = [...openingSteps(config.tun), ...configurationSteps(config.tun, device), ...peerRouteSteps(config, device), ...forwardingSteps(config)]
+  return [...lines, 'host changes', ...describeSteps(steps)]
+}
+
+/** One of each family that is asked for, so that the plan has its routes. */
+function expectedAddresses({ peer }: ClientConfig): string[] {
+  return peer.requestAddresses.map((family) => (family === 'ipv4' ? '0.0.0.0' : '::'))
+}

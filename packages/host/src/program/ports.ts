@@ -1,0 +1,61 @@
+/** What the programs reach outside themselves for; tests put their own in its place. */
+import { lookup } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { SessionConfig } from '@underpass/session-manager'
+import type { Driver } from '@underpass/session-manager/driver'
+import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
+import { HostError, reasonOf } from '../host-error.ts'
+import { type CommandRunner, runCommand } from '../network/commands.ts'
+import { requireNetAdmin } from '../network/permission.ts'
+import { chooseAeadProvider, type OpenedTun, openTunDevice, type RuntimeOptions, startRuntime } from '../run/index.ts'
+
+export interface SessionOptions {
+  readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
+  readonly crypto: CryptoProviderName
+  readonly listeners: RuntimeOptions['listeners']
+  readonly tun: OpenedTun['device']
+}
+
+export interface RunningSession {
+  readonly driver: Pick<Driver, 'command' | 'inspect' | 'onEvent' | 'onFailure'>
+  readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
+  /** Which ESP implementation was taken, and why. */
+  readonly cryptoReason: string
+  close(options?: { readonly graceMilliseconds?: number }): Promise<void>
+}
+
+interface Address {
+  readonly address: string
+  readonly port: number
+}
+
+export interface ProgramPorts {
+  readonly run: CommandRunner
+  /** The address of a host name. Throws `HostError` NAME_NOT_FOUND. */
+  readonly resolve: (name: string) => Promise<string>
+  /** Throws `HostError` where the host's network cannot be changed. */
+  readonly requireNetAdmin: (device: string) => void
+  readonly openDevice: (tun: TunConfig) => OpenedTun
+  readonly start: (options: SessionOptions) => Promise<RunningSession>
+}
+
+export const systemPorts: ProgramPorts = {
+  run: runCommand,
+  resolve: resolveHost,
+  requireNetAdmin,
+  openDevice: openTunDevice,
+  async start({ sessionConfig, crypto, listeners, tun }) {
+    const { provider, reason } = chooseAeadProvider(crypto)
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tun })
+    return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
+  },
+}
+
+async function resolveHost(name: string): Promise<string> {
+  if (isIP(name) !== 0) return name
+  try {
+    return (await lookup(name)).address
+  } catch (error) {
+    throw new HostError('NAME_NOT_FOUND', `${name} has no address: ${reasonOf(error)}`, { name, reason: reasonOf(error) })
+  }
+}

@@ -1,0 +1,115 @@
+/** What both programs open, in order, and close the other way round: control socket, journal, device, addresses, session. */
+import type { SharedConfig } from '../config/shared-schema.ts'
+import { openControlSocket } from '../control/control-server.ts'
+import type { ProgramStatus } from '../control/protocol.ts'
+import { defaultControlPath, journalPath } from '../control/socket-path.ts'
+import { reasonOf } from '../host-error.ts'
+import { HostNetwork, recover } from '../network/host-network.ts'
+import { Journal, journalOwner } from '../network/journal.ts'
+import type { OpenedTun } from '../run/index.ts'
+import { describeEndpoint } from '../report/event-words.ts'
+import { EXIT } from '../report/exit-codes.ts'
+import type { Reporter } from '../report/reporter.ts'
+import type { Foreground } from './foreground.ts'
+import type { ProgramPorts, RunningSession, SessionOptions } from './ports.ts'
+import type { ProcessIo } from './process-io.ts'
+
+/** The changes to the host that a program wants; `ClientNetwork` and `GatewayNetwork` are such. */
+export interface ProgramNetwork {
+  /** Before the device is opened. */
+  prepare(): Promise<void>
+  /** Once it is open. */
+  configure(device: string): Promise<void>
+}
+
+export interface ServiceOptions<N extends ProgramNetwork> {
+  readonly program: 'client' | 'gateway'
+  /** 'underpass'. */
+  readonly title: string
+  readonly config: SharedConfig
+  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners'>
+  readonly network: (host: HostNetwork) => N
+  readonly io: ProcessIo
+  readonly ports: ProgramPorts
+  readonly reporter: Reporter
+  readonly foreground: Foreground
+}
+
+export interface Service<N extends ProgramNetwork> {
+  readonly session: RunningSession
+  readonly device: OpenedTun['device']
+  /** `undefined` with `tun = "memory"`: there is nothing to route to. */
+  readonly network: N | undefined
+  /** Sends Deletes, undoes the host changes, removes the control socket. Answers what could not be undone. */
+  close(): Promise<string[]>
+}
+
+/** Where it throws, what was opened by then is closed again. */
+export async function openService<N extends ProgramNetwork>(options: ServiceOptions<N>): Promise<Service<N>> {
+  const { config, io, ports, reporter, foreground } = options
+  const isReal = config.tun.device !== 'memory'
+  if (isReal) ports.requireNetAdmin(config.tun.name)
+  const startedAt = new Date().toISOString()
+  let host: HostNetwork | undefined
+  let opened: OpenedTun | undefined
+  let session: RunningSession | undefined
+  const status = (): ProgramStatus => ({
+    program: options.title,
+    pid: process.pid,
+    startedAt,
+    configFile: config.file,
+    host: { device: opened && describeDevice(opened.device), listening: session ? listeningWords(session) : [], changes: host?.changes ?? [] },
+    session: session?.driver.inspect() ?? { peers: [], ikeSas: [], connections: [], halfOpen: 0, counters: {} },
+    events: reporter.recent,
+  })
+  const controlPath = config.control ?? defaultControlPath(options.program, io.env)
+  const control = await openControlSocket(controlPath, { status, down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }) })
+  const close = async (): Promise<string[]> => {
+    const problems: string[] = []
+    const attempt = async (work: () => Promise<unknown> | undefined): Promise<void> => {
+      try {
+        await work()
+      } catch (error) {
+        problems.push(reasonOf(error))
+      }
+    }
+    await attempt(() => session?.close({ graceMilliseconds: DELETE_GRACE }))
+    // Undone while the device still is: closing it would take its routes with it, and leave nothing to check.
+    await attempt(async () => problems.push(...((await host?.removeAll()) ?? [])))
+    await attempt(async () => opened?.close())
+    await attempt(() => control.close(problems))
+    return problems
+  }
+  try {
+    if (isReal) host = await openHost(journalPath(controlPath), ports, reporter)
+    const network = host && options.network(host)
+    await network?.prepare()
+    opened = ports.openDevice(config.tun)
+    await network?.configure(opened.device.name)
+    session = await ports.start({ ...options.session, crypto: config.crypto, tun: opened.device })
+    reporter.notice(`ESP cryptography: ${session.cryptoReason}`, 'debug')
+    return { session, device: opened.device, network, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** '192.0.2.1:4500/tcp'. */
+export function listeningWords({ listening }: Pick<RunningSession, 'listening'>): string[] {
+  return [...listening.udp.map((at) => `${describeEndpoint(at)}/udp`), ...listening.tcp.map((at) => `${describeEndpoint(at)}/tcp`)]
+}
+
+/** For the other end to answer our Deletes (RFC 9329 §6.1). */
+const DELETE_GRACE = 2_000
+
+function describeDevice({ name, kind, mtu, counters }: OpenedTun['device']): ProgramStatus['host']['device'] {
+  return { name, kind, mtu, counters: { ...counters } }
+}
+
+async function openHost(path: string, ports: ProgramPorts, reporter: Reporter): Promise<HostNetwork> {
+  const onNotice = (text: string): void => reporter.notice(text, 'warn')
+  const owner = journalOwner()
+  for (const what of await recover(path, ports.run, owner)) onNotice(`left by a killed process, now undone: ${what}`)
+  return new HostNetwork({ run: ports.run, journal: new Journal(path, owner), onNotice })
+}

@@ -1,0 +1,102 @@
+/** Session events in words, one line each. No secret is in an event, so none is in the words. */
+import type { AssignedAddress, Endpoint, PathDescription, SessionEvent } from '@underpass/session-manager'
+import { formatDuration } from '../config/fields.ts'
+import { snakeCase } from '../config/tunables.ts'
+
+export type Level = 'error' | 'warn' | 'info' | 'debug'
+
+export const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug']
+
+export function describeEvent(event: SessionEvent): string {
+  switch (event.kind) {
+    case 'transport-tried':
+      return `${event.peer}: trying ${event.transport}: ${event.reason}`
+    case 'transport-failed':
+      return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${event.reason}`
+    case 'transport-chosen':
+      return `${event.peer}: using ${event.transport}: ${event.reason}`
+    case 'ike-sa-established':
+      return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId} (${event.proposal}, ${event.role})`
+    case 'addresses-assigned':
+      return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('subnets', event.subnets)}`
+    case 'child-sa-installed':
+      return `${event.peer}: Child SA ${event.inboundSpi}/${event.outboundSpi} installed: ${event.localTs.join(', ')} <-> ${event.remoteTs.join(', ')} (${event.proposal})`
+    case 'child-sa-removed':
+      return `${event.peer}: Child SA ${event.inboundSpi} removed: ${event.reason}`
+    case 'ike-sa-closed':
+      return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
+    case 'authentication-failed':
+      return `authentication failed: we are ${event.localId}, they are ${event.remoteId}: ${event.detail}`
+    case 'handshake-failed':
+      return `${event.peer}: handshake failed: ${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
+    case 'connection-opened':
+      return event.role === 'originator'
+        ? `TCP connection ${event.connection} to ${describeEndpoint(event.remote)} open`
+        : `TCP connection ${event.connection} accepted from ${describeEndpoint(event.remote)}`
+    case 'connection-closed':
+      return `TCP connection ${event.connection} with ${describeEndpoint(event.remote)} closed: ${event.reason}`
+    case 'reconnecting':
+      return `${event.peer}: connecting again in ${formatDuration(event.inMilliseconds)}: ${event.reason}`
+    case 'path-moved':
+      return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}`
+    case 'liveness':
+      return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
+    case 'limit-reached':
+      return `limit reached: limits.${snakeCase(event.limit)}${event.remote ? ` (by ${describeEndpoint(event.remote)})` : ''}`
+    case 'dropped':
+      return `dropped ${event.what}${event.remote ? ` from ${describeEndpoint(event.remote)}` : ''}: ${event.detail}`
+    default:
+      return event satisfies never
+  }
+}
+
+export function levelOf(event: SessionEvent): Level {
+  switch (event.kind) {
+    case 'authentication-failed':
+    case 'handshake-failed':
+      return 'error'
+    case 'transport-failed':
+    case 'reconnecting':
+    case 'limit-reached':
+      return 'warn'
+    case 'liveness':
+      return event.result === 'alive' ? 'debug' : 'warn'
+    case 'ike-sa-closed':
+    case 'ike-sa-established':
+    case 'addresses-assigned':
+    case 'transport-tried':
+    case 'transport-chosen':
+    case 'child-sa-installed':
+    case 'child-sa-removed':
+    case 'path-moved':
+      return 'info'
+    case 'connection-opened':
+    case 'connection-closed':
+    case 'dropped':
+      return 'debug'
+    default:
+      return event satisfies never
+  }
+}
+
+/** 'tcp 192.0.2.9:4500', with the framing where it is not the RFC's. */
+export function describePath(path: PathDescription): string {
+  const framing = path.transport === 'tcp' && path.framing !== 'rfc9329' ? ` (${path.framing} framing)` : ''
+  return `${path.transport} ${describeEndpoint(path.remote)}${framing}`
+}
+
+export function describeEndpoint({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+export function describeAddress({ address, prefixLength }: AssignedAddress): string {
+  return prefixLength === (address.includes(':') ? 128 : 32) ? address : `${address}/${prefixLength}`
+}
+
+function suffix(what: string, values: readonly string[]): string {
+  return values.length === 0 ? '' : `; ${what} ${values.join(', ')}`
+}
+
+function listOf(values: readonly string[], none: string): string {
+  return values.length === 0 ? none : values.join(', ')
+}

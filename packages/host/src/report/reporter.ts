@@ -1,0 +1,95 @@
+/** Where a program's lines go: a timeline in words, or JSON lines. Keeps the latest events for `status`. */
+import type { SessionEvent } from '@underpass/session-manager'
+import pc from 'picocolors'
+import type { TimedEvent } from '../control/protocol.ts'
+import { describeEvent, LEVELS, type Level, levelOf } from './event-words.ts'
+
+export interface Output {
+  write(text: string): unknown
+  readonly isTTY?: boolean | undefined
+}
+
+export interface ReporterOptions {
+  readonly out: Output
+  readonly err: Output
+  /** Events as JSON lines on `out`; words then go to `err` only for errors. */
+  readonly json: boolean
+  readonly level: Level
+  /** NO_COLOR and FORCE_COLOR are not looked at here. */
+  readonly colour: boolean
+  readonly now?: () => Date
+}
+
+export class Reporter {
+  private readonly options: ReporterOptions
+  private readonly colours: ReturnType<typeof pc.createColors>
+  private readonly latest: TimedEvent[] = []
+
+  constructor(options: ReporterOptions) {
+    this.options = options
+    this.colours = pc.createColors(options.colour && !options.json)
+  }
+
+  get recent(): readonly TimedEvent[] {
+    return this.latest
+  }
+
+  event(event: SessionEvent): void {
+    const at = this.now()
+    const level = levelOf(event)
+    // Drops come by the thousand when they come; they would push everything else out.
+    if (event.kind !== 'dropped') this.latest.push({ at: at.toISOString(), event })
+    if (this.latest.length > KEPT_EVENTS) this.latest.shift()
+    if (!this.isShown(level)) return
+    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), ...event })}\n`)
+    else this.options.out.write(this.line(at, level, describeEvent(event)))
+  }
+
+  /** Something of the program's own, in words. `fields` are beside them in JSON. */
+  notice(text: string, level: Exclude<Level, 'error'> = 'info', fields: Readonly<Record<string, unknown>> = {}): void {
+    if (!this.isShown(level)) return
+    const at = this.now()
+    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), kind: 'notice', level, text, ...fields })}\n`)
+    else this.options.out.write(this.line(at, level, text))
+  }
+
+  /** The line that everything else leads up to. */
+  headline(text: string, kind: string, fields: Readonly<Record<string, unknown>>): void {
+    const at = this.now()
+    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), kind, text, ...fields })}\n`)
+    else this.options.out.write(`${this.colours.dim(clockTime(at))} ${this.colours.green(this.colours.bold(text))}\n`)
+  }
+
+  /** Always shown, on `err`. */
+  error(text: string): void {
+    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: this.now().toISOString(), kind: 'error', text })}\n`)
+    this.options.err.write(`${this.colours.red(text)}\n`)
+  }
+
+  /** JSON's last line; nothing in words. */
+  summary(fields: Readonly<Record<string, unknown>>): void {
+    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: this.now().toISOString(), kind: 'summary', ...fields })}\n`)
+  }
+
+  private line(at: Date, level: Level, text: string): string {
+    const { dim, red, yellow, gray } = this.colours
+    const colour = { error: red, warn: yellow, info: String, debug: gray }[level]
+    return `${dim(clockTime(at))} ${colour(text)}\n`
+  }
+
+  private isShown(level: Level): boolean {
+    return LEVELS.indexOf(level) <= LEVELS.indexOf(this.options.level)
+  }
+
+  private now(): Date {
+    return this.options.now?.() ?? new Date()
+  }
+}
+
+const KEPT_EVENTS = 100
+
+/** '16:52:18.123', the machine's own zone. */
+function clockTime(at: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  return `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${String(at.getMilliseconds()).padStart(3, '0')}`
+}

@@ -1,0 +1,57 @@
+import { type AeadProvider, EspCryptoError, type EspTransform, espTransform, nobleProvider } from '@underpass/esp-crypto'
+import { nodeProvider } from '@underpass/esp-crypto/node'
+import { opensslProvider } from '@underpass/esp-crypto/openssl'
+import { reasonOf } from '../host-error.ts'
+
+export interface ChosenAeadProvider {
+  readonly provider: AeadProvider
+  /** For the log: which, and why. */
+  readonly reason: string
+}
+
+/**
+ * Who makes the ESP ciphers. 'auto' takes the fastest that works here, and for a transform which that one lacks the next.
+ *
+ * @throws EspCryptoError `PROVIDER_UNAVAILABLE` where a provider that was asked for by name cannot run here
+ */
+export function chooseAeadProvider(choice: 'auto' | 'openssl' | 'node' | 'noble'): ChosenAeadProvider {
+  switch (choice) {
+    case 'openssl':
+      return { provider: opensslProvider(), reason: 'openssl: configured' }
+    case 'node':
+      if (!isNodeUsable()) throw new EspCryptoError('PROVIDER_UNAVAILABLE', { provider: 'node', reason: NODE_UNUSABLE })
+      return { provider: nodeProvider, reason: 'node: configured' }
+    case 'noble':
+      return { provider: nobleProvider, reason: 'noble: configured' }
+    case 'auto':
+      return choose()
+  }
+}
+
+function choose(): ChosenAeadProvider {
+  const portable = isNodeUsable() ? [nodeProvider, nobleProvider] : [nobleProvider]
+  try {
+    return { provider: firstThatSupports([opensslProvider(), ...portable]), reason: 'openssl: the fastest, and libcrypto is here' }
+  } catch (error) {
+    const why = error instanceof EspCryptoError && 'reason' in error.context ? error.context.reason : reasonOf(error)
+    const rest = portable[0] === nodeProvider ? '' : `, nor node (${NODE_UNUSABLE})`
+    return { provider: firstThatSupports(portable), reason: `${portable[0]!.name}: openssl is not available (${why})${rest}` }
+  }
+}
+
+/** Goes by the name of the first, which does nearly all of the work. */
+function firstThatSupports(providers: readonly AeadProvider[]): AeadProvider {
+  const find = (transform: EspTransform): AeadProvider | undefined => providers.find((provider) => provider.supports(transform))
+  return {
+    name: providers[0]!.name,
+    supports: (transform) => find(transform) !== undefined,
+    create: (transform, keymat) => (find(transform) ?? providers[0]!).create(transform, keymat),
+  }
+}
+
+function isNodeUsable(): boolean {
+  return nodeProvider.supports(espTransform(ENCR_AES_GCM_16, 256, undefined)!)
+}
+
+const ENCR_AES_GCM_16 = 20
+const NODE_UNUSABLE = 'node:crypto of this runtime does not pass the AES-256-GCM check'

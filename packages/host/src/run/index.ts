@@ -1,0 +1,8 @@
+export { type ChosenAeadProvider, chooseAeadProvider } from './aead-provider.ts'
+export { nodeClock } from './clock.ts'
+export { cryptoPort } from './crypto-port.ts'
+export { nodeRandom } from './random.ts'
+export { type Runtime, type RuntimeOptions, startRuntime, startRuntimeWith } from './runtime.ts'
+export { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
+export { type OpenedTun, openTunDevice, type TunChoice } from './tun.ts'
+export { openUdpSockets, type UdpListenerConfig, type UdpReceivers, type UdpSockets } from './udp.ts'

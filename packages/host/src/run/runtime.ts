@@ -1,0 +1,88 @@
+/** Everything a program of ours has between the core and the operating system, put together. */
+import type { Endpoint, RandomSource, SessionConfig } from '@underpass/session-manager'
+import { SessionManager } from '@underpass/session-manager'
+import { type DrivenCore, Driver, type DriverFailure, type TunPort } from '@underpass/session-manager/driver'
+import type { Listener } from '@underpass/tls-transport'
+import { plainEndpoint } from './addresses.ts'
+import { nodeClock } from './clock.ts'
+import { cryptoPort } from './crypto-port.ts'
+import { nodeRandom } from './random.ts'
+import { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
+import { openUdpSockets, type UdpListenerConfig, type UdpSockets } from './udp.ts'
+
+export interface RuntimeOptions {
+  readonly sessionConfig: SessionConfig
+  /** A client that dials over UDP needs a UDP socket too; port 0 will do. */
+  readonly listeners: { readonly tcp: readonly TcpListenerConfig[]; readonly udp: readonly UdpListenerConfig[] }
+  /** May also come later, by `driver.attachTun`. Stays its owner's to close. */
+  readonly tun?: TunPort
+  /** Default 10,000. */
+  readonly connectTimeoutMilliseconds?: number
+  readonly random?: RandomSource
+  /** What went wrong beside the protocol; `isFatal` has stopped the driver. */
+  onFailure?(failure: DriverFailure): void
+}
+
+export interface Runtime {
+  readonly driver: Driver
+  /** Where it listens, with the ports that were free for 0. */
+  readonly listening: { readonly tcp: readonly Endpoint[]; readonly udp: readonly Endpoint[] }
+  /** Accepts no more, terminates every SA, and closes the sockets. */
+  close(options?: { readonly graceMilliseconds?: number }): Promise<void>
+}
+
+/** Throws `TransportError` or `UdpError` where a listener cannot be bound, and leaves nothing open then. */
+export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom), options)
+}
+
+/** The same around any core. */
+export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
+  const { tun, listeners } = options
+  const tcp: Listener[] = []
+  let udp: UdpSockets | undefined
+  const driver = new Driver(core, {
+    clock: nodeClock(),
+    ...(tun === undefined ? {} : { tun }),
+    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000),
+    // The driver sends nothing before start(), when the sockets are there.
+    datagrams: {
+      send: (local, remote, message, bytes) => udp?.send(local, remote, message, bytes),
+      sendBatch: (local, remote, batch) => udp?.sendBatch(local, remote, batch),
+    },
+    crypto: cryptoPort(options.random),
+  })
+  if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))
+  const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))
+  try {
+    udp = await openUdpSockets(listeners.udp, {
+      onDatagram: (local, remote, message, bytes) => driver.datagramReceived(local, remote, message, bytes),
+    })
+    for (const config of withoutShadowed(listeners.tcp)) {
+      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing)))
+    }
+  } catch (error) {
+    await Promise.all([driver.stop(), closeListeners(), udp?.close()])
+    throw error
+  }
+  driver.start()
+  return {
+    driver,
+    listening: { tcp: tcp.map((listener) => plainEndpoint(listener.local)), udp: udp.listening },
+    async close(closing = {}) {
+      // A listener is closed once its connections are, which is the driver's doing.
+      const listenersClosed = closeListeners()
+      await driver.stop(closing)
+      await Promise.all([listenersClosed, udp?.close()])
+    },
+  }
+}
+
+/** '::' takes IPv4 connections too, so that '0.0.0.0' beside it on the same port would find the port taken. */
+function withoutShadowed(listeners: readonly TcpListenerConfig[]): TcpListenerConfig[] {
+  const isEverywhere = (address: string | undefined): boolean => address === undefined || address === '::'
+  return listeners.filter(
+    ({ address, port }) =>
+      address !== '0.0.0.0' || port === 0 || !listeners.some((other) => other.port === port && isEverywhere(other.address)),
+  )
+}

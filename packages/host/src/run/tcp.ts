@@ -1,0 +1,72 @@
+/** TCP for the driver: listeners, and the connections that the core asks for. */
+import type { Endpoint, FramingProfileName } from '@underpass/session-manager'
+import type { PendingStream, StreamHandlers, StreamPort } from '@underpass/session-manager/driver'
+import { type ByteStream, connect, type Listener, listen, TransportError } from '@underpass/tls-transport'
+import { describeEndpoint, plainEndpoint } from './addresses.ts'
+import { bindProblem } from './bind-problem.ts'
+
+export interface TcpListenerConfig {
+  /** `undefined`: every address of the machine, of both families. */
+  readonly address: string | undefined
+  /** 0: any free one. */
+  readonly port: number
+  readonly framing: FramingProfileName
+}
+
+/** Throws `TransportError`, whose message names the address, the port and what to do. */
+export async function listenTcp(
+  config: TcpListenerConfig,
+  onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
+): Promise<Listener> {
+  const listenOn = (address: string): Promise<Listener> =>
+    listen({ address, port: config.port }, (stream) => onConnection(plainStream(stream), config.framing))
+  if (config.address === undefined) {
+    try {
+      return await listenOn('::')
+    } catch (error) {
+      if (!(error instanceof TransportError) || !NO_IPV6.has(error.context.systemCode ?? '')) throw explained(error, '::', config.port)
+    }
+  }
+  const address = config.address ?? '0.0.0.0'
+  try {
+    return await listenOn(address)
+  } catch (error) {
+    throw explained(error, address, config.port)
+  }
+}
+
+/** The `connect` port. */
+export function connectTcp(
+  timeoutMilliseconds: number,
+): (remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers) => PendingStream {
+  return (remote, _framing, handlers) => {
+    const controller = new AbortController()
+    const { address: host, port } = remote
+    return {
+      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal }, handlers).then(plainStream),
+      cancel: () => controller.abort(),
+    }
+  }
+}
+
+/** A machine without IPv6 says one of these to '::'. */
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'])
+
+function plainStream(stream: ByteStream): StreamPort {
+  const local = plainEndpoint(stream.local)
+  const remote = plainEndpoint(stream.remote)
+  if (local === stream.local && remote === stream.remote) return stream
+  return {
+    local,
+    remote,
+    write: (bytes) => stream.write(bytes),
+    end: () => stream.end(),
+    reset: () => stream.reset(),
+  }
+}
+
+function explained(error: unknown, address: string, port: number): unknown {
+  if (!(error instanceof TransportError)) return error
+  const problem = bindProblem('TCP', describeEndpoint(address, port), error.code, error.message)
+  return new TransportError(error.code, problem, { host: address, port, ...error.context })
+}

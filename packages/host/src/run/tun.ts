@@ -1,0 +1,58 @@
+import { createPacketDevicePair, MemoryTun, openTun, type TunDevice, TunError, type TunErrorCode } from '@underpass/tun-device'
+
+export interface TunChoice {
+  /** 'packet': a veth pair and a packet socket, where there is no /dev/net/tun. 'memory': no interface at all. */
+  readonly device: 'tun' | 'packet' | 'memory'
+  readonly name: string
+  /** Octets of the largest inner packet. */
+  readonly mtu: number
+}
+
+export interface OpenedTun {
+  readonly device: TunDevice
+  /** Closes the device, and removes what was made for it. */
+  close(): void
+}
+
+/** The interface has no address yet and, but for 'packet', is down. Throws `TunError`, whose message says what to do. */
+export function openTunDevice(choice: TunChoice): OpenedTun {
+  const { name, mtu } = choice
+  try {
+    switch (choice.device) {
+      case 'tun':
+        return owning(openTun({ name, mtu }))
+      case 'memory':
+        return owning(new MemoryTun(name, { mtu }))
+      case 'packet': {
+        const pair = createPacketDevicePair({ name, mtu })
+        try {
+          return owning(pair.open(), pair.remove)
+        } catch (error) {
+          pair.remove()
+          throw error
+        }
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof TunError)) throw error
+    const remedy = REMEDIES[error.code]
+    throw remedy === undefined ? error : new TunError(error.code, `${error.message}. ${remedy}`, error.context, { cause: error })
+  }
+}
+
+function owning(device: TunDevice, alsoClose?: () => void): OpenedTun {
+  return {
+    device,
+    close() {
+      device.close()
+      alsoClose?.()
+    },
+  }
+}
+
+const REMEDIES: Readonly<Partial<Record<TunErrorCode, string>>> = {
+  UNAVAILABLE:
+    'Load the tun module ("modprobe tun") and install the optional dependency koffi, or configure the TUN device "packet" or "memory".',
+  PERMISSION_DENIED: 'Run as root or with CAP_NET_ADMIN, or inside a network namespace of your own ("unshare -Urn").',
+  NAME_IN_USE: 'Another process has it: stop that one or configure another name.',
+}

@@ -1,0 +1,130 @@
+/** The UDP sockets as one port of the driver: which socket sends, and what address of ours a datagram came to. */
+import type { DatagramKind, Endpoint, PacketBatch } from '@underpass/session-manager'
+import type { DatagramPort } from '@underpass/session-manager/driver'
+import { openUdp, UdpError, type UdpSocket } from '@underpass/udp-transport'
+import { describeEndpoint, familyOf, isWildcard, plainEndpoint } from './addresses.ts'
+import { bindProblem } from './bind-problem.ts'
+import { LocalEndpoints } from './local-endpoints.ts'
+
+export interface UdpListenerConfig {
+  /** `undefined`: every address of the machine, of both families. */
+  readonly address: string | undefined
+  /** 0: any free one. */
+  readonly port: number
+}
+
+export interface UdpSockets extends DatagramPort {
+  readonly listening: readonly Endpoint[]
+  close(): Promise<void>
+}
+
+export interface UdpReceivers {
+  /** The octets are lent for the call. */
+  onDatagram(local: Endpoint, remote: Endpoint, message: DatagramKind, bytes: Uint8Array): void
+  /** What the network said of something sent earlier (ICMP). IKE's own retransmission deals with it. */
+  onError?(error: Error): void
+}
+
+/** Throws `UdpError`, whose message names the address, the port and what to do; none stays open then. */
+export async function openUdpSockets(listeners: readonly UdpListenerConfig[], receivers: UdpReceivers): Promise<UdpSockets> {
+  const sockets: UdpSocket[] = []
+  try {
+    for (const { address, port } of listeners) {
+      if (address !== undefined) {
+        sockets.push(await openSocket(address, port, receivers))
+        continue
+      }
+      const ipv4 = await openSocket('0.0.0.0', port, receivers)
+      sockets.push(ipv4)
+      const ipv6 = await openSocket('::', ipv4.local.port, receivers).catch(unlessWithoutIpv6)
+      if (ipv6 !== undefined) sockets.push(ipv6)
+    }
+  } catch (error) {
+    await Promise.all(sockets.map((socket) => socket.close()))
+    throw error
+  }
+  return {
+    listening: sockets.map((socket) => socket.local),
+    send(local, remote, message, bytes) {
+      choose(sockets, local, remote).send(message, bytes, remote)
+    },
+    sendBatch(local, remote, batch: PacketBatch) {
+      choose(sockets, local, remote).sendBatch(batch, remote)
+    },
+    async close() {
+      await Promise.all(sockets.map((socket) => socket.close()))
+    },
+  }
+}
+
+async function openSocket(address: string, port: number, receivers: UdpReceivers): Promise<UdpSocket> {
+  let locals: LocalEndpoints | undefined
+  try {
+    const socket = await openUdp({
+      address,
+      port,
+      family: familyOf(address),
+      onDatagram(bytes, message, from, local) {
+        const remote = plainEndpoint(from)
+        if (locals === undefined) receivers.onDatagram(local, remote, message, bytes)
+        else locals.receive(remote, message, bytes)
+      },
+      onError: (error) => receivers.onError?.(error),
+    })
+    if (isWildcard(address)) locals = new LocalEndpoints(socket, receivers)
+    return socket
+  } catch (error) {
+    if (!(error instanceof UdpError)) throw error
+    const problem = bindProblem('UDP', describeEndpoint(address, port), error.code, error.message)
+    throw new UdpError(error.code, problem, { address, port, ...error.context })
+  }
+}
+
+function unlessWithoutIpv6(error: unknown): undefined {
+  // Where the family is missing altogether, IPv4 is all there is; a port taken by another program is still an error.
+  if (error instanceof UdpError && error.code !== 'ADDRESS_IN_USE' && error.code !== 'PERMISSION_DENIED') return
+  throw error
+}
+
+/**
+ * By port and address where the core names them; else one that the peer can answer to. Port 500 is special (RFC 3948 §2): between
+ * it and any port there is no Non-ESP marker, so only what goes to port 500 may leave from it. Undefined: none can.
+ */
+export function chooseSocket<S extends { readonly local: Endpoint }>(
+  sockets: readonly S[],
+  local: Endpoint,
+  remote: Endpoint,
+): S | undefined {
+  let best: S | undefined
+  let bestScore = 0
+  for (const socket of sockets) {
+    const score = scoreOf(socket.local, local, remote)
+    if (score > bestScore) {
+      best = socket
+      bestScore = score
+    }
+  }
+  return best
+}
+
+function choose(sockets: readonly UdpSocket[], local: Endpoint, remote: Endpoint): UdpSocket {
+  const socket = chooseSocket(sockets, local, remote)
+  if (socket !== undefined) return socket
+  const { address, port } = remote
+  throw new UdpError('BAD_ADDRESS', `no UDP socket here can send from port ${local.port} to ${describeEndpoint(address, port)}`, {
+    address,
+    port,
+  })
+}
+
+function scoreOf(socket: Endpoint, local: Endpoint, remote: Endpoint): number {
+  if (familyOf(socket.address) !== familyOf(remote.address)) return 0
+  if (local.port !== 0) {
+    if (socket.port !== local.port) return 0
+    return socket.address === local.address ? 3 : isWildcard(socket.address) ? 2 : 1
+  }
+  if (socket.port === IKE_PORT && remote.port !== IKE_PORT) return 0
+  return socket.port === remote.port ? 2 : 1
+}
+
+const IKE_PORT = 500

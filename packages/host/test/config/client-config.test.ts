@@ -1,0 +1,162 @@
+import { dirname, join } from 'node:path'
+import { describeIdentity } from '@underpass/session-manager'
+import { describe, expect, it } from 'vitest'
+import { type ClientConfig, clientSessionConfig, HostError, loadClientConfig } from '../../src/index.ts'
+import { temporaryFile } from '../temporary.ts'
+
+const GOOD = `[peer]
+gateway = "vpn.example.com"
+local_id = "alice@example.com"
+psk = "0123456789abcdef0123456789abcdef"
+`
+
+describe('a client configuration', () => {
+  it('needs a gateway, an identity and a secret, and fills in the rest', () => {
+    const config = load(GOOD)
+    expect(config).toMatchObject({
+      gateway: 'vpn.example.com',
+      transports: [
+        { transport: 'udp', port: 500, natPort: 4500 },
+        { transport: 'tcp', port: 4500, framing: 'rfc9329' },
+      ],
+      keepRetrying: false,
+      routes: 'negotiated',
+      dns: 'report',
+      crypto: 'auto',
+      tun: { device: 'tun', name: 'underpass0', mtu: 1400, addresses: [] },
+      peer: { name: 'vpn.example.com', remoteId: undefined, localSubnets: 'virtual', remoteSubnets: ['0.0.0.0/0'], requestAddresses: ['ipv4'], esn: true },
+    })
+    expect(config.peer.ikeProposals.length).toBeGreaterThan(3)
+    expect(clientSessionConfig(config, '192.0.2.9')).toMatchObject({ acceptsPeers: false, peers: [{ dial: { address: '192.0.2.9' } }] })
+  })
+
+  it('takes every key', () => {
+    const config = load(`control = "/run/x.sock"
+keep_retrying = true
+tun = "memory"
+${GOOD}name = "office"
+transports = ["udp:4501", "tcp:443", { transport = "tcp", port = 444, framing = "3gpp-ftt" }]
+framing = "pauly-03"
+remote_id = "@gw"
+local = ["10.1.0.0/24", "10.1.2.1-10.1.2.9"]
+request_addresses = []
+remote = ["::/0"]
+ike = ["aes256-sha256-modp2048"]
+esp = ["chacha20poly1305"]
+esn = false
+replay_window = 64
+[network]
+routes = ["10.5.0.0/16"]
+dns = "resolvectl"
+[provider]
+crypto = "noble"
+[timers]
+udp_fallback = "500ms"
+liveness = "2m"
+max_retransmissions = 3
+[limits]
+max_half_open = 7
+`)
+    expect(config).toMatchObject({
+      control: '/run/x.sock',
+      keepRetrying: true,
+      tun: { device: 'memory' },
+      transports: [
+        { transport: 'udp', port: 4501, natPort: 4501 },
+        { transport: 'tcp', port: 443, framing: 'pauly-03' },
+        { transport: 'tcp', port: 444, framing: '3gpp-ftt' },
+      ],
+      peer: { name: 'office', localSubnets: ['10.1.0.0/24', '10.1.2.1-10.1.2.9'], remoteSubnets: ['::/0'], requestAddresses: [], esn: false, replayWindow: 64 },
+      routes: ['10.5.0.0/16'],
+      dns: 'resolvectl',
+      crypto: 'noble',
+      timers: { udpFallback: 500, liveness: 120_000, maxRetransmissions: 3, retry: 1000 },
+      limits: { maxHalfOpen: 7, maxConnections: 20_000 },
+    })
+    expect(config.peer.ikeProposals).toHaveLength(1)
+  })
+
+  it.each([
+    ['@vpn.example.com', '@vpn.example.com'],
+    ['vpn.example.com', '@vpn.example.com'],
+    ['fqdn:vpn', '@vpn'],
+    ['alice@example.com', 'alice@example.com'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['keyid:0x00ff', 'keyid:0x00ff'],
+  ])('RFC 7296 §3.5 (C-33): the identity %s is %s', (written, described) => {
+    expect(describeIdentity(load(GOOD.replace('alice@example.com', written)).peer.localId)).toBe(described)
+  })
+})
+
+describe('what is wrong with a client configuration is told with its key and line', () => {
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['not a transport', `${GOOD}transports = ["udp", "tpc:4500"]`, 'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?'],
+    ['TCP without a port', `${GOOD}transports = ["tcp"]`, 'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"'],
+    ['a port that is none', `${GOOD}transports = ["tcp:70000"]`, 'client.toml:5: peer.transports[0]: "tcp:70000" is not a transport; use "udp", "udp:PORT", "tcp:PORT"'],
+    ['no transport', `${GOOD}transports = []`, 'client.toml:5: peer.transports: must not be empty'],
+    ['an unknown key', `${GOOD}transport = ["udp"]`, 'client.toml:5: peer.transport: is not a key here; did you mean "transports"?'],
+    ['an unknown table', `${GOOD}[lmits]\n`, 'client.toml:5: lmits: is not a key here; did you mean "limits"?'],
+    ['an unknown limit', `${GOOD}[limits]\nmax_half_opn = 1`, 'client.toml:6: limits.max_half_opn: is not a key here; did you mean "max_half_open"?'],
+    ['a missing table', 'control = "x"', 'client.toml:1: peer: is required'],
+    ['a missing key', GOOD.replace(/gateway.*\n/, ''), 'client.toml:1: peer.gateway: is required'],
+    ['no secret', GOOD.replace(/psk.*\n/, ''), 'client.toml:1: peer.psk: is required (or psk_file)'],
+    ['two secrets', `${GOOD}psk_file = "x"`, 'client.toml:5: peer.psk_file: cannot stand beside psk; use one of them'],
+    ['a secret of the wrong kind', GOOD.replace(/psk = .*/, 'psk = 123456'), 'client.toml:4: peer.psk: is not text'],
+    ['half an octet', GOOD.replace(/psk = .*/, 'psk = "0x123"'), 'client.toml:4: peer.psk: begins with 0x but is not hex of whole octets'],
+    ['a gateway that is no name', GOOD.replace('vpn.example.com', 'vpn example'), 'client.toml:2: peer.gateway: "vpn example" is neither a host name nor an address'],
+    ['an identity with a space', GOOD.replace('alice@', 'al ice@'), 'client.toml:3: peer.local_id: "al ice@example.com" is not an identity; write "@name.example", "user@host.example", an address, or "keyid:0x…"'],
+    ['an unknown algorithm', `${GOOD}ike = ["aes256gcm16-prfsha256-x25519", "rot13"]`, 'client.toml:5: peer.ike[1]: "rot13" is not an algorithm suite'],
+    ['an IKE suite without key exchange', `${GOOD}ike = ["aes256gcm16-prfsha256"]`, 'client.toml:5: peer.ike[0]: "aes256gcm16-prfsha256" is not an algorithm suite: it names no key exchange'],
+    ['a subnet that is none', `${GOOD}remote = ["10.0.0.0/33"]`, 'client.toml:5: peer.remote[0]: "10.0.0.0/33" is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"'],
+    ['a duration without a unit', `${GOOD}[timers]\nretry = "30"`, 'client.toml:6: timers.retry: "30" is not a duration; write "500ms", "30s" or "2m"'],
+    ['a duration that is a number', `${GOOD}[timers]\nretry = 30`, 'client.toml:6: timers.retry: 30 is not text'],
+    ['a limit below its least', `${GOOD}[limits]\nmax_ike_sas = 0`, 'client.toml:6: limits.max_ike_sas: 0 is less than 1'],
+    ['a message longer than RFC 9329 can frame', `${GOOD}[limits]\nmax_message_length = 70000`, 'client.toml:6: limits.max_message_length: 70000 is more than 65533'],
+    ['a device that is none', `tun = "tap"\n${GOOD}`, 'client.toml:1: tun.device: "tap" is not known here; use "tun", "packet", "memory"; did you mean "tun"?'],
+    ['an interface name that is too long', `${GOOD}[tun]\nname = "a-very-long-name"`, 'client.toml:6: tun.name: is not an interface name'],
+    ['an unknown framing', `${GOOD}framing = "rfc8229"`, 'client.toml:5: peer.framing: "rfc8229" is not known here; use "rfc9329", "pauly-03", "3gpp-ftt"; did you mean "rfc9329"?'],
+    ['routes of the wrong kind', `${GOOD}[network]\nroutes = "all"`, 'client.toml:6: network.routes: is neither "negotiated", "none" nor a list of subnets'],
+    ['own subnets beside an assigned address', `${GOOD}local = ["10.1.0.0/24"]\nrequest_addresses = ["ipv4"]`, 'client.toml:5: peer.local: cannot stand beside request_addresses'],
+    ['no TOML', `${GOOD}oops\n`, 'client.toml:5: is not TOML:'],
+  ]
+  it.each(rows)('%s', (_, text, message) => {
+    expect(complaint(text)).toContain(message)
+    expect(complaint(text).split('\n')).toHaveLength(1)
+  })
+
+  it('tells everything that is wrong at once, in the order of the file', () => {
+    expect(complaint(`tun = "tap"\n[peer]\ngateway = 1\nlocal_id = ""\nbogus = 1\n`).split('\n').map((line) => line.slice(0, 30))).toEqual([
+      'client.toml:1: tun.device: "ta',
+      'client.toml:3: peer.gateway: 1',
+      'client.toml:4: peer.local_id: ',
+      'client.toml:5: peer.bogus: is ',
+    ])
+  })
+
+  it('never shows the secret, not even where the file is no TOML', () => {
+    for (const text of [GOOD.replace('psk = "', 'psk = 0x"'), GOOD.replace(/psk = "(.*)"/, 'psk = "$1'), GOOD.replace(/psk = .*/, 'psk = "0x0123456789abcdef0123456789abcdefg"'), GOOD.replace('psk', 'pks')])
+      expect(complaint(text)).not.toContain('0123456789')
+  })
+
+  it('a file that is not there', () => {
+    const file = join(dirname(temporaryFile('x', '')), 'none.toml')
+    expect(() => loadClientConfig(file)).toThrow(expect.objectContaining({ code: 'CONFIG_UNREADABLE' }))
+  })
+})
+
+function load(text: string): ClientConfig {
+  return loadClientConfig(temporaryFile('client.toml', text))
+}
+
+/** The message, with the file's directory taken off. */
+function complaint(text: string): string {
+  const file = temporaryFile('client.toml', text)
+  try {
+    loadClientConfig(file)
+  } catch (error) {
+    if (error instanceof HostError) return error.message.replaceAll(`${dirname(file)}/`, '')
+    throw error
+  }
+  throw new Error('there was nothing to complain about')
+}

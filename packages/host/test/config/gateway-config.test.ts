@@ -1,0 +1,113 @@
+import { dirname } from 'node:path'
+import { describeIdentity } from '@underpass/session-manager'
+import { describe, expect, it } from 'vitest'
+import { type GatewayConfig, gatewaySessionConfig, HostError, loadGatewayConfig } from '../../src/index.ts'
+import { temporaryFile } from '../temporary.ts'
+
+const PEOPLE = `[[connection]]
+name = "people"
+local_id = "@gw"
+pool = { ranges = ["10.99.0.2-10.99.0.9"], dns = ["10.2.0.53"] }
+`
+const SECRETS = `[[secret]]
+id = "alice@example.com"
+psk = "0123456789abcdef-alice"
+[[secret]]
+id = "bob@example.com"
+psk = "0123456789abcdef-bob"
+`
+
+describe('a gateway configuration', () => {
+  it('listens on UDP 500 and 4500 and TCP 4500 where it says nothing', () => {
+    const config = load(PEOPLE + SECRETS)
+    expect(config.udp).toEqual([
+      { address: undefined, port: 500 },
+      { address: undefined, port: 4500 },
+    ])
+    expect(config.tcp).toEqual([{ address: undefined, port: 4500, framing: 'rfc9329' }])
+    expect(gatewaySessionConfig(config).acceptsPeers).toBe(true)
+  })
+
+  it('takes listeners as numbers, text and tables', () => {
+    const config = load(`[listen]
+address = ["192.0.2.1", "2001:db8::1"]
+udp = []
+tcp = [4500, "443", "192.0.2.7:444", "[2001:db8::7]:445", { port = 446, framing = "3gpp-ftt" }]
+framing = "pauly-03"
+${PEOPLE}${SECRETS}`)
+    expect(config.udp).toEqual([])
+    expect(config.tcp.map(({ address, port, framing }) => `${address} ${port} ${framing}`)).toEqual([
+      '192.0.2.1 4500 pauly-03',
+      '2001:db8::1 4500 pauly-03',
+      '192.0.2.1 443 pauly-03',
+      '2001:db8::1 443 pauly-03',
+      '192.0.2.7 444 pauly-03',
+      '2001:db8::7 445 pauly-03',
+      '192.0.2.1 446 3gpp-ftt',
+      '2001:db8::1 446 3gpp-ftt',
+    ])
+  })
+
+  it('makes a peer for everybody with a secret, and they share one pool', () => {
+    const { peers } = load(PEOPLE + SECRETS)
+    expect(peers.map(({ name, remoteId }) => [name, describeIdentity(remoteId!)])).toEqual([
+      ['people/alice@example.com', 'alice@example.com'],
+      ['people/bob@example.com', 'bob@example.com'],
+    ])
+    expect(peers[0]!.pool).toBe(peers[1]!.pool)
+    expect(peers[0]).toMatchObject({ remoteSubnets: 'virtual', localSubnets: ['0.0.0.0/0'], dial: undefined, pool: { dns: ['10.2.0.53'], subnets: [] } })
+    expect(new TextDecoder().decode(peers[1]!.psk)).toBe('0123456789abcdef-bob')
+  })
+
+  it('makes a peer for whoever has the connection’s own secret', () => {
+    const { peers } = load(`${PEOPLE}psk = "0123456789abcdef"\n`)
+    expect(peers.map(({ name, remoteId }) => [name, remoteId])).toEqual([['people', undefined]])
+  })
+
+  it('joins two networks', () => {
+    const { peers } = load(`[[connection]]
+name = "branch"
+local_id = "@gw"
+remote_id = "@branch"
+psk = "0123456789abcdef"
+local = ["10.2.0.0/24"]
+remote = ["10.3.0.0/24"]
+`)
+    expect(peers).toMatchObject([{ name: 'branch', localSubnets: ['10.2.0.0/24'], remoteSubnets: ['10.3.0.0/24'], pool: undefined }])
+  })
+
+  const rows: readonly (readonly [string, string, string])[] = [
+    ['a listener that is none', `[listen]\ntcp = ["x:1"]\n${PEOPLE}${SECRETS}`, 'gw.toml:2: listen.tcp[0]: "x:1" is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"'],
+    ['a port out of range', `[listen]\nudp = [500,\n  70000]\n${PEOPLE}${SECRETS}`, 'gw.toml:3: listen.udp[1]: '],
+    ['framing for UDP', `[listen]\nudp = [{ port = 500, framing = "rfc9329" }]\n${PEOPLE}${SECRETS}`, 'gw.toml:2: listen.udp[0]: takes no framing'],
+    ['no port at all', `[listen]\nudp = []\ntcp = []\n${PEOPLE}${SECRETS}`, 'gw.toml:1: listen: names no port'],
+    ['no connection', SECRETS, 'gw.toml:1: connection: is required'],
+    ['no secret for anybody', PEOPLE, 'gw.toml:1: connection[0]: has no psk and there is no [[secret]]'],
+    ['no secret for one', `${PEOPLE}remote_id = ["alice@example.com", "carol@example.com"]\n${SECRETS}`, 'gw.toml:5: connection[0].remote_id: has no secret for carol@example.com'],
+    ['two secrets for one', `${PEOPLE}${SECRETS}[[secret]]\nid = "bob@example.com"\npsk = "0123456789abcdef"\n`, 'gw.toml:12: secret[2].id: bob@example.com has a secret already'],
+    ['two connections of one name', `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('@gw', '@gw2')}psk = "0123456789abcdef"\n`, 'gw.toml:7: connection[1].name: "people" is the name of another connection'],
+    ['two connections for one pair', `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('people', 'more')}psk = "0123456789abcdef"\n`, '"people" and "more" are both @gw for any identity'],
+    ['a pool beside a remote subnet', `${PEOPLE}remote = ["10.3.0.0/24"]\n${SECRETS}`, 'gw.toml:5: connection[0].remote: cannot stand beside a pool'],
+    ['neither pool nor remote', `[[connection]]\nname = "x"\nlocal_id = "@gw"\nlocal = ["10.0.0.0/8"]\n${SECRETS}`, 'gw.toml:1: connection[0].remote: is required without a pool'],
+    ['an unknown key of a pool', `${PEOPLE.replace('dns', 'dsn')}${SECRETS}`, 'gw.toml:4: connection[0].pool.dsn: is not a key here; did you mean "dns"?'],
+    ['an unknown key of a connection', `${PEOPLE}rmeote_id = "x"\n${SECRETS}`, 'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?'],
+  ]
+  it.each(rows)('%s is told with its key and line', (_, text, message) => {
+    expect(complaint(text)).toContain(message)
+  })
+})
+
+function load(text: string): GatewayConfig {
+  return loadGatewayConfig(temporaryFile('gw.toml', text))
+}
+
+function complaint(text: string): string {
+  const file = temporaryFile('gw.toml', text)
+  try {
+    loadGatewayConfig(file)
+  } catch (error) {
+    if (error instanceof HostError) return error.message.replaceAll(`${dirname(file)}/`, '')
+    throw error
+  }
+  throw new Error('there was nothing to complain about')
+}

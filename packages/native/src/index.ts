@@ -1,0 +1,6 @@
+export { addressOf, nativeBuffer } from './address.ts'
+export { Errno, type Libc, loadLibc, OpenFlag } from './libc.ts'
+export { type AeadAlgorithm, type AeadCipher, type Libcrypto, loadLibcrypto, type NativeAead } from './libcrypto.ts'
+export { NativeError, type NativeErrorCode, type NativeErrorContext } from './native-error.ts'
+export { PollEvent, PollSet } from './poll-set.ts'
+export { type Readiness, watchReadable } from './readiness.ts'

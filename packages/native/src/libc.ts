@@ -1,0 +1,157 @@
+import { addressOf, checkRange, nativeBuffer } from './address.ts'
+import { type Koffi, loadKoffi, type NativeFunction, type NativeLibrary, openLibrary } from './koffi.ts'
+import { NativeError } from './native-error.ts'
+import type { PollSet } from './poll-set.ts'
+
+/**
+ * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`) answer with a count ≥ 0 or with −errno, and allocate
+ * nothing; the others throw NativeError `SYSTEM` with the name of the errno.
+ */
+export interface Libc {
+  /** `O_CLOEXEC` is added. `flags` are {@link OpenFlag}s. */
+  open(path: string, flags: number, mode?: number): number
+  /** Errors are not reported: there is nothing to be done about them (Linux releases the descriptor in any case). */
+  close(fd: number): void
+  /** At most `length` octets to `buffer[offset…]`; octets read or −errno. */
+  read(fd: number, buffer: Uint8Array, offset: number, length: number): number
+  /** `buffer[offset, offset + length)`; octets written or −errno. */
+  write(fd: number, buffer: Uint8Array, offset: number, length: number): number
+  /** The first `count` entries of a `struct iovec[]` at `vectors`; octets written or −errno. The caller answers for the addresses. */
+  writev(fd: number, vectors: number, count: number): number
+  /** `address` is a `struct sockaddr`; octets sent or −errno. */
+  sendto(fd: number, buffer: Uint8Array, offset: number, length: number, flags: number, address: Uint8Array): number
+  /** `argument`: an integer, or a structure that the kernel reads and writes in place. Returns the call's result ≥ 0. */
+  ioctl(fd: number, request: number, argument: number | Uint8Array): number
+  setNonBlocking(fd: number): void
+  /** Blocks the whole thread. Returns the number of ready descriptors; −1 of milliseconds waits without limit. */
+  poll(set: PollSet, milliseconds: number): number
+  /** poll(2) on a thread of the runtime's pool, which it occupies until it returns. Calls back with the count or −errno. */
+  pollAsync(set: PollSet, milliseconds: number, callback: (ready: number) => void): void
+  socket(domain: number, type: number, protocol: number): number
+  /** `address` is a `struct sockaddr`. */
+  bind(fd: number, address: Uint8Array): void
+  setsockopt(fd: number, level: number, option: number, value: number | Uint8Array): void
+  /** Index of the interface, or `undefined` when there is none of that name in this network namespace. */
+  ifNameToIndex(name: string): number | undefined
+  /** A non-blocking eventfd(2) with a counter of 0. */
+  eventfd(): number
+  /** Non-blocking ends: `[read, write]`. */
+  pipe(): [number, number]
+  /** Name of an errno value: `EPERM`, or `errno 524` for one without a name. */
+  errnoName(errno: number): string
+  /** The libc's text for an errno value. */
+  errnoText(errno: number): string
+}
+
+/** include/uapi/asm-generic/fcntl.h: x86-64, arm64, riscv64 and loongarch64 agree. */
+export const OpenFlag = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_NONBLOCK: 0o4000, O_CLOEXEC: 0o2000000 } as const
+
+/** The errno values that the data path compares with. */
+export const Errno = { EPERM: 1, ENOENT: 2, EINTR: 4, EIO: 5, EAGAIN: 11, EBADFD: 77, ENETDOWN: 100, ENOBUFS: 105 } as const
+
+let libc: Libc | undefined
+
+/**
+ * The libc of this process, bound at the first call.
+ *
+ * @throws NativeError `UNAVAILABLE` away from Linux, and where koffi cannot be loaded
+ */
+export function loadLibc(): Libc {
+  if (libc === undefined) {
+    // The constants and structures here are Linux's.
+    if (process.platform !== 'linux') throw new NativeError('UNAVAILABLE', `no system calls for ${process.platform}, only for linux`)
+    libc = openLibrary('libc', [null, 'libc.so.6', 'libc.so'], (library) => bindLibc(loadKoffi(), library))
+  }
+  return libc
+}
+
+const F_GETFL = 3
+const F_SETFL = 4
+
+function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
+  // open, fcntl and ioctl are variadic in C; the Linux ABIs listed at OpenFlag pass integers the same way in both cases.
+  const open = library.func('int open(const char *path, int flags, unsigned int mode)')
+  const close = library.func('int close(int fd)')
+  const read = library.func('int64_t read(int fd, uintptr_t buffer, size_t length)')
+  const write = library.func('int64_t write(int fd, uintptr_t buffer, size_t length)')
+  const writev = library.func('int64_t writev(int fd, uintptr_t vectors, int count)')
+  const sendto = library.func(
+    'int64_t sendto(int fd, uintptr_t buffer, size_t length, int flags, uintptr_t address, unsigned int addressLength)',
+  )
+  const ioctl = library.func('int ioctl(int fd, unsigned long request, uintptr_t argument)')
+  const fcntl = library.func('int fcntl(int fd, int command, int argument)')
+  const poll = library.func('int poll(uintptr_t fds, unsigned long count, int timeout)')
+  const socket = library.func('int socket(int domain, int type, int protocol)')
+  const bind = library.func('int bind(int fd, uintptr_t address, unsigned int length)')
+  const setsockopt = library.func('int setsockopt(int fd, int level, int option, uintptr_t value, unsigned int length)')
+  const ifNameToIndex = library.func('unsigned int if_nametoindex(const char *name)')
+  const eventfd = library.func('int eventfd(unsigned int initial, int flags)')
+  const pipe = library.func('int pipe2(uintptr_t fds, int flags)')
+  const strerror = library.func('const char *strerror(int errno)')
+  const names = errnoNames(koffi)
+
+  const nameOf = (errno: number): string => names.get(errno) ?? `errno ${errno}`
+  const fail = (call: string, subject: string): never => {
+    const errno = koffi.errno()
+    const text = `${call}(${subject}): ${nameOf(errno)}, ${strerror(errno)}`
+    throw new NativeError('SYSTEM', text, { call, errno: nameOf(errno), subject })
+  }
+  const orFail = (result: number, call: string, subject: string): number => (result < 0 ? fail(call, subject) : result)
+  const orErrno = (result: number): number => (result < 0 ? -koffi.errno() : result)
+
+  return {
+    open: (path, flags, mode = 0) => orFail(open(path, flags | OpenFlag.O_CLOEXEC, mode), 'open', path),
+    close: (fd) => void close(fd),
+    read(fd, buffer, offset, length) {
+      checkRange(buffer, offset, length)
+      return orErrno(read(fd, addressOf(buffer) + offset, length))
+    },
+    write(fd, buffer, offset, length) {
+      checkRange(buffer, offset, length)
+      return orErrno(write(fd, addressOf(buffer) + offset, length))
+    },
+    writev: (fd, vectors, count) => orErrno(writev(fd, vectors, count)),
+    sendto(fd, buffer, offset, length, flags, address) {
+      checkRange(buffer, offset, length)
+      return orErrno(sendto(fd, addressOf(buffer) + offset, length, flags, addressOf(address), address.length))
+    },
+    ioctl(fd, request, argument) {
+      const value = typeof argument === 'number' ? argument : addressOf(argument)
+      return orFail(ioctl(fd, request, value), 'ioctl', `0x${request.toString(16)}`)
+    },
+    setNonBlocking(fd) {
+      const flags = orFail(fcntl(fd, F_GETFL, 0), 'fcntl', 'F_GETFL')
+      orFail(fcntl(fd, F_SETFL, flags | OpenFlag.O_NONBLOCK), 'fcntl', 'F_SETFL')
+    },
+    poll: (set, milliseconds) => orFail(poll(set.address, set.count, milliseconds), 'poll', `${set.count} descriptors`),
+    pollAsync(set, milliseconds, callback) {
+      poll.async(set.address, set.count, milliseconds, (error: Error | null, ready: number) => {
+        // Since koffi 3.2, errno inside this callback is that of the call.
+        callback(error !== null ? -Errno.EIO : orErrno(ready))
+      })
+    },
+    socket: (domain, type, protocol) => orFail(socket(domain, type | OpenFlag.O_CLOEXEC, protocol), 'socket', `family ${domain}`),
+    bind: (fd, address) => void orFail(bind(fd, addressOf(address), address.length), 'bind', `descriptor ${fd}`),
+    setsockopt(fd, level, option, value) {
+      const bytes = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value
+      orFail(setsockopt(fd, level, option, addressOf(bytes), bytes.length), 'setsockopt', `level ${level} option ${option}`)
+    },
+    ifNameToIndex: (name) => ifNameToIndex(name) || undefined,
+    eventfd: () => orFail(eventfd(0, OpenFlag.O_NONBLOCK | OpenFlag.O_CLOEXEC), 'eventfd', ''),
+    pipe() {
+      const fds = nativeBuffer(8)
+      orFail(pipe(fds.address, OpenFlag.O_NONBLOCK | OpenFlag.O_CLOEXEC), 'pipe2', '')
+      const [readEnd, writeEnd] = new Int32Array(fds.bytes.buffer)
+      return [readEnd, writeEnd]
+    },
+    errnoName: nameOf,
+    errnoText: strerror as NativeFunction & ((errno: number) => string),
+  }
+}
+
+function errnoNames(koffi: Koffi): Map<number, string> {
+  const names = new Map<number, string>()
+  // The first name of a value is the usual one: EAGAIN before EWOULDBLOCK.
+  for (const [name, errno] of Object.entries(koffi.os.errno)) if (!names.has(errno)) names.set(errno, name)
+  return names
+}

@@ -1,0 +1,80 @@
+/** A Child SA: the two ESP SAs that one negotiation made, and what may pass through them (RFC 7296 §2.9, RFC 4301 §4.4.2). */
+import type { EspInbound, EspOutbound } from '@underpass/esp-crypto'
+import type { EspSuite } from '../config.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
+import type { ChildSaStatus } from '../status.ts'
+import { describeEspSuite } from '../suites.ts'
+import { PacketSelector } from './packet-selector.ts'
+
+export interface ChildSaParts {
+  readonly ikeSa: IkeSa
+  readonly inboundSpi: number
+  readonly outboundSpi: number
+  readonly inbound: EspInbound
+  readonly outbound: EspOutbound
+  readonly suite: EspSuite
+  readonly esn: boolean
+  readonly localTs: readonly IpSelector[]
+  readonly remoteTs: readonly IpSelector[]
+}
+
+export class ChildSa {
+  readonly ikeSa: IkeSa
+  readonly inboundSpi: number
+  readonly outboundSpi: number
+  readonly inbound: EspInbound
+  readonly outbound: EspOutbound
+  readonly suite: EspSuite
+  readonly esn: boolean
+  readonly localTs: readonly IpSelector[]
+  readonly remoteTs: readonly IpSelector[]
+  readonly #local: PacketSelector
+  readonly #remote: PacketSelector
+  packetsIn = 0
+  octetsIn = 0
+  packetsOut = 0
+  octetsOut = 0
+
+  constructor(parts: ChildSaParts) {
+    this.ikeSa = parts.ikeSa
+    this.inboundSpi = parts.inboundSpi
+    this.outboundSpi = parts.outboundSpi
+    this.inbound = parts.inbound
+    this.outbound = parts.outbound
+    this.suite = parts.suite
+    this.esn = parts.esn
+    this.localTs = parts.localTs
+    this.remoteTs = parts.remoteTs
+    this.#local = new PacketSelector(parts.localTs)
+    this.#remote = new PacketSelector(parts.remoteTs)
+  }
+
+  /** Whether an outbound inner packet may leave by this SA. */
+  sends(packet: Uint8Array, offset: number, length: number): boolean {
+    return this.#remote.matches(packet, offset, length, 1) && this.#local.matches(packet, offset, length, 0)
+  }
+
+  /** Whether a decrypted inner packet was allowed to come by this SA (E-11): its source is the peer's, its destination ours. */
+  accepts(packet: Uint8Array, offset: number, length: number): boolean {
+    return this.#remote.matches(packet, offset, length, 0) && this.#local.matches(packet, offset, length, 1)
+  }
+
+  status(): ChildSaStatus {
+    return {
+      inboundSpi: formatEspSpi(this.inboundSpi),
+      outboundSpi: formatEspSpi(this.outboundSpi),
+      proposal: `${describeEspSuite(this.suite)}${this.esn ? '-esn' : ''}`,
+      localTs: this.localTs.map(describeSelector),
+      remoteTs: this.remoteTs.map(describeSelector),
+      packetsIn: this.packetsIn,
+      octetsIn: this.octetsIn,
+      packetsOut: this.packetsOut,
+      octetsOut: this.octetsOut,
+    }
+  }
+}
+
+export function formatEspSpi(spi: number): string {
+  return `0x${spi.toString(16).padStart(8, '0')}`
+}

@@ -1,0 +1,92 @@
+/** Making a Child SA out of a negotiation: SPI, KEYMAT, ciphers (RFC 7296 §2.17) and the traffic it is for (§2.9). */
+import { EspInbound, EspOutbound, type EspTransform, espTransform } from '@underpass/esp-crypto'
+import { childKeymat } from '@underpass/ike-crypto'
+import type { EspSuite, PeerConfig } from '../config.ts'
+import type { Core } from '../core.ts'
+import type { IkeSa, InitRecord } from '../ike/ike-sa.ts'
+import { type IpSelector, selectorOfRange, selectorsOfSubnets } from '../ike/traffic-selectors.ts'
+import { parseAddress } from '../ip-address.ts'
+import { readU32 } from '../octets.ts'
+import { SessionError } from '../session-error.ts'
+import { ChildSa } from './child-sa.ts'
+
+/** 0 to 255 are reserved (RFC 4303 §2.1, T-FRM-6), and one that is in use here is no use. */
+export function allocateEspSpi(core: Core): number {
+  for (;;) {
+    const spi = readU32(core.random(4))
+    if (spi > 255 && !core.sad.has(spi)) return spi
+  }
+}
+
+export interface ChildPlan {
+  readonly inboundSpi: number
+  readonly outboundSpi: number
+  readonly suite: EspSuite
+  readonly esn: boolean
+  readonly localTs: readonly IpSelector[]
+  readonly remoteTs: readonly IpSelector[]
+}
+
+/** KEYMAT of the first Child SA: nonces of IKE_SA_INIT, keys for initiator to responder first (RFC 7296 §2.17). */
+export function makeFirstChild(core: Core, sa: IkeSa, peer: PeerConfig, record: InitRecord, plan: ChildPlan): ChildSa {
+  const protection = sa.protection
+  const transform = transformOf(plan.suite)
+  if (!protection) throw new SessionError('INVARIANT', 'bug', 'a Child SA before the keys of its IKE SA')
+  const keymat = childKeymat(protection.prf, protection.keys.skd, record.initiatorNonce, record.responderNonce, 2 * transform.keymatLength)
+  const fromInitiator = keymat.slice(0, transform.keymatLength)
+  const fromResponder = keymat.slice(transform.keymatLength)
+  const [outKeymat, inKeymat] = sa.role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
+  const provider = core.config.aeadProvider
+  return new ChildSa({
+    ikeSa: sa,
+    inboundSpi: plan.inboundSpi,
+    outboundSpi: plan.outboundSpi,
+    outbound: new EspOutbound({
+      spi: plan.outboundSpi,
+      transform,
+      aead: provider.create(transform, outKeymat),
+      esn: plan.esn,
+      random: (octets) => octets.set(core.random(octets.length)),
+    }),
+    inbound: new EspInbound({
+      spi: plan.inboundSpi,
+      transform,
+      aead: provider.create(transform, inKeymat),
+      esn: plan.esn,
+      replayWindow: peer.replayWindow,
+    }),
+    suite: plan.suite,
+    esn: plan.esn,
+    localTs: plan.localTs,
+    remoteTs: plan.remoteTs,
+  })
+}
+
+/** The suites that this build of the ciphers can do. */
+export function usableEspSuites(core: Core, peer: PeerConfig): EspSuite[] {
+  return peer.espProposals.filter((suite) => {
+    const transform = espTransform(suite.encryption, suite.keyLength, suite.integrity)
+    return transform !== undefined && core.config.aeadProvider.supports(transform)
+  })
+}
+
+/** The configured selectors of a side; 'virtual' stands for the addresses that CP assigned, or for any before that is known. */
+export function configuredSelectors(subnets: readonly string[] | 'virtual', assigned: readonly Uint8Array[]): IpSelector[] {
+  if (subnets !== 'virtual') return selectorsOfSubnets(subnets)
+  return assigned.map((address) => selectorOfRange({ start: address, end: address }))
+}
+
+/** What an initiator that asks for an inner address proposes for its own side: any address of those families (RFC 7296 §2.19). */
+export function anyAddressSelectors(families: readonly ('ipv4' | 'ipv6')[]): IpSelector[] {
+  return selectorsOfSubnets(families.map((family) => (family === 'ipv4' ? '0.0.0.0/0' : '::/0')))
+}
+
+export function addressOctets(addresses: readonly { readonly address: string }[]): Uint8Array[] {
+  return addresses.flatMap(({ address }) => parseAddress(address) ?? [])
+}
+
+function transformOf(suite: EspSuite): EspTransform {
+  const transform = espTransform(suite.encryption, suite.keyLength, suite.integrity)
+  if (!transform) throw new SessionError('INVARIANT', 'bug', `no ESP transform for encryption ${suite.encryption}`)
+  return transform
+}

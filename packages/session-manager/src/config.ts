@@ -1,0 +1,172 @@
+/** What the core is told: peers (the PAD of RFC 4301 §4.4.3), limits and timers. Text addresses, octets for secrets, milliseconds for times. */
+import type { AeadProvider } from '@underpass/esp-crypto'
+import type { FramingProfileName } from './contract.ts'
+
+export interface SessionConfig {
+  readonly peers: readonly PeerConfig[]
+  readonly limits: Limits
+  readonly timers: Timers
+  /** Makes the ESP ciphers; `nobleProvider` of esp-crypto runs everywhere. */
+  readonly aeadProvider: AeadProvider
+  /** Whether IKE_SA_INIT requests from unknown addresses are answered. */
+  readonly acceptsPeers: boolean
+}
+
+/** RFC 7296 §3.5. */
+export interface Identity {
+  readonly idType: number
+  readonly data: Uint8Array
+}
+
+export interface PeerConfig {
+  readonly name: string
+  readonly localId: Identity
+  /** `undefined`: any identity that proves itself with this peer's secret. */
+  readonly remoteId: Identity | undefined
+  /** RFC 7296 §2.15: the shared secret's octets, no terminator. */
+  readonly psk: Uint8Array
+  readonly ikeProposals: readonly IkeSuite[]
+  readonly espProposals: readonly EspSuite[]
+  /** Where to dial and how, in order; absent for a peer that only calls us. */
+  readonly dial: DialConfig | undefined
+  /** What is on our side and on theirs, in CIDR or range text ('10.2.0.0/24', '::/0'), as configured before narrowing. */
+  readonly localSubnets: readonly string[] | 'virtual'
+  readonly remoteSubnets: readonly string[] | 'virtual'
+  /** Initiator: ask for an inner address of these families (CP, RFC 7296 §2.19). */
+  readonly requestAddresses: readonly ('ipv4' | 'ipv6')[]
+  /** Responder: what to hand out. */
+  readonly pool: PoolConfig | undefined
+  readonly replayWindow: number
+  /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
+  readonly esn: boolean
+}
+
+export interface DialConfig {
+  /** IP literal: names are resolved before they come here. */
+  readonly address: string
+  readonly transports: readonly TransportOption[]
+}
+
+export type TransportOption =
+  /** Starts on `port` (500 without, anything else with the Non-ESP marker) and moves to `natPort` with IKE_AUTH when a NAT was found (RFC 7296 §2.23). */
+  | { readonly transport: 'udp'; readonly port: number; readonly natPort: number }
+  | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName }
+
+export interface PoolConfig {
+  /** CIDR or 'first-last' ranges, one or two (IPv4, IPv6). */
+  readonly ranges: readonly string[]
+  readonly dns: readonly string[]
+  /** INTERNAL_IP4_SUBNET / INTERNAL_IP6_SUBNET to announce. */
+  readonly subnets: readonly string[]
+}
+
+/** One set of IKE algorithms, transform IDs of the registries; the initiator offers them in order. */
+export interface IkeSuite {
+  readonly encryption: number
+  readonly keyLength: number | undefined
+  /** `undefined` with an AEAD. */
+  readonly integrity: number | undefined
+  readonly prf: number
+  readonly keyExchange: number
+}
+
+export interface EspSuite {
+  readonly encryption: number
+  readonly keyLength: number | undefined
+  readonly integrity: number | undefined
+}
+
+/** Each is a configuration key `limits.<name>`, a counter and an event. */
+export interface Limits {
+  /** Half-open IKE SAs as responder, all together; above it cookies are asked for over UDP (RFC 7296 §2.6) up to `maxHalfOpen`. */
+  readonly cookieThreshold: number
+  /** Ask for cookies over TCP too: only against TCP sequence attacks (RFC 9329 §6.3, T-CK-1). */
+  readonly cookiesOverTcp: boolean
+  readonly maxHalfOpen: number
+  readonly maxHalfOpenPerAddress: number
+  readonly maxIkeSas: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  /** Octets of one unfinished message that a connection may hold. */
+  readonly maxBufferedPerConnection: number
+  /** Octets waiting to be sent on one connection before ESP is dropped (IKE never is). */
+  readonly maxSendQueue: number
+  /** Consecutive frames with an unknown ESP SPI before the connection is closed (RFC 9329 §6.1, T-LIFE-14). */
+  readonly maxUnknownSpis: number
+  /** Unparsable messages before the connection is closed (T-LIFE-13). */
+  readonly maxCorruptFrames: number
+  /** Failed ICVs on a known SPI before the connection is closed (T-LIFE-13). */
+  readonly maxIcvFailures: number
+  readonly maxMessageLength: number
+}
+
+/** Milliseconds. */
+export interface Timers {
+  /** From accept to the sixth octet of the prefix (T-PFX-7). */
+  readonly prefix: number
+  /** A responder's half-open IKE SA, and an initiator's whole handshake on one transport. */
+  readonly handshake: number
+  /** An initiator gives a UDP transport this long before it falls back (T-FB-2: at least one retransmission comes first). */
+  readonly udpFallback: number
+  /** First retransmission over UDP; doubles each time (C-4). */
+  readonly retransmit: number
+  readonly maxRetransmissions: number
+  /** No retransmission over TCP: an unanswered request ends the IKE SA after this (T-RTX-1). */
+  readonly response: number
+  /** Silence before a liveness check (RFC 7296 §2.4). */
+  readonly liveness: number
+  /** NAT keep-alives over UDP (RFC 3948 §4); never over TCP (T-KA-1). */
+  readonly natKeepalive: number
+  /** A connection without an IKE SA is closed after this (T-LIFE-3). */
+  readonly idleConnection: number
+  /** After COOKIE was asked for (T-CK-2). */
+  readonly cookieReply: number
+  /** First redial of a lost connection; doubles to `maxRedial`, with jitter (T-LIFE-5). */
+  readonly redial: number
+  readonly maxRedial: number
+  /** An originator goes on redialling for an IKE SA this long before it starts anew. */
+  readonly reconnect: number
+  /** A responder keeps an IKE SA without a connection this long (T-LIFE-4). */
+  readonly disconnected: number
+  /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
+  readonly deletion: number
+  /** Before the whole list of transports is tried again. */
+  readonly retry: number
+  readonly maxRetry: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  cookieThreshold: 100,
+  cookiesOverTcp: false,
+  maxHalfOpen: 1000,
+  maxHalfOpenPerAddress: 64,
+  maxIkeSas: 20_000,
+  maxConnections: 20_000,
+  maxConnectionsPerAddress: 256,
+  maxBufferedPerConnection: 65_541,
+  maxSendQueue: 262_144,
+  maxUnknownSpis: 32,
+  maxCorruptFrames: 8,
+  maxIcvFailures: 1,
+  maxMessageLength: 65_533,
+}
+
+export const DEFAULT_TIMERS: Timers = {
+  prefix: 5_000,
+  handshake: 30_000,
+  udpFallback: 1_600,
+  retransmit: 500,
+  maxRetransmissions: 6,
+  response: 30_000,
+  liveness: 30_000,
+  natKeepalive: 20_000,
+  idleConnection: 5_000,
+  cookieReply: 8_000,
+  redial: 250,
+  maxRedial: 30_000,
+  reconnect: 60_000,
+  disconnected: 600_000,
+  deletion: 2_000,
+  retry: 1_000,
+  maxRetry: 60_000,
+}

@@ -1,0 +1,118 @@
+/**
+ * What goes into the core and what comes out of it. The core is a deterministic function of these inputs, of `now` and of
+ * the injected randomness: it opens no socket, reads no clock and awaits nothing. Hand in one input, then drain
+ * `pollOutput()` until it answers `wait-until`; only then hand in the next.
+ */
+import type { SessionEvent } from './events.ts'
+
+/** An IP address in text (no brackets, no zone) and a port. */
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/** Names one TCP connection for its life. The core chooses numbers for connections it opens (even), the driver for accepted ones (odd). */
+export type ConnectionId = number
+
+/** RFC 9329 §1.2: who opened the TCP connection. Not the same as who initiated the IKE SA, nor who sends a request. */
+export type TcpRole = 'originator' | 'responder'
+
+export type FramingProfileName = 'rfc9329' | 'pauly-03' | '3gpp-ftt'
+
+/** IP packets side by side in one buffer. Packet i is `buffer[offsets[i], offsets[i] + lengths[i])`, for i below `count`. */
+export interface PacketBatch {
+  readonly buffer: Uint8Array
+  readonly offsets: Uint32Array
+  readonly lengths: Uint32Array
+  readonly count: number
+}
+
+/** What a UDP datagram holds, as RFC 3948 §2 tells them apart. The driver adds and removes the Non-ESP marker. */
+export type DatagramKind = 'ike' | 'esp' | 'keepalive'
+
+export type Input =
+  /** A connection that the core asked for is up, or (role 'responder') one was accepted by a listener. */
+  | {
+      readonly kind: 'connection-opened'
+      readonly connection: ConnectionId
+      readonly role: TcpRole
+      readonly local: Endpoint
+      readonly remote: Endpoint
+      readonly framing: FramingProfileName
+    }
+  /** Octets of the stream, in order. Lent: the core is done with them before `handleInput` returns. */
+  | { readonly kind: 'connection-bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** The connection is gone (FIN, RST, failure to open). `detail` is for people. Never sent twice for one connection. */
+  | {
+      readonly kind: 'connection-closed'
+      readonly connection: ConnectionId
+      readonly reason: 'end' | 'reset' | 'failed'
+      readonly detail: string
+    }
+  /** The driver's socket took no more octets at once ('blocked'), or has sent what it held ('drained'). */
+  | { readonly kind: 'connection-flow'; readonly connection: ConnectionId; readonly state: 'blocked' | 'drained' }
+  /** A datagram, its Non-ESP marker already taken off. Lent. */
+  | {
+      readonly kind: 'datagram'
+      readonly local: Endpoint
+      readonly remote: Endpoint
+      readonly message: DatagramKind
+      readonly bytes: Uint8Array
+    }
+  /** IP packets that the TUN device read. Lent. */
+  | { readonly kind: 'tun-packets'; readonly batch: PacketBatch }
+  | { readonly kind: 'crypto-result'; readonly job: number; readonly result: CryptoResult }
+  | { readonly kind: 'command'; readonly command: Command }
+  /** The time that `wait-until` named has come. */
+  | { readonly kind: 'timeout' }
+
+export type Output =
+  | { readonly kind: 'open-connection'; readonly connection: ConnectionId; readonly remote: Endpoint; readonly framing: FramingProfileName }
+  /** Given away: the core never touches these octets again. */
+  | { readonly kind: 'write-connection'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** 'end': FIN after what was written. 'reset': at once. No `connection-closed` is expected after it. */
+  | { readonly kind: 'close-connection'; readonly connection: ConnectionId; readonly how: 'end' | 'reset' }
+  /** Given away. `local` is the socket to send from where the core cares (it answers from where it was asked); port 0 means any. */
+  | {
+      readonly kind: 'send-datagram'
+      readonly local: Endpoint
+      readonly remote: Endpoint
+      readonly message: DatagramKind
+      readonly bytes: Uint8Array
+    }
+  /** ESP packets to one place. Given away. */
+  | { readonly kind: 'send-esp-datagrams'; readonly local: Endpoint; readonly remote: Endpoint; readonly batch: PacketBatch }
+  /** IP packets for the TUN. Lent: valid until the next `handleInput`. */
+  | { readonly kind: 'write-tun'; readonly batch: PacketBatch }
+  /** 'pause': do not read the TUN until 'resume'. Only where one connection carries everything that the TUN reads. */
+  | { readonly kind: 'tun-flow'; readonly state: 'pause' | 'resume' }
+  | { readonly kind: 'crypto-job'; readonly job: number; readonly work: CryptoWork }
+  | { readonly kind: 'event'; readonly event: SessionEvent }
+  /** All is drained. Hand in `timeout` when the clock reaches `time` (milliseconds, may be Infinity) unless another input comes first. */
+  | { readonly kind: 'wait-until'; readonly time: number }
+
+/** Work too slow for the data path (RFC 7296 §2.12): the driver does it elsewhere and hands in a `crypto-result`. */
+export type CryptoWork =
+  | { readonly kind: 'ke-initiate'; readonly method: number }
+  | { readonly kind: 'ke-respond'; readonly method: number; readonly peerPublic: Uint8Array }
+  | { readonly kind: 'ke-complete'; readonly method: number; readonly secret: Uint8Array; readonly peerPublic: Uint8Array }
+
+export type CryptoResult =
+  | { readonly kind: 'ke-initiated'; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
+  | { readonly kind: 'ke-responded'; readonly publicValue: Uint8Array; readonly sharedSecret: Uint8Array }
+  | { readonly kind: 'ke-completed'; readonly sharedSecret: Uint8Array }
+  /** The peer's public value failed its check (RFC 6989), or the work could not be done. */
+  | { readonly kind: 'failed'; readonly detail: string }
+
+export type Command =
+  /** Bring the named peer's tunnel up and keep it up. */
+  | { readonly kind: 'initiate'; readonly peer: string }
+  /** Delete the peer's SAs (all, where no peer is named), tell the other end, and stay down. */
+  | { readonly kind: 'terminate'; readonly peer?: string }
+  /** Send an empty INFORMATIONAL now (RFC 7296 §2.4). */
+  | { readonly kind: 'check-liveness'; readonly peer?: string }
+  /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
+  | { readonly kind: 'delete-child'; readonly peer: string }
+
+/** Fresh, unpredictable octets. */
+export type RandomSource = (length: number) => Uint8Array

@@ -1,0 +1,45 @@
+/**
+ * Rooms "ESP in" (RFC 4303 §3.4, RFC 4301 §5.2), in the packet's order: SA by SPI → replay check → open → replay accept →
+ * unpad (all in esp-crypto) → selector check → the SA's path → TUN batch. Nothing is allocated for a packet, and what is wrong
+ * is a verdict and a counter, not an exception.
+ */
+import { EspDrop, espSpi, nameOfDrop } from '@underpass/esp-crypto'
+import { isIpPacket } from '../child/packet-selector.ts'
+import type { Core } from '../core.ts'
+import { movePath, resend } from '../ike/ike-sa-life.ts'
+import type { Path } from '../paths/path.ts'
+import type { TunBatch } from './tun-batch.ts'
+
+export type EspVerdict = 'valid' | 'ignored' | 'unknown-spi' | 'unauthentic'
+
+/** One ESP packet at `buffer[offset, offset + length)`, SPI to ICV. The octets are lent and left as they are. */
+export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset: number, length: number, arrival: Path): EspVerdict {
+  if (length < 8) return dropped(core, 'esp-truncated', 'ignored')
+  const child = core.sad.get(espSpi(buffer, offset))
+  if (child === undefined) return dropped(core, 'esp-unknown-spi', 'unknown-spi')
+  const sa = child.ikeSa
+  if (sa.transport !== arrival.transport) return dropped(core, 'esp-wrong-transport', 'ignored')
+  const at = tun.reserve(length, core.emit)
+  const opened = child.inbound.decapsulate(buffer, offset, length, tun.buffer, at)
+  if (opened < 0) return dropped(core, DROP_COUNTERS[-opened] ?? 'esp-dropped', opened === EspDrop.ICV ? 'unauthentic' : 'ignored')
+  // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
+  sa.lastInboundAt = core.now
+  if (sa.role === 'responder' && movePath(core, sa, arrival) && sa.transport === 'tcp') resend(core, sa)
+  if (opened === 0) return dropped(core, 'esp-dummies', 'valid')
+  if (!isIpPacket(tun.buffer, at, opened)) return dropped(core, 'esp-inner-malformed', 'valid')
+  if (!child.accepts(tun.buffer, at, opened)) return dropped(core, 'esp-selector-mismatch', 'valid')
+  child.packetsIn++
+  child.octetsIn += opened
+  tun.commit(opened)
+  return 'valid'
+}
+
+function dropped<Verdict extends EspVerdict>(core: Core, counter: string, verdict: Verdict): Verdict {
+  core.count(counter)
+  return verdict
+}
+
+/** By the drop's number: no string is built for a packet. */
+const DROP_COUNTERS: readonly string[] = Array.from({ length: 32 }, (_, drop) =>
+  drop === 0 ? '' : `esp-drop-${nameOfDrop(-drop)?.toLowerCase() ?? drop}`,
+)

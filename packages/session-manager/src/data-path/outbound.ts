@@ -1,0 +1,89 @@
+/**
+ * Rooms "TUN to wire" (RFC 4301 §5.1, RFC 4303 §3.3), in the packet's order: SPD lookup → number, pad, seal behind headroom →
+ * fill Length → one write for a run of packets that leave by the same path. Packets are sealed side by side into a slab that
+ * is given away piece by piece, so that nothing is allocated for a packet and nothing is copied twice.
+ */
+import { NextHeader } from '@underpass/esp-crypto'
+import { espFrameOverhead, writeEspFrameHeader } from '@underpass/tcp-framing'
+import type { ChildSa } from '../child/child-sa.ts'
+import { isIpPacket } from '../child/packet-selector.ts'
+import type { PacketBatch } from '../contract.ts'
+import type { Core } from '../core.ts'
+import type { Path } from '../paths/path.ts'
+
+const SLAB = 524_288
+const MAX_RUN = 256
+
+export class Outbound {
+  #slab = new Uint8Array(SLAB)
+  #at = 0
+  /** The run in hand: packets for one path, from `#runStart` on. */
+  #path: Path | undefined
+  #runStart = 0
+  #runCount = 0
+  readonly #offsets = new Uint32Array(MAX_RUN)
+  readonly #lengths = new Uint32Array(MAX_RUN)
+
+  /** The packets that one TUN wake-up brought. */
+  send(core: Core, batch: PacketBatch): void {
+    for (let i = 0; i < batch.count; i++) this.#sendPacket(core, batch.buffer, batch.offsets[i]!, batch.lengths[i]!)
+    this.#flush(core)
+  }
+
+  #sendPacket(core: Core, buffer: Uint8Array, offset: number, length: number): void {
+    if (!isIpPacket(buffer, offset, length)) return core.count('tun-malformed')
+    const child = core.spd.lookup(buffer, offset, length)
+    if (child === undefined) return core.count('tun-no-policy')
+    const path = child.ikeSa.path
+    if (path === undefined || (path.transport === 'tcp' && !path.connection.isOpen)) return core.count('esp-no-path')
+    if (path !== this.#path || this.#runCount === MAX_RUN) this.#beginRun(core, path)
+    this.#seal(core, child, path, buffer, offset, length)
+  }
+
+  #seal(core: Core, child: ChildSa, path: Path, buffer: Uint8Array, offset: number, length: number): void {
+    const header = path.transport === 'tcp' ? espFrameOverhead(path.connection.framing) : 0
+    const espLength = length + child.outbound.overhead(length)
+    // T-FRM-2, T-FRM-3: what is longer than a message may be is not for this tunnel.
+    if (espLength > core.config.limits.maxMessageLength) return core.count('esp-too-long')
+    if (this.#at + header + espLength > this.#slab.length) this.#newSlab(core, path, header + espLength)
+    const nextHeader = buffer[offset]! >> 4 === 4 ? NextHeader.IPV4 : NextHeader.IPV6
+    const written = child.outbound.encapsulate(buffer, offset, length, nextHeader, this.#slab, this.#at + header)
+    if (written < 0) return core.count('esp-sequence-exhausted')
+    if (path.transport === 'tcp') writeEspFrameHeader(path.connection.framing, this.#slab, this.#at, written)
+    this.#offsets[this.#runCount] = this.#at - this.#runStart
+    this.#lengths[this.#runCount] = header + written
+    this.#runCount++
+    this.#at += header + written
+    child.packetsOut++
+    child.octetsOut += length
+  }
+
+  #beginRun(core: Core, path: Path): void {
+    this.#flush(core)
+    this.#path = path
+    this.#runStart = this.#at
+  }
+
+  #newSlab(core: Core, path: Path, needed: number): void {
+    this.#flush(core)
+    this.#slab = new Uint8Array(Math.max(SLAB, needed))
+    this.#at = 0
+    this.#path = path
+    this.#runStart = 0
+  }
+
+  #flush(core: Core): void {
+    const path = this.#path
+    const count = this.#runCount
+    this.#path = undefined
+    this.#runCount = 0
+    if (path === undefined || count === 0) return
+    const bytes = this.#slab.subarray(this.#runStart, this.#at)
+    if (path.transport === 'tcp') {
+      if (!path.connection.sendEsp(bytes, core.emit)) core.count('esp-queue-full')
+      return
+    }
+    const batch = { buffer: bytes, offsets: this.#offsets.slice(0, count), lengths: this.#lengths.slice(0, count), count }
+    core.emit({ kind: 'send-esp-datagrams', local: path.local, remote: path.remote, batch })
+  }
+}

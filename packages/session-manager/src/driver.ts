@@ -1,0 +1,323 @@
+/**
+ * The shell around the core: one loop, one mailbox, one clock. Above this line nothing does IO; here every effect goes out and
+ * every cause comes in, one at a time and in order. It imports no runtime: sockets, device, clock and slow cryptography are ports.
+ */
+import type {
+  Command,
+  CryptoResult,
+  CryptoWork,
+  DatagramKind,
+  Endpoint,
+  FramingProfileName,
+  Input,
+  Output,
+  PacketBatch,
+} from './contract.ts'
+import { Alarm } from './driver/alarm.ts'
+import { Connections } from './driver/connections.ts'
+import { Listeners } from './driver/listeners.ts'
+import { Mailbox } from './driver/mailbox.ts'
+import type { DrivenCore, DriverFailure, DriverPorts, StreamHandlers, StreamPort, TunPort } from './driver/ports.ts'
+import type { SessionEvent } from './events.ts'
+import type { SessionStatus } from './status.ts'
+
+export type * from './driver/ports.ts'
+
+export interface DriverOptions {
+  /** How long a connection that was ended may take to send what it holds before it is reset. Default 5,000. */
+  readonly lingerMilliseconds?: number
+}
+
+export class Driver {
+  readonly #core: DrivenCore
+  readonly #ports: DriverPorts
+  readonly #alarm: Alarm
+  readonly #connections: Connections
+  readonly #mailbox = new Mailbox()
+  readonly #eventListeners = new Listeners<SessionEvent>()
+  readonly #failureListeners = new Listeners<DriverFailure>()
+  #state: 'idle' | 'running' | 'stopping' | 'stopped' = 'idle'
+  #isDraining = false
+  #tun: TunPort | undefined
+  #tunFlow: 'pause' | 'resume' = 'resume'
+  #failure: DriverFailure | undefined
+  #stop: Promise<void> | undefined
+  readonly #counters = { 'driver.tunUnattached': 0, 'driver.tunFailed': 0, 'driver.datagramFailed': 0, 'driver.commandRefused': 0 }
+  // One object each for every packet: the core is lent them, as it is lent the octets.
+  readonly #tunInput: { kind: 'tun-packets'; batch: PacketBatch } = { kind: 'tun-packets', batch: EMPTY_BATCH }
+  readonly #datagramInput: { kind: 'datagram'; local: Endpoint; remote: Endpoint; message: DatagramKind; bytes: Uint8Array } = {
+    kind: 'datagram',
+    local: ANYWHERE,
+    remote: ANYWHERE,
+    message: 'keepalive',
+    bytes: EMPTY_BATCH.buffer,
+  }
+
+  constructor(core: DrivenCore, ports: DriverPorts, options: DriverOptions = {}) {
+    this.#core = core
+    this.#ports = ports
+    this.#alarm = new Alarm(ports.clock, () => this.#hand({ kind: 'timeout' }))
+    this.#connections = new Connections({
+      clock: ports.clock,
+      connect: (remote, framing, handlers) => ports.connect(remote, framing, handlers),
+      hand: (input) => this.#hand(input),
+      lingerMilliseconds: options.lingerMilliseconds ?? 5_000,
+    })
+  }
+
+  /** The failure that stopped the driver, if one did. */
+  get failure(): DriverFailure | undefined {
+    return this.#failure
+  }
+
+  /** Drains what the core has to say and takes inputs from here on; what came earlier was kept. */
+  start(): void {
+    if (this.#state !== 'idle') return
+    this.#state = 'running'
+    if (this.#ports.tun !== undefined) this.attachTun(this.#ports.tun)
+    this.#isDraining = true
+    this.#drain()
+    this.#emptyMailbox()
+    this.#isDraining = false
+  }
+
+  /**
+   * Throws what the core throws with blame 'caller' (no such peer). Given from inside a listener, the command waits its turn and
+   * a refusal goes to `onFailure`.
+   */
+  command(command: Command): void {
+    const refusal = this.#hand({ kind: 'command', command })
+    if (refusal !== undefined) throw refusal
+  }
+
+  acceptConnection(stream: StreamPort, framing: FramingProfileName): StreamHandlers {
+    if (this.#state === 'running' || this.#state === 'idle') return this.#connections.accept(stream, framing)
+    stream.reset()
+    return DEAF
+  }
+
+  /** A datagram, its Non-ESP marker taken off. The octets are lent for the call. */
+  datagramReceived(local: Endpoint, remote: Endpoint, message: DatagramKind, bytes: Uint8Array): void {
+    const input = this.#datagramInput
+    input.local = local
+    input.remote = remote
+    input.message = message
+    input.bytes = bytes
+    this.#hand(input)
+  }
+
+  /** A client has its device only once addresses are assigned; until then packets for it are dropped and counted. `undefined` detaches. */
+  attachTun(tun: TunPort | undefined): void {
+    this.#tun = tun
+    if (tun === undefined) return
+    if (this.#tunFlow === 'pause') tun.pause()
+    tun.start(
+      (batch) => {
+        if (this.#tun !== tun) return
+        this.#tunInput.batch = batch
+        this.#hand(this.#tunInput)
+      },
+      (error) => {
+        if (this.#tun !== tun) return
+        this.#tun = undefined
+        this.#report({ code: 'TUN_FAILED', isFatal: false, error })
+      },
+    )
+  }
+
+  onEvent(listener: (event: SessionEvent) => void): () => void {
+    return this.#eventListeners.add(listener)
+  }
+
+  onFailure(listener: (failure: DriverFailure) => void): () => void {
+    return this.#failureListeners.add(listener)
+  }
+
+  /** The core's status, with the driver's counters among its own. */
+  inspect(): SessionStatus {
+    const status = this.#core.inspect(this.#ports.clock.now())
+    return { ...status, counters: { ...status.counters, ...this.#counters, 'driver.lateWrites': this.#connections.lateWrites } }
+  }
+
+  /**
+   * Terminates every peer, gives the Deletes `graceMilliseconds` (default 1,000) to be answered (RFC 9329 §6.1), then ends the
+   * connections. Resolves when the last is gone. The TUN is paused; closing it is its owner's.
+   */
+  stop(options: { readonly graceMilliseconds?: number } = {}): Promise<void> {
+    this.#stop ??= this.#windDown(options.graceMilliseconds ?? 1_000)
+    return this.#stop
+  }
+
+  // One input, then everything it caused. Returns a command's refusal.
+  #hand(input: Input): unknown {
+    if (this.#state === 'stopped') return undefined
+    if (this.#isDraining || this.#state === 'idle') {
+      this.#mailbox.put(input)
+      return undefined
+    }
+    this.#isDraining = true
+    const refusal = this.#turn(input)
+    this.#emptyMailbox()
+    this.#isDraining = false
+    return refusal
+  }
+
+  #emptyMailbox(): void {
+    for (let input = this.#mailbox.take(); input !== undefined; input = this.#mailbox.take()) {
+      const refusal = this.#turn(input)
+      if (refusal === undefined) continue
+      this.#counters['driver.commandRefused']++
+      this.#report({ code: 'COMMAND_REFUSED', isFatal: false, error: refusal })
+    }
+  }
+
+  #turn(input: Input): unknown {
+    let refusal: unknown
+    try {
+      this.#core.handleInput(input, this.#ports.clock.now())
+    } catch (error) {
+      if (input.kind !== 'command' || !isBlamedOnCaller(error)) {
+        this.#fail(error)
+        return undefined
+      }
+      refusal = error
+    }
+    this.#drain()
+    return refusal
+  }
+
+  #drain(): void {
+    while (this.#state !== 'stopped') {
+      let output: Output
+      try {
+        output = this.#core.pollOutput()
+      } catch (error) {
+        this.#fail(error)
+        return
+      }
+      if (output.kind === 'write-connection') {
+        this.#connections.write(output.connection, output.bytes)
+        continue
+      }
+      this.#connections.flush()
+      if (output.kind === 'wait-until') {
+        this.#alarm.set(output.time)
+        return
+      }
+      this.#perform(output)
+    }
+  }
+
+  #perform(output: Exclude<Output, { kind: 'write-connection' | 'wait-until' }>): void {
+    switch (output.kind) {
+      case 'write-tun':
+        this.#writeTun(output.batch)
+        return
+      case 'send-esp-datagrams':
+      case 'send-datagram':
+        this.#send(output)
+        return
+      case 'open-connection':
+        this.#connections.open(output.connection, output.remote, output.framing)
+        return
+      case 'close-connection':
+        this.#mailbox.forget(output.connection)
+        this.#connections.close(output.connection, output.how)
+        return
+      case 'tun-flow':
+        this.#tunFlow = output.state
+        if (output.state === 'pause') this.#tun?.pause()
+        else this.#tun?.resume()
+        return
+      case 'crypto-job':
+        this.#startJob(output.job, output.work)
+        return
+      case 'event':
+        this.#eventListeners.tell(output.event, (error) => this.#report({ code: 'LISTENER_FAILED', isFatal: false, error }))
+        return
+      default:
+        output satisfies never
+    }
+  }
+
+  #writeTun(batch: PacketBatch): void {
+    if (this.#tun === undefined) {
+      this.#counters['driver.tunUnattached'] += batch.count
+      return
+    }
+    try {
+      this.#tun.write(batch)
+    } catch (error) {
+      if (this.#counters['driver.tunFailed']++ === 0) this.#report({ code: 'TUN_FAILED', isFatal: false, error })
+    }
+  }
+
+  #send(output: Extract<Output, { kind: 'send-datagram' | 'send-esp-datagrams' }>): void {
+    const { datagrams } = this.#ports
+    try {
+      if (output.kind === 'send-datagram') datagrams.send(output.local, output.remote, output.message, output.bytes)
+      else datagrams.sendBatch(output.local, output.remote, output.batch)
+    } catch (error) {
+      if (this.#counters['driver.datagramFailed']++ === 0) this.#report({ code: 'DATAGRAM_FAILED', isFatal: false, error })
+    }
+  }
+
+  #startJob(job: number, work: CryptoWork): void {
+    const done = (result: CryptoResult): void => void this.#hand({ kind: 'crypto-result', job, result })
+    const failed = (error: unknown): void => done({ kind: 'failed', detail: error instanceof Error ? error.message : String(error) })
+    try {
+      const result = this.#ports.crypto(work)
+      if (result instanceof Promise) result.then(done, failed)
+      else done(result)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure = { code: 'CORE_FAILED', isFatal: true, error }
+    this.#halt('reset')
+    this.#report(this.#failure)
+  }
+
+  #report(failure: DriverFailure): void {
+    this.#failureListeners.tell(failure)
+  }
+
+  async #windDown(graceMilliseconds: number): Promise<void> {
+    const { clock } = this.#ports
+    if (this.#state === 'running') {
+      this.#state = 'stopping'
+      this.#hand({ kind: 'command', command: { kind: 'terminate' } })
+      // Called from inside a listener, what is being drained comes first.
+      await Promise.resolve()
+      const deadline = clock.now() + graceMilliseconds
+      while (this.#isStopping() && clock.now() < deadline && this.#core.inspect(clock.now()).ikeSas.length > 0)
+        await new Promise<void>((resolve) => void clock.schedule(Math.min(clock.now() + 10, deadline), resolve))
+    }
+    if (this.#state !== 'stopped') this.#halt('end')
+    await this.#connections.none()
+  }
+
+  // The state may change while `#windDown` waits, which the type checker does not see.
+  #isStopping(): boolean {
+    return this.#state === 'stopping'
+  }
+
+  #halt(how: 'end' | 'reset'): void {
+    this.#state = 'stopped'
+    this.#alarm.cancel()
+    this.#mailbox.clear()
+    this.#tun?.pause()
+    this.#connections.closeAll(how)
+  }
+}
+
+function isBlamedOnCaller(error: unknown): boolean {
+  return error instanceof Error && 'blame' in error && error.blame === 'caller'
+}
+
+const ANYWHERE: Endpoint = { address: '', port: 0 }
+const EMPTY_BATCH: PacketBatch = { buffer: new Uint8Array(0), offsets: new Uint32Array(0), lengths: new Uint32Array(0), count: 0 }
+
+const DEAF: StreamHandlers = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }

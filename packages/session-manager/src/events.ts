@@ -1,0 +1,96 @@
+/** What the core tells people and apps. A closed union; no secret is ever in it. */
+import type { Endpoint } from './contract.ts'
+
+/** How an SA's packets travel. */
+export type PathDescription =
+  | { readonly transport: 'udp'; readonly local: Endpoint; readonly remote: Endpoint }
+  | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string }
+
+export type SessionEvent =
+  /** The initiator starts on one of its transports. `reason` says why this one, in words. */
+  | { readonly kind: 'transport-tried'; readonly peer: string; readonly transport: string; readonly reason: string }
+  | {
+      readonly kind: 'transport-failed'
+      readonly peer: string
+      readonly transport: string
+      readonly reason: string
+      readonly afterMilliseconds: number
+    }
+  | { readonly kind: 'transport-chosen'; readonly peer: string; readonly transport: string; readonly reason: string }
+  | {
+      readonly kind: 'ike-sa-established'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly role: 'initiator' | 'responder'
+      readonly localId: string
+      readonly remoteId: string
+      readonly proposal: string
+      readonly path: PathDescription
+    }
+  | {
+      readonly kind: 'addresses-assigned'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly addresses: readonly AssignedAddress[]
+      readonly dns: readonly string[]
+      readonly subnets: readonly string[]
+    }
+  | {
+      readonly kind: 'child-sa-installed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly inboundSpi: string
+      readonly outboundSpi: string
+      readonly proposal: string
+      readonly localTs: readonly string[]
+      readonly remoteTs: readonly string[]
+    }
+  | {
+      readonly kind: 'child-sa-removed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly inboundSpi: string
+      readonly reason: string
+    }
+  | { readonly kind: 'ike-sa-closed'; readonly ikeSa: string; readonly peer: string; readonly reason: string; readonly byPeer: boolean }
+  /** One line that names the identities and no secret. */
+  | {
+      readonly kind: 'authentication-failed'
+      readonly ikeSa: string
+      readonly localId: string
+      readonly remoteId: string
+      readonly detail: string
+    }
+  | { readonly kind: 'handshake-failed'; readonly ikeSa: string; readonly peer: string; readonly detail: string; readonly notify?: string }
+  | {
+      readonly kind: 'connection-opened'
+      readonly connection: number
+      readonly local: Endpoint
+      readonly remote: Endpoint
+      readonly role: 'originator' | 'responder'
+    }
+  | { readonly kind: 'connection-closed'; readonly connection: number; readonly remote: Endpoint; readonly reason: string }
+  | {
+      readonly kind: 'reconnecting'
+      readonly peer: string
+      readonly ikeSa: string
+      readonly inMilliseconds: number
+      readonly reason: string
+    }
+  | {
+      readonly kind: 'path-moved'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly from: PathDescription
+      readonly to: PathDescription
+    }
+  | { readonly kind: 'liveness'; readonly ikeSa: string; readonly peer: string; readonly result: 'alive' | 'dead' }
+  /** A named limit of the configuration was met; `limit` is its key. */
+  | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }
+  /** Something a peer sent was refused or dropped; counted too. For the debug log. */
+  | { readonly kind: 'dropped'; readonly what: string; readonly remote: Endpoint | undefined; readonly detail: string }
+
+export interface AssignedAddress {
+  readonly address: string
+  readonly prefixLength: number
+}

@@ -1,0 +1,104 @@
+/** The Configuration payload: inner addresses, DNS servers and subnets (RFC 7296 §2.19, §3.15). */
+import { CfgType, ConfigurationAttributeType, type Payload } from '@underpass/ike-codec'
+import type { PeerConfig, PoolConfig } from '../config.ts'
+import type { AssignedAddress } from '../events.ts'
+import { formatAddress, formatRange, parseAddress, parseRange, prefixLengthOf } from '../ip-address.ts'
+import { concat } from '../octets.ts'
+
+export type AddressFamily = 'ipv4' | 'ipv6'
+
+/** What a CFG_REPLY gave us. */
+export interface AssignedConfiguration {
+  readonly addresses: readonly AssignedAddress[]
+  readonly dns: readonly string[]
+  readonly subnets: readonly string[]
+}
+
+/** CFG_REQUEST with empty attributes: any address, whatever DNS servers and subnets there are. `undefined`: nothing to ask. */
+export function configurationRequest(peer: PeerConfig): Payload | undefined {
+  if (peer.requestAddresses.length === 0) return undefined
+  const types = peer.requestAddresses.flatMap((family) => (family === 'ipv4' ? IPV4_ATTRIBUTES : IPV6_ATTRIBUTES))
+  return { type: 'CP', cfgType: CfgType.CFG_REQUEST, attributes: types.map((type) => ({ type, value: new Uint8Array(0) })) }
+}
+
+/** The families that a CFG_REQUEST asks an address for, and the very addresses where it names some. */
+export function requestedFamilies(
+  payload: Extract<Payload, { type: 'CP' }>,
+): { readonly family: AddressFamily; readonly hint: Uint8Array | undefined }[] {
+  const requested: { family: AddressFamily; hint: Uint8Array | undefined }[] = []
+  for (const { type, value } of payload.attributes) {
+    const family =
+      type === ConfigurationAttributeType.INTERNAL_IP4_ADDRESS
+        ? 'ipv4'
+        : type === ConfigurationAttributeType.INTERNAL_IP6_ADDRESS
+          ? 'ipv6'
+          : undefined
+    if (family === undefined || requested.some((earlier) => earlier.family === family)) continue
+    const octets = value.subarray(0, family === 'ipv4' ? 4 : 16)
+    const isHint = octets.length === (family === 'ipv4' ? 4 : 16) && octets.some((octet) => octet !== 0)
+    requested.push({ family, hint: isHint ? octets.slice() : undefined })
+  }
+  return requested
+}
+
+/** CFG_REPLY: the addresses leased, and of the pool's DNS servers and subnets those of the families asked for. */
+export function configurationReply(leased: readonly Uint8Array[], pool: PoolConfig): Payload {
+  const isWanted = (address: Uint8Array): boolean => leased.some((lease) => lease.length === address.length)
+  const attributes: { type: number; value: Uint8Array }[] = leased.map((address) =>
+    address.length === 4
+      ? { type: ConfigurationAttributeType.INTERNAL_IP4_ADDRESS, value: address }
+      : { type: ConfigurationAttributeType.INTERNAL_IP6_ADDRESS, value: concat(address, Uint8Array.of(128)) },
+  )
+  for (const server of pool.dns) {
+    const address = parseAddress(server)
+    if (address && isWanted(address))
+      attributes.push({
+        type: address.length === 4 ? ConfigurationAttributeType.INTERNAL_IP4_DNS : ConfigurationAttributeType.INTERNAL_IP6_DNS,
+        value: address,
+      })
+  }
+  for (const subnet of pool.subnets) {
+    const range = parseRange(subnet)
+    const prefixLength = range && prefixLengthOf(range)
+    if (!range || prefixLength === undefined || !isWanted(range.start)) continue
+    if (range.start.length === 4) {
+      const netmask = range.end.map((octet, index) => 0xff ^ octet ^ range.start[index]!)
+      attributes.push({ type: ConfigurationAttributeType.INTERNAL_IP4_SUBNET, value: concat(range.start, netmask) })
+    } else
+      attributes.push({ type: ConfigurationAttributeType.INTERNAL_IP6_SUBNET, value: concat(range.start, Uint8Array.of(prefixLength)) })
+  }
+  return { type: 'CP', cfgType: CfgType.CFG_REPLY, attributes }
+}
+
+/** What a CFG_REPLY says. Attributes of the wrong length are passed over (§3.15.1: unknown ones are ignored too). */
+export function readConfigurationReply(payload: Extract<Payload, { type: 'CP' }>): AssignedConfiguration {
+  const addresses: AssignedAddress[] = []
+  const dns: string[] = []
+  const subnets: string[] = []
+  for (const { type, value } of payload.attributes) {
+    if (type === ConfigurationAttributeType.INTERNAL_IP4_ADDRESS && value.length === 4)
+      addresses.push({ address: formatAddress(value), prefixLength: 32 })
+    else if (type === ConfigurationAttributeType.INTERNAL_IP6_ADDRESS && value.length === 17 && value[16]! <= 128)
+      addresses.push({ address: formatAddress(value.subarray(0, 16)), prefixLength: 128 })
+    else if (type === ConfigurationAttributeType.INTERNAL_IP4_DNS && value.length === 4) dns.push(formatAddress(value))
+    else if (type === ConfigurationAttributeType.INTERNAL_IP6_DNS && value.length === 16) dns.push(formatAddress(value))
+    else if (type === ConfigurationAttributeType.INTERNAL_IP4_SUBNET && value.length === 8) {
+      const start = value.slice(0, 4).map((octet, index) => octet & value[4 + index]!)
+      subnets.push(formatRange({ start, end: start.map((octet, index) => octet | (0xff ^ value[4 + index]!)) }))
+    } else if (type === ConfigurationAttributeType.INTERNAL_IP6_SUBNET && value.length === 17 && value[16]! <= 128) {
+      subnets.push(`${formatAddress(value.subarray(0, 16))}/${value[16]}`)
+    }
+  }
+  return { addresses, dns, subnets }
+}
+
+const IPV4_ATTRIBUTES = [
+  ConfigurationAttributeType.INTERNAL_IP4_ADDRESS,
+  ConfigurationAttributeType.INTERNAL_IP4_DNS,
+  ConfigurationAttributeType.INTERNAL_IP4_SUBNET,
+]
+const IPV6_ATTRIBUTES = [
+  ConfigurationAttributeType.INTERNAL_IP6_ADDRESS,
+  ConfigurationAttributeType.INTERNAL_IP6_DNS,
+  ConfigurationAttributeType.INTERNAL_IP6_SUBNET,
+]

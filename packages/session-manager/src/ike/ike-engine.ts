@@ -1,0 +1,186 @@
+/**
+ * Room "IKE in" (RFC 7296 §2): header → IKE SA by SPI → message window → SK → row and payload rules → handler → step
+ * applied → reply. The functions stand in the order in which a message meets them. Nothing a peer sends makes them throw.
+ */
+import {
+  CodecError,
+  decodeHeader,
+  decodeMessage,
+  ExchangeType,
+  HeaderFlag,
+  type IkeHeader,
+  type IkeMessage,
+  NotifyType,
+  notify,
+  unsupportedCriticalPayload,
+} from '@underpass/ike-codec'
+import type { ChildSa } from '../child/child-sa.ts'
+import type { Core } from '../core.ts'
+import { equal, readU32 } from '../octets.ts'
+import { type Path, remoteOf } from '../paths/path.ts'
+import { notifyFor, SessionError } from '../session-error.ts'
+import type { IkeSa } from './ike-sa.ts'
+import { statelessAnswer } from './ike-sa-init.ts'
+import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
+import { applyStep, deleteIkeSa, movePath, replyTo, resend, sendNextRequest, sendTo } from './ike-sa-life.ts'
+import { handleInformationalResponse } from './informational.ts'
+import type { RequestPlan } from './message-window.ts'
+import { type AuthenticatedMessage, openMessage } from './protection.ts'
+import type { Step, Verdict } from './step.ts'
+import { findTransition } from './transitions.ts'
+
+/** One IKE message, header first. `octets` is lent. */
+export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path): Verdict {
+  core.count('ike-messages-in')
+  let header: IkeHeader
+  try {
+    header = decodeHeader(octets)
+  } catch (error) {
+    return drop(core, arrival, 'ike-malformed', error instanceof CodecError ? error.message : 'not a header', 'unparsable')
+  }
+  const isResponse = (header.flags & HeaderFlag.RESPONSE) !== 0
+  const fromInitiator = (header.flags & HeaderFlag.INITIATOR) !== 0
+  if (header.majorVersion !== 2) return refuseVersion(core, header, isResponse, arrival)
+  if (header.exchangeType === ExchangeType.IKE_SA_INIT && !isResponse) {
+    if (!fromInitiator || header.responderSpi !== 0n || header.messageId !== 0 || header.initiatorSpi === 0n)
+      return drop(core, arrival, 'ike-malformed', 'IKE_SA_INIT request with wrong flags, SPI or Message ID', 'unparsable')
+    return answerIkeSaInit(core, octets, header, arrival)
+  }
+  const sa = core.ikeSas.get(fromInitiator ? header.responderSpi : header.initiatorSpi)
+  if (!sa || !belongsTo(header, sa, fromInitiator)) return refuseUnknownSpi(core, header, isResponse, arrival)
+  // T-APP-4: what rides TCP stays there; a message for it over UDP is not from the peer that we talk to.
+  if (sa.transport !== arrival.transport)
+    return drop(core, arrival, 'ike-wrong-transport', `a message for an IKE SA that uses ${sa.transport}`, 'ignored')
+  if (header.exchangeType === ExchangeType.IKE_SA_INIT) return handleIkeSaInitResponse(core, sa, octets, header, arrival)
+  return handleProtected(core, sa, octets, header, isResponse, arrival)
+}
+
+function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
+  const { protection, window } = sa
+  if (!protection || sa.state.kind === 'CLOSED') return drop(core, arrival, 'ike-unexpected', 'no keys yet', 'ignored')
+  const outstanding = window.outstanding
+  if (isResponse) {
+    if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
+      return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
+  } else {
+    const place = window.placeOf(header.messageId)
+    if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
+    if (place === 'outside') return drop(core, arrival, 'ike-outside-window', `request ${header.messageId}`, 'ignored')
+  }
+  let message: IkeMessage
+  try {
+    message = decodeMessage(octets)
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error
+    return drop(core, arrival, 'ike-malformed', error.message, 'unparsable')
+  }
+  const opened = openMessage(protection, octets, message)
+  if (opened.kind === 'unauthentic')
+    return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
+  // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
+  sa.lastInboundAt = core.now
+  const hasMoved = movePath(core, sa, arrival)
+  if (isResponse) handleResponse(core, sa, header, opened)
+  else handleRequest(core, sa, octets.slice(), header, opened)
+  // A path that moved to another TCP connection: what we still wait for is asked there again (T-RTX-2).
+  if (hasMoved && sa.transport === 'tcp') resend(core, sa)
+  sendNextRequest(core, sa)
+  return 'valid'
+}
+
+function handleRequest(
+  core: Core,
+  sa: IkeSa,
+  request: Uint8Array,
+  header: IkeHeader,
+  opened: Exclude<ReturnType<typeof openMessage>, { kind: 'unauthentic' }>,
+): void {
+  const step = opened.kind === 'syntax-error' ? rejectSyntax(core, sa, opened.error.message) : stepForRequest(core, sa, opened.message)
+  applyStep(core, sa, step)
+  replyTo(core, sa, request, header, step.reply ?? [])
+  applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
+}
+
+function stepForRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
+  const critical = unsupportedCriticalPayload(message.inner)
+  if (critical !== undefined) {
+    const refusal = notifyFor(new SessionError('UNSUPPORTED_CRITICAL_PAYLOAD', 'malformed', `payload ${critical}`, { value: critical }))!
+    return { reply: [notify(refusal.notifyType, refusal.data)] }
+  }
+  const row = findTransition(sa.state.kind, message.header.exchangeType, 'request', message.inner)
+  return 'missing' in row ? rejectSyntax(core, sa, row.missing) : row.handle(core, sa, message)
+}
+
+/** An authenticated peer that breaks the syntax loses the SA, not the connection (RFC 7296 §2.21.3, T-LIFE-15). */
+function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
+  core.count('ike-syntax-errors')
+  const event = { kind: 'dropped', what: 'ike-syntax-errors', remote: sa.path && remoteOf(sa.path), detail } as const
+  return {
+    effects: [{ kind: 'event', event }],
+    reply: [notify(NotifyType.INVALID_SYNTAX)],
+    afterReply: [{ kind: 'close', reason: `syntax error: ${detail}`, byPeer: false }],
+  }
+}
+
+function handleResponse(
+  core: Core,
+  sa: IkeSa,
+  header: IkeHeader,
+  opened: Exclude<ReturnType<typeof openMessage>, { kind: 'unauthentic' }>,
+): void {
+  const { plan } = sa.window.outstanding!
+  if (plan.purpose === 'ike-auth') sa.isIkeAuthAnswered = true
+  sa.window.outstanding = undefined
+  core.timers.clear(sa, 'retransmit')
+  core.timers.clear(sa, 'response')
+  // Errors in a response are not answered (§2.21): clean up, and say Delete where the SA was good.
+  if (opened.kind === 'syntax-error') return deleteIkeSa(core, sa, `syntax error in a response: ${opened.error.message}`)
+  const row =
+    header.exchangeType === ExchangeType.INFORMATIONAL
+      ? undefined
+      : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
+  if (row === undefined) applyStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+  else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
+  else applyStep(core, sa, row.handle(core, sa, opened.message))
+}
+
+/** The Child SAs that a Delete of ours named. */
+function childrenOf(sa: IkeSa, plan: RequestPlan): ChildSa[] {
+  const named = plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : []))
+  return [...sa.children].filter((child) => named.some((spi) => spi.length === 4 && readU32(spi) === child.inboundSpi))
+}
+
+/** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */
+function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
+  const response = sa.window.responseTo(octets, equal)
+  if (!response) return drop(core, arrival, 'ike-outside-window', 'an answered Message ID with other octets', 'ignored')
+  core.count('ike-retransmissions-in')
+  sendTo(core, arrival, response)
+  return 'ignored'
+}
+
+/** C-9: a higher major version is dropped; a request is told which one we speak. */
+function refuseVersion(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
+  if (!isResponse && header.majorVersion > 2 && core.mayAnswerStranger())
+    sendTo(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_MAJOR_VERSION, new Uint8Array(0)))
+  return drop(core, arrival, 'ike-wrong-version', `version ${header.majorVersion}`, 'ignored')
+}
+
+/** C-26: said without protection, changes no state, and never in answer to a response. */
+function refuseUnknownSpi(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
+  if (!isResponse && core.mayAnswerStranger())
+    sendTo(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
+  return drop(core, arrival, 'ike-unknown-spi', `exchange ${header.exchangeType}`, 'ignored')
+}
+
+function belongsTo(header: IkeHeader, sa: IkeSa, fromInitiator: boolean): boolean {
+  if (fromInitiator !== (sa.role === 'responder')) return false
+  if (header.initiatorSpi !== sa.initiatorSpi) return false
+  return header.exchangeType === ExchangeType.IKE_SA_INIT || header.responderSpi === sa.responderSpi
+}
+
+function drop(core: Core, arrival: Path, what: string, detail: string, verdict: Verdict): Verdict {
+  core.count(what)
+  core.event({ kind: 'dropped', what, remote: remoteOf(arrival), detail })
+  return verdict
+}

@@ -1,0 +1,274 @@
+/**
+ * IKE_SA_INIT around its slow part: the responder's checks that cost nothing, the key exchange as a job, the answer; and the
+ * initiator's request, its repetitions and the keys. State is made only when every cheap check has passed (RFC 7296 §2.6).
+ */
+import { CodecError, type IkeHeader, NotifyType } from '@underpass/ike-codec'
+import { skeyseed } from '@underpass/ike-crypto'
+import type { CryptoResult } from '../contract.ts'
+import type { Core } from '../core.ts'
+import { readU64 } from '../octets.ts'
+import { localOf, type Path, remoteOf } from '../paths/path.ts'
+import { notifyFor, SessionError } from '../session-error.ts'
+import { buildIkeAuthRequest } from './ike-auth.ts'
+import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
+import {
+  buildIkeSaInitRequest,
+  buildIkeSaInitResponse,
+  chooseForRequest,
+  type IkeSaInitRequest,
+  NONCE_LENGTH,
+  readIkeSaInitRequest,
+  readIkeSaInitResponse,
+  statelessAnswer,
+  suitesOfAllPeers,
+} from './ike-sa-init.ts'
+import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendTo } from './ike-sa-life.ts'
+import { detectNat, natDetectionPayloads } from './nat-detection.ts'
+import { nameOfNotify } from './payload-queries.ts'
+import { prfOf, protectionFor } from './protection.ts'
+import type { Verdict } from './step.ts'
+
+/** A responder gets an IKE_SA_INIT request. `octets` is lent. */
+export function answerIkeSaInit(core: Core, octets: Uint8Array, header: IkeHeader, arrival: Path): Verdict {
+  const remote = remoteOf(arrival)
+  if (!core.config.acceptsPeers) return refuse(core, arrival, 'ike-not-accepting', 'this end answers nobody')
+  const known = core.halfOpen.find(header.initiatorSpi, remote.address, octets)
+  if (known) return repeatAnswer(core, known, arrival)
+  if (isConnectionTaken(arrival, header.initiatorSpi)) {
+    core.count('ike-second-sa-on-connection')
+    if (arrival.transport === 'tcp') core.closeConnection(arrival.connection, 'end', 'a second IKE SA on one connection (RFC 9329 §6.1)')
+    return 'ignored'
+  }
+  const limit = limitReached(core, remote.address)
+  if (limit) {
+    core.count(`limit-${limit}`)
+    core.event({ kind: 'limit-reached', limit, remote })
+    return 'ignored'
+  }
+  const request = octets.slice()
+  try {
+    const asked = readIkeSaInitRequest(request)
+    if (needsCookie(core, arrival, asked, header.initiatorSpi)) return askForCookie(core, asked, header, arrival)
+    startResponder(core, request, asked, header, arrival)
+    return 'valid'
+  } catch (error) {
+    return answerError(core, error, header, arrival)
+  }
+}
+
+/** An initiator has its key pair and, over TCP, its connection: both are needed, in either order. */
+export function sendIkeSaInit(core: Core, sa: IkeSa): void {
+  const { state, path } = sa
+  if (state.kind !== 'KE_INITIATED' || !path || (path.transport === 'tcp' && !path.connection.isOpen)) return
+  const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
+  // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
+  const natDetection = natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined)
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
+  sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
+  transmitIkeSaInit(core, sa)
+}
+
+/** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
+export function transmitIkeSaInit(core: Core, sa: IkeSa): void {
+  if (sa.state.kind !== 'IKE_SA_INIT_SENT' || !sa.path) return
+  sa.state.transmissions++
+  sendTo(core, sa.path, sa.state.request.slice())
+  if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, sa.state.transmissions))
+}
+
+/** Makes a key pair of the offer's method; what follows is `sendIkeSaInit`. */
+export function startKeyExchange(core: Core, sa: IkeSa, offer: InitOffer): void {
+  sa.state = { kind: 'KE_INITIATE', offer }
+  core.startJob({ kind: 'ke-initiate', method: offer.method }, sa, keyPairReady)
+}
+
+/** The initiator gets an answer to its IKE_SA_INIT. `octets` is lent. */
+export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, arrival: Path): Verdict {
+  const { state } = sa
+  if (state.kind !== 'IKE_SA_INIT_SENT' || header.messageId !== 0)
+    return refuse(core, arrival, 'ike-unexpected', 'an IKE_SA_INIT response that nobody waits for')
+  const response = octets.slice()
+  const answer = readIkeSaInitResponse(response, state.offer)
+  switch (answer.kind) {
+    case 'repeat':
+      return repeatRequest(core, sa, answer.offer, answer.reason)
+    case 'refused':
+      return takeRefusal(core, sa, nameOfNotify(answer.notifyType))
+    case 'unusable':
+      return takeRefusal(core, sa, answer.detail)
+    case 'chosen': {
+      core.timers.clear(sa, 'retransmit')
+      sa.responderSpi = header.responderSpi
+      sa.suite = answer.suite
+      sa.nat = detectNat(
+        { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(arrival), remote: remoteOf(arrival) },
+        answer.payloads,
+      )
+      const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
+      sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite }
+      sa.initiator?.initAnswered(core, sa)
+      core.startJob(
+        { kind: 'ke-complete', method: answer.suite.keyExchange, secret: state.secret, peerPublic: answer.peerPublic },
+        sa,
+        keyExchangeComplete,
+      )
+      return 'valid'
+    }
+    default:
+      return answer satisfies never
+  }
+}
+
+function startResponder(core: Core, request: Uint8Array, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): void {
+  const { suite, proposal } = chooseForRequest(asked, suitesOfAllPeers(core.config))
+  const sa = new IkeSa({
+    role: 'responder',
+    transport: arrival.transport,
+    initiatorSpi: header.initiatorSpi,
+    responderSpi: freshIkeSpi(core),
+    state: { kind: 'KE_RESPOND', request, initiatorNonce: asked.nonce, proposal, suite, clear: asked.message.payloads },
+    path: undefined,
+    now: core.now,
+  })
+  sa.suite = suite
+  core.ikeSas.set(sa.localSpi, sa)
+  core.halfOpen.add(sa, remoteOf(arrival).address)
+  attachPath(core, sa, arrival)
+  core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
+  core.startJob({ kind: 'ke-respond', method: suite.keyExchange, peerPublic: asked.publicValue }, sa, answerReady)
+}
+
+/** Room for the responder's half: keys, the answer, and now IKE_AUTH may come. */
+function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
+  const { state, path } = sa
+  if (state.kind !== 'KE_RESPOND') return
+  // K-2: a bad public value in IKE_SA_INIT is dropped.
+  if (result.kind !== 'ke-responded' || !path)
+    return closeIkeSa(core, sa, result.kind === 'failed' ? result.detail : 'the connection is gone', false)
+  const nonce = core.random(NONCE_LENGTH)
+  const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
+  sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
+  const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
+  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, natDetection)
+  const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
+  deriveKeys(sa, record, result.sharedSecret)
+  sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }
+  sendTo(core, path, response.slice())
+}
+
+function keyPairReady(core: Core, sa: IkeSa, result: CryptoResult): void {
+  if (sa.state.kind !== 'KE_INITIATE') return
+  if (result.kind !== 'ke-initiated') return closeIkeSa(core, sa, result.kind === 'failed' ? result.detail : 'no key pair', false)
+  sa.state = { kind: 'KE_INITIATED', offer: sa.state.offer, publicValue: result.publicValue, secret: result.secret }
+  sendIkeSaInit(core, sa)
+}
+
+function keyExchangeComplete(core: Core, sa: IkeSa, result: CryptoResult): void {
+  const { state, peer, path } = sa
+  if (state.kind !== 'KE_COMPLETE' || !peer) return
+  if (result.kind !== 'ke-completed')
+    return closeIkeSa(core, sa, result.kind === 'failed' ? `key exchange: ${result.detail}` : 'key exchange', false)
+  deriveKeys(sa, state.record, result.sharedSecret)
+  if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(path)
+  const isFirstContact = ![...core.ikeSas.values()].some(
+    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
+  )
+  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact)
+  sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
+  sendRequest(core, sa, plan)
+}
+
+function deriveKeys(sa: IkeSa, record: InitRecord, sharedSecret: Uint8Array): void {
+  const { suite } = sa
+  if (!suite) throw new SessionError('INVARIANT', 'bug', 'keys before a suite was chosen')
+  const seed = skeyseed(prfOf(suite), record.initiatorNonce, record.responderNonce, sharedSecret)
+  sa.protection = protectionFor(suite, seed, record.initiatorNonce, record.responderNonce, sa.initiatorSpi, sa.responderSpi)
+  sharedSecret.fill(0)
+}
+
+function repeatRequest(core: Core, sa: IkeSa, offer: InitOffer, reason: 'COOKIE' | 'INVALID_KE_PAYLOAD'): Verdict {
+  core.count(reason === 'COOKIE' ? 'ike-cookies-returned' : 'ike-invalid-ke-retries')
+  core.timers.clear(sa, 'retransmit')
+  const { state } = sa
+  if (state.kind !== 'IKE_SA_INIT_SENT') return 'ignored'
+  if (offer.method !== state.offer.method) startKeyExchange(core, sa, offer)
+  else {
+    sa.state = { kind: 'KE_INITIATED', offer, publicValue: state.publicValue, secret: state.secret }
+    sendIkeSaInit(core, sa)
+  }
+  return 'valid'
+}
+
+/** T-ERR-1: over TCP no better answer can come, over UDP anybody may have sent this one. */
+function takeRefusal(core: Core, sa: IkeSa, detail: string): Verdict {
+  core.count('ike-refusals-in')
+  sa.refusal = detail
+  if (sa.transport === 'udp') return 'ignored'
+  core.event({ kind: 'handshake-failed', ikeSa: sa.id, peer: sa.peerName, detail: `IKE_SA_INIT: ${detail}`, notify: detail })
+  closeIkeSa(core, sa, `IKE_SA_INIT was refused: ${detail}`, true)
+  return 'ignored'
+}
+
+function repeatAnswer(core: Core, sa: IkeSa, arrival: Path): Verdict {
+  core.count('ike-retransmissions-in')
+  if (sa.state.kind === 'IKE_SA_INIT_ANSWERED') sendTo(core, arrival, sa.state.record.response.slice())
+  return 'ignored'
+}
+
+/** T-LIFE-10: in RFC 9329 a connection carries one IKE SA; pauly-03 allows several. */
+function isConnectionTaken(arrival: Path, initiatorSpi: bigint): boolean {
+  if (arrival.transport !== 'tcp' || arrival.connection.framing === 'pauly-03') return false
+  return [...arrival.connection.ikeSas].some((sa) => sa.initiatorSpi !== initiatorSpi)
+}
+
+function limitReached(core: Core, address: string): string | undefined {
+  const { limits } = core.config
+  if (core.ikeSas.size >= limits.maxIkeSas) return 'maxIkeSas'
+  if (core.halfOpen.size >= limits.maxHalfOpen) return 'maxHalfOpen'
+  return core.halfOpen.countFrom(address) >= limits.maxHalfOpenPerAddress ? 'maxHalfOpenPerAddress' : undefined
+}
+
+/** Over UDP when many handshakes hang; over TCP the address is proven already (T-CK-1). */
+function needsCookie(core: Core, arrival: Path, asked: IkeSaInitRequest, initiatorSpi: bigint): boolean {
+  if (core.halfOpen.size < core.config.limits.cookieThreshold) return false
+  if (arrival.transport === 'tcp' && !core.config.limits.cookiesOverTcp) return false
+  return !(asked.cookie && core.cookies.isOurs(asked.cookie, asked.nonce, remoteOf(arrival).address, initiatorSpi))
+}
+
+function askForCookie(core: Core, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): Verdict {
+  core.count('ike-cookies-asked')
+  const cookie = core.cookies.bake(asked.nonce, remoteOf(arrival).address, header.initiatorSpi, core.now)
+  sendTo(core, arrival, statelessAnswer({ header }, NotifyType.COOKIE, cookie))
+  // T-CK-2: the connection has this long to bring the repetition.
+  if (arrival.transport === 'tcp' && arrival.connection.ikeSas.size === 0)
+    core.timers.set(arrival.connection, 'idle', core.now + core.config.timers.cookieReply)
+  return 'valid'
+}
+
+function answerError(core: Core, error: unknown, header: IkeHeader, arrival: Path): Verdict {
+  const refusal =
+    error instanceof CodecError
+      ? { notifyType: NotifyType.INVALID_SYNTAX, data: new Uint8Array(0) }
+      : error instanceof SessionError && error.blame !== 'bug'
+        ? notifyFor(error)
+        : undefined
+  if (!(error instanceof Error) || !refusal) throw error
+  core.count('ike-init-refused')
+  core.event({ kind: 'dropped', what: 'ike-init-refused', remote: remoteOf(arrival), detail: error.message })
+  sendTo(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
+  return error instanceof CodecError ? 'unparsable' : 'ignored'
+}
+
+/** Random and not 0 (RFC 7296 §2.6). */
+export function freshIkeSpi(core: Core): bigint {
+  for (;;) {
+    const spi = readU64(core.random(8))
+    if (spi !== 0n && !core.ikeSas.has(spi)) return spi
+  }
+}
+
+function refuse(core: Core, arrival: Path, what: string, detail: string): Verdict {
+  core.count(what)
+  core.event({ kind: 'dropped', what, remote: remoteOf(arrival), detail })
+  return 'ignored'
+}

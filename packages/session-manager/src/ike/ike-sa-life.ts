@@ -1,0 +1,238 @@
+/**
+ * An IKE SA from its first request to its end: sending and resending, applying the steps that handlers answer, timers, moving
+ * to another path, closing. Over UDP requests are retransmitted (RFC 7296 §2.1, §2.4); over TCP they are not, only asked again
+ * on a new connection (RFC 9329 §6.2).
+ */
+import { HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
+import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
+import type { Core } from '../core.ts'
+import { describePath, isSamePath, type Path } from '../paths/path.ts'
+import { describeEspSuite, describeIkeSuite } from '../suites.ts'
+import { describeIdentity, isSameIdentity } from './identification.ts'
+import type { IkeSa } from './ike-sa.ts'
+import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
+import type { RequestPlan } from './message-window.ts'
+import { sealMessage } from './protection.ts'
+import type { Effect, Step } from './step.ts'
+import { describeSelector } from './traffic-selectors.ts'
+
+/** Everything of a step but its reply. */
+export function applyStep(core: Core, sa: IkeSa, step: Omit<Step, 'reply' | 'afterReply'>): void {
+  if (step.to && sa.state.kind !== 'CLOSED') sa.state = step.to
+  for (const effect of step.effects ?? []) applyEffect(core, sa, effect)
+}
+
+function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
+  switch (effect.kind) {
+    case 'event':
+      return core.event(effect.event)
+    case 'install-child':
+      return installChild(core, sa, effect.child)
+    case 'remove-child':
+      removeChild(core, effect.child, effect.reason)
+      if (sa.children.size === 0) sa.initiator?.childrenGone(core, sa, effect.reason)
+      return
+    case 'established':
+      return establish(core, sa)
+    case 'forget-others':
+      return forgetOthers(core, sa)
+    case 'send-request':
+      return sendRequest(core, sa, effect.plan)
+    case 'close':
+      return closeIkeSa(core, sa, effect.reason, effect.byPeer)
+    case 'delete':
+      return deleteIkeSa(core, sa, effect.reason)
+    default:
+      return effect satisfies never
+  }
+}
+
+/** Sends when the slot is free (window of one, C-6). */
+export function sendRequest(core: Core, sa: IkeSa, plan: RequestPlan): void {
+  sa.window.waiting.push(plan)
+  sendNextRequest(core, sa)
+}
+
+export function sendNextRequest(core: Core, sa: IkeSa): void {
+  const { window, protection } = sa
+  if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED') return
+  const plan = window.waiting.shift() ?? owedProbe(sa)
+  if (!plan) return
+  const messageId = window.takeMessageId()
+  const bytes = sealMessage(protection, headerFor(sa, plan.exchangeType, messageId, 'request'), plan.payloads, core.random)
+  window.outstanding = { plan, messageId, bytes, transmissions: 0 }
+  transmitOutstanding(core, sa)
+}
+
+/** The outstanding request once more, bit-identical (C-2, T-RTX-2); the wait starts anew. */
+export function resend(core: Core, sa: IkeSa): void {
+  if (sa.window.outstanding) transmitOutstanding(core, sa)
+}
+
+/** The response to a request, kept for its repetition. `request` is kept too. */
+export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, payloads: readonly Payload[]): void {
+  if (!sa.protection || sa.state.kind === 'CLOSED') return
+  const response = sealMessage(sa.protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, core.random)
+  sa.window.answer(request, response)
+  if (sa.path) sendTo(core, sa.path, response)
+}
+
+/** A connection's queue copies nothing: the octets are given away. */
+export function sendTo(core: Core, path: Path, message: Uint8Array): void {
+  core.count('ike-messages-out')
+  if (path.transport === 'tcp') path.connection.sendIke(message, core.emit)
+  else core.emit({ kind: 'send-datagram', local: path.local, remote: path.remote, message: 'ike', bytes: message })
+}
+
+/** A valid message came by `arrival`: that is where this SA's packets go now (RFC 9329 §6.1). Answers whether that is a change. */
+export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
+  if (isSamePath(sa.path, arrival)) return false
+  // The original initiator knows where its peer is; only the responder follows (RFC 7296 §2.23, T-LIFE-17).
+  if (sa.role === 'initiator' || sa.transport !== arrival.transport) return false
+  const from = sa.path
+  attachPath(core, sa, arrival)
+  if (from && !sa.isHalfOpen)
+    core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from: describePath(from), to: describePath(arrival) })
+  return true
+}
+
+/** Makes `path` the SA's path and keeps the connections' lists of riders right. */
+export function attachPath(core: Core, sa: IkeSa, path: Path): void {
+  detachPath(core, sa)
+  sa.path = path
+  core.timers.clear(sa, 'disconnected')
+  if (path.transport === 'tcp') {
+    path.connection.ikeSas.add(sa)
+    core.timers.clear(path.connection, 'idle')
+  }
+}
+
+/** The SA has no path now. A connection that nobody rides any more is closed after a while, or at once by who opened it. */
+export function detachPath(core: Core, sa: IkeSa): void {
+  const path = sa.path
+  sa.path = undefined
+  if (path?.transport !== 'tcp') return
+  path.connection.ikeSas.delete(sa)
+  if (path.connection.ikeSas.size === 0 && core.connections.has(path.connection.id))
+    core.timers.set(path.connection, 'idle', core.now + core.config.timers.idleConnection)
+}
+
+/** Says Delete where that is possible, waits a little for the answer, closes (T-LIFE-1). */
+export function deleteIkeSa(core: Core, sa: IkeSa, reason: string): void {
+  if (sa.state.kind === 'CLOSED' || sa.state.kind === 'DELETING') return
+  if (sa.isHalfOpen || !sa.path) return closeIkeSa(core, sa, reason, false)
+  sa.state = { kind: 'DELETING' }
+  core.timers.set(sa, 'handshake', core.now + core.config.timers.deletion)
+  sendRequest(core, sa, buildIkeSaDelete())
+}
+
+export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolean): void {
+  if (sa.state.kind === 'CLOSED') return
+  const wasHalfOpen = sa.isHalfOpen
+  sa.state = { kind: 'CLOSED' }
+  for (const child of [...sa.children]) removeChild(core, child, reason)
+  core.timers.clearAll(sa)
+  core.ikeSas.delete(sa.localSpi)
+  core.halfOpen.remove(sa)
+  const pool = core.pools.get(sa.peerName)
+  for (const address of sa.leases.splice(0)) pool?.release(address)
+  const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
+  detachPath(core, sa)
+  eraseKeys(sa)
+  if (!wasHalfOpen) core.event({ kind: 'ike-sa-closed', ikeSa: sa.id, peer: sa.peerName, reason, byPeer })
+  // T-LIFE-2: who opened the connection closes it when no IKE SA is left on it.
+  if (connection?.role === 'originator' && connection.ikeSas.size === 0) core.closeConnection(connection, 'end', 'no IKE SA is left on it')
+  sa.initiator?.ikeSaClosed(core, sa, reason)
+}
+
+export function removeChild(core: Core, child: ChildSa, reason: string): void {
+  const sa = child.ikeSa
+  if (!sa.children.delete(child)) return
+  core.sad.delete(child.inboundSpi)
+  core.spd.remove(child)
+  core.event({ kind: 'child-sa-removed', ikeSa: sa.id, peer: sa.peerName, inboundSpi: formatEspSpi(child.inboundSpi), reason })
+}
+
+/** C-4: the wait doubles. T-FB-2 needs the first repetition to come before a fallback. */
+export function retransmissionDelay(core: Core, transmissions: number): number {
+  return core.config.timers.retransmit * 2 ** Math.max(0, transmissions - 1)
+}
+
+function transmitOutstanding(core: Core, sa: IkeSa): void {
+  const outstanding = sa.window.outstanding
+  if (!outstanding || !sa.path) return
+  outstanding.transmissions++
+  sendTo(core, sa.path, outstanding.bytes.slice())
+  if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, outstanding.transmissions))
+  else core.timers.set(sa, 'response', core.now + core.config.timers.response)
+}
+
+function establish(core: Core, sa: IkeSa): void {
+  const { suite, path, peer, remoteId } = sa
+  core.halfOpen.remove(sa)
+  core.timers.clear(sa, 'handshake')
+  core.timers.set(sa, 'liveness', core.now + core.config.timers.liveness)
+  sa.establishedAt = core.now
+  if (sa.transport === 'udp' && sa.nat?.isLocalBehindNat) core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
+  if (!suite || !path || !peer || !remoteId) return
+  core.event({
+    kind: 'ike-sa-established',
+    ikeSa: sa.id,
+    peer: peer.name,
+    role: sa.role,
+    localId: describeIdentity(peer.localId),
+    remoteId: describeIdentity(remoteId),
+    proposal: describeIkeSuite(suite),
+    path: describePath(path),
+  })
+}
+
+function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
+  sa.children.add(child)
+  core.sad.set(child.inboundSpi, child)
+  core.spd.install(child)
+  core.event({
+    kind: 'child-sa-installed',
+    ikeSa: sa.id,
+    peer: sa.peerName,
+    inboundSpi: formatEspSpi(child.inboundSpi),
+    outboundSpi: formatEspSpi(child.outboundSpi),
+    proposal: `${describeEspSuite(child.suite)}${child.esn ? '-esn' : ''}`,
+    localTs: child.localTs.map(describeSelector),
+    remoteTs: child.remoteTs.map(describeSelector),
+  })
+  sa.initiator?.childInstalled(core, sa)
+}
+
+function forgetOthers(core: Core, sa: IkeSa): void {
+  const isOther = (other: IkeSa): boolean =>
+    other !== sa &&
+    other.peer === sa.peer &&
+    !other.isHalfOpen &&
+    other.remoteId !== undefined &&
+    sa.remoteId !== undefined &&
+    isSameIdentity(other.remoteId, sa.remoteId)
+  for (const other of [...core.ikeSas.values()].filter(isOther)) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
+}
+
+function owedProbe(sa: IkeSa): RequestPlan | undefined {
+  if (!sa.owesPathProbe || sa.state.kind !== 'ESTABLISHED') return undefined
+  sa.owesPathProbe = false
+  return buildLivenessCheck()
+}
+
+function headerFor(
+  sa: IkeSa,
+  exchangeType: number,
+  messageId: number,
+  kind: 'request' | 'response',
+): { initiatorSpi: bigint; responderSpi: bigint; exchangeType: number; flags: number; messageId: number } {
+  const flags = (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (kind === 'response' ? HeaderFlag.RESPONSE : 0)
+  return { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, exchangeType, flags, messageId }
+}
+
+/** Best effort: a garbage collector may have moved copies. */
+function eraseKeys(sa: IkeSa): void {
+  for (const key of Object.values(sa.protection?.keys ?? {})) if (key instanceof Uint8Array) key.fill(0)
+  sa.protection = undefined
+}

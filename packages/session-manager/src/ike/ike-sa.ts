@@ -1,0 +1,137 @@
+/** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
+import type { Payload, Proposal } from '@underpass/ike-codec'
+import type { ChildSa } from '../child/child-sa.ts'
+import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
+import type { AssignedAddress } from '../events.ts'
+import type { Path } from '../paths/path.ts'
+import type { Initiator } from '../peers/initiator.ts'
+import { MessageWindow } from './message-window.ts'
+import type { NatFindings } from './nat-detection.ts'
+import type { Protection } from './protection.ts'
+
+/** What an initiator has put into its IKE_SA_INIT so far. */
+export interface InitOffer {
+  readonly proposals: readonly Proposal[]
+  readonly nonce: Uint8Array
+  readonly method: number
+  /** Methods tried before, so that INVALID_KE_PAYLOAD cannot go round in circles. */
+  readonly refusedMethods: readonly number[]
+  readonly cookie: Uint8Array | undefined
+  /** Answers that asked for a repetition (COOKIE, INVALID_KE_PAYLOAD): bounded. */
+  readonly repetitions: number
+}
+
+/** What AUTH signs: both first messages as they were on the wire, and both nonces (RFC 7296 §2.15). */
+export interface InitRecord {
+  readonly request: Uint8Array
+  readonly response: Uint8Array
+  readonly initiatorNonce: Uint8Array
+  readonly responderNonce: Uint8Array
+}
+
+/** What an initiator asked for in IKE_AUTH. */
+export interface ChildOffer {
+  readonly inboundSpi: number
+  readonly proposals: readonly Proposal[]
+}
+
+export type IkeSaState =
+  | { readonly kind: 'KE_INITIATE'; readonly offer: InitOffer }
+  | { readonly kind: 'KE_INITIATED'; readonly offer: InitOffer; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
+  | {
+      readonly kind: 'IKE_SA_INIT_SENT'
+      readonly offer: InitOffer
+      readonly publicValue: Uint8Array
+      readonly secret: Uint8Array
+      readonly request: Uint8Array
+      transmissions: number
+    }
+  | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite }
+  | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
+  | {
+      readonly kind: 'KE_RESPOND'
+      readonly request: Uint8Array
+      readonly initiatorNonce: Uint8Array
+      readonly proposal: Proposal
+      readonly suite: IkeSuite
+      readonly clear: readonly Payload[]
+    }
+  | { readonly kind: 'IKE_SA_INIT_ANSWERED'; readonly record: InitRecord }
+  | { readonly kind: 'ESTABLISHED' }
+  | { readonly kind: 'DELETING' }
+  | { readonly kind: 'CLOSED' }
+
+export class IkeSa {
+  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected'
+  readonly timers: Map<string, unknown> = new Map()
+  /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
+  readonly role: 'initiator' | 'responder'
+  /** T-APP-4: an IKE SA stays on the transport that it began on. */
+  readonly transport: 'udp' | 'tcp'
+  readonly initiatorSpi: bigint
+  responderSpi: bigint
+  readonly window: MessageWindow
+  readonly children: Set<ChildSa> = new Set()
+  /** The pool's addresses that this SA holds as responder. */
+  leases: Uint8Array[] = []
+  state: IkeSaState
+  /** `undefined` while there is no connection. */
+  path: Path | undefined
+  peer: PeerConfig | undefined
+  /** Whose attempt this is, on the initiator's side. */
+  initiator: Initiator | undefined
+  suite: IkeSuite | undefined
+  protection: Protection | undefined
+  remoteId: Identity | undefined
+  nat: NatFindings | undefined
+  addresses: readonly AssignedAddress[] = []
+  establishedAt: number | undefined
+  /** When the last message of theirs proved valid, IKE or ESP. */
+  lastInboundAt: number
+  /** After a redial: an empty INFORMATIONAL is owed, so that the responder learns the new path (T-LIFE-12). */
+  owesPathProbe = false
+  /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
+  isIkeAuthAnswered = false
+  /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */
+  refusal: string | undefined
+
+  constructor(options: {
+    role: 'initiator' | 'responder'
+    transport: 'udp' | 'tcp'
+    initiatorSpi: bigint
+    responderSpi: bigint
+    state: IkeSaState
+    path: Path | undefined
+    now: number
+  }) {
+    this.role = options.role
+    this.transport = options.transport
+    this.initiatorSpi = options.initiatorSpi
+    this.responderSpi = options.responderSpi
+    this.window = new MessageWindow(options.role)
+    this.state = options.state
+    this.path = options.path
+    this.lastInboundAt = options.now
+  }
+
+  /** For events and status: the initiator's SPI, which exists from the first message on. */
+  get id(): string {
+    return formatIkeSpi(this.initiatorSpi)
+  }
+
+  get localSpi(): bigint {
+    return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi
+  }
+
+  get isHalfOpen(): boolean {
+    return this.state.kind !== 'ESTABLISHED' && this.state.kind !== 'DELETING' && this.state.kind !== 'CLOSED'
+  }
+
+  get peerName(): string {
+    return this.peer?.name ?? ''
+  }
+}
+
+export function formatIkeSpi(spi: bigint): string {
+  return spi.toString(16).padStart(16, '0')
+}

@@ -1,0 +1,84 @@
+/**
+ * INFORMATIONAL (RFC 7296 §1.4): liveness checks and Delete.
+ *
+ *   HDR, SK {[N,] [D,] [CP,] ...}  -->
+ *                          <--  HDR, SK {[N,] [D,] [CP], ...}
+ */
+import { ExchangeType, NotifyType, type Payload, ProtocolId } from '@underpass/ike-codec'
+import type { ChildSa } from '../child/child-sa.ts'
+import type { Core } from '../core.ts'
+import { readU32, u32 } from '../octets.ts'
+import type { IkeSa } from './ike-sa.ts'
+import type { RequestPlan } from './message-window.ts'
+import { findNotify } from './payload-queries.ts'
+import type { AuthenticatedMessage } from './protection.ts'
+import type { Effect, Step } from './step.ts'
+
+/** §2.4: an empty request, whose answer is evidence of life. */
+export function buildLivenessCheck(): RequestPlan {
+  return { purpose: 'liveness', exchangeType: ExchangeType.INFORMATIONAL, payloads: [] }
+}
+
+/** §1.4.1: the IKE SA and with it all its Child SAs. */
+export function buildIkeSaDelete(): RequestPlan {
+  return {
+    purpose: 'delete-ike-sa',
+    exchangeType: ExchangeType.INFORMATIONAL,
+    payloads: [{ type: 'D', protocol: ProtocolId.IKE, spis: [] }],
+  }
+}
+
+/** §1.4.1: our inbound SPI names the pair. */
+export function buildChildSaDelete(children: readonly ChildSa[]): RequestPlan {
+  return {
+    purpose: 'delete-child',
+    exchangeType: ExchangeType.INFORMATIONAL,
+    payloads: [{ type: 'D', protocol: ProtocolId.ESP, spis: children.map((child) => u32(child.inboundSpi)) }],
+  }
+}
+
+/** Every request is answered, if only with nothing: that is the liveness check's point. */
+export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: AuthenticatedMessage): Step {
+  const deletes = inner.filter((payload) => payload.type === 'D')
+  if (deletes.some((payload) => payload.protocol === ProtocolId.IKE)) {
+    return { reply: [], afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
+  }
+  if (findNotify(inner, NotifyType.AUTHENTICATION_FAILED)) {
+    const detail = 'the peer does not accept our identity or key'
+    const event = { kind: 'authentication-failed', ikeSa: sa.id, localId: sa.peer?.name ?? '', remoteId: sa.peerName, detail } as const
+    return {
+      reply: [],
+      effects: [{ kind: 'event', event }],
+      afterReply: [{ kind: 'close', reason: 'authentication failed at the peer', byPeer: true }],
+    }
+  }
+  const named = deletes.filter((payload) => payload.protocol === ProtocolId.ESP).flatMap((payload) => payload.spis)
+  const children = childrenNamed(sa, named)
+  const reply: Payload[] =
+    children.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis: children.map((child) => u32(child.inboundSpi)) }] : []
+  return { reply, effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })) }
+}
+
+/** The answer to one of ours. */
+export function handleInformationalResponse(
+  _core: Core,
+  sa: IkeSa,
+  _message: AuthenticatedMessage,
+  purpose: RequestPlan['purpose'],
+  children: readonly ChildSa[],
+): Step {
+  if (purpose === 'delete-ike-sa') return { effects: [{ kind: 'close', reason: 'deleted', byPeer: false }] }
+  if (purpose === 'delete-child')
+    return {
+      effects: children
+        .filter((child) => sa.children.has(child))
+        .map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted' })),
+    }
+  return { effects: [{ kind: 'event', event: { kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'alive' } }] }
+}
+
+/** The peer names a pair by its own inbound SPI, our outbound one. */
+function childrenNamed(sa: IkeSa, spis: readonly Uint8Array[]): ChildSa[] {
+  const named = new Set(spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)))
+  return [...sa.children].filter((child) => named.has(child.outboundSpi))
+}

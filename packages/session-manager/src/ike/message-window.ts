@@ -1,0 +1,56 @@
+/**
+ * Message IDs of one IKE SA (RFC 7296 §2.2, §2.3): one slot for the request we wait for, one for the request we answered
+ * last. Two windows of one, apart from the SA's state: a peer's request may come while ours is out (C-6).
+ */
+import type { Payload } from '@underpass/ike-codec'
+
+/** A request to send when the slot is free. */
+export interface RequestPlan {
+  readonly purpose: 'ike-auth' | 'liveness' | 'delete-ike-sa' | 'delete-child'
+  readonly exchangeType: number
+  readonly payloads: readonly Payload[]
+}
+
+export interface OutstandingRequest {
+  readonly plan: RequestPlan
+  readonly messageId: number
+  /** Bit-identical on each transmission (C-2). */
+  readonly bytes: Uint8Array
+  transmissions: number
+}
+
+export class MessageWindow {
+  /** Requests that wait for the slot, in order. */
+  readonly waiting: RequestPlan[] = []
+  outstanding: OutstandingRequest | undefined
+  #nextRequest: number
+  #expectedRequest: number
+  #answered: { readonly request: Uint8Array; readonly response: Uint8Array } | undefined
+
+  /** After IKE_SA_INIT (Message ID 0) the initiator's next request is 1; the responder's first of its own is 0. */
+  constructor(role: 'initiator' | 'responder') {
+    this.#nextRequest = role === 'initiator' ? 1 : 0
+    this.#expectedRequest = role === 'initiator' ? 0 : 1
+  }
+
+  takeMessageId(): number {
+    return this.#nextRequest++
+  }
+
+  /** What a request's Message ID makes of it. */
+  placeOf(messageId: number): 'new' | 'repeated' | 'outside' {
+    if (messageId === this.#expectedRequest) return 'new'
+    return messageId === this.#expectedRequest - 1 && this.#answered !== undefined ? 'repeated' : 'outside'
+  }
+
+  /** The cached response, where these octets are the request that it answered (C-3). */
+  responseTo(request: Uint8Array, isEqual: (a: Uint8Array, b: Uint8Array) => boolean): Uint8Array | undefined {
+    return this.#answered && isEqual(this.#answered.request, request) ? this.#answered.response : undefined
+  }
+
+  /** The request is answered: the window moves on and remembers the pair. Both arrays are kept. */
+  answer(request: Uint8Array, response: Uint8Array): void {
+    this.#answered = { request, response }
+    this.#expectedRequest++
+  }
+}

@@ -1,0 +1,191 @@
+/**
+ * Negotiation of algorithms (RFC 7296 §2.7, §3.3). The responder takes exactly one transform of each type from one proposal
+ * and gives it back unchanged; the initiator checks that what came back was on offer (C-14 to C-17).
+ */
+import { IntegrityId, type Proposal, ProtocolId, SequenceNumbers, type Transform, TransformType } from '@underpass/ike-codec'
+import type { EspSuite, IkeSuite } from '../config.ts'
+
+export interface ChosenIke {
+  readonly suite: IkeSuite
+  /** As it goes into the answer: the offer's number, one transform a type. */
+  readonly proposal: Proposal
+}
+
+export interface ChosenEsp {
+  readonly suite: EspSuite
+  readonly esn: boolean
+  readonly proposal: Proposal
+}
+
+/**
+ * The SA payload of IKE_SA_INIT. Suites that differ in nothing but one type share a proposal, AEADs and the others apart
+ * (RFC 5282 §8), each transform once, in the order of the configuration.
+ */
+export function ikeOffer(suites: readonly IkeSuite[]): Proposal[] {
+  const aead = suites.filter((suite) => suite.integrity === undefined)
+  const classic = suites.filter((suite) => suite.integrity !== undefined)
+  return [aead, classic]
+    .filter((group) => group.length > 0)
+    .map((group, index) => ({
+      number: index + 1,
+      protocol: ProtocolId.IKE,
+      spi: new Uint8Array(0),
+      transforms: [
+        ...distinct(group.map((suite) => encryptionTransform(suite))),
+        ...distinct(group.map((suite) => ({ type: TransformType.PRF, id: suite.prf }))),
+        ...distinct(group.flatMap((suite) => (suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]))),
+        ...distinct(group.map((suite) => ({ type: TransformType.KE, id: suite.keyExchange }))),
+      ],
+    }))
+}
+
+/** The SA payload for a first Child SA: no KE transform (RFC 7296 §1.2), ESN as configured. */
+export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: boolean): Proposal[] {
+  const sequenceNumbers = (esn ? [SequenceNumbers.ESN_64, SequenceNumbers.SN_32] : [SequenceNumbers.SN_32]).map((id) => ({
+    type: TransformType.SN,
+    id,
+  }))
+  const aead = suites.filter((suite) => suite.integrity === undefined)
+  const classic = suites.filter((suite) => suite.integrity !== undefined)
+  return [aead, classic]
+    .filter((group) => group.length > 0)
+    .map((group, index) => ({
+      number: index + 1,
+      protocol: ProtocolId.ESP,
+      spi,
+      transforms: [
+        ...distinct(group.map((suite) => encryptionTransform(suite))),
+        ...distinct(group.flatMap((suite) => (suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]))),
+        ...sequenceNumbers,
+      ],
+    }))
+}
+
+/** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
+export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly IkeSuite[], method?: number): ChosenIke | undefined {
+  const usable = offered.filter((proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, IKE_TYPES))
+  const preferred = method === undefined ? [] : suites.filter((suite) => suite.keyExchange === method)
+  for (const suite of [...preferred, ...suites]) {
+    for (const proposal of usable) {
+      const transforms = pick(proposal, [
+        encryptionTransform(suite),
+        { type: TransformType.PRF, id: suite.prf },
+        integrityTransform(suite.integrity),
+        { type: TransformType.KE, id: suite.keyExchange },
+      ])
+      if (transforms) return { suite, proposal: { ...proposal, spi: new Uint8Array(0), transforms } }
+    }
+  }
+  return undefined
+}
+
+/** Likewise for ESP. `spi` is our inbound SPI, which the answer carries. ESN is taken where both may (RFC 7296 §3.3.2). */
+export function chooseEspProposal(
+  offered: readonly Proposal[],
+  suites: readonly EspSuite[],
+  esn: boolean,
+  spi: Uint8Array,
+): ChosenEsp | undefined {
+  const usable = offered.filter(
+    (proposal) => proposal.protocol === ProtocolId.ESP && proposal.spi.length === 4 && hasOnlyTypes(proposal, ESP_TYPES),
+  )
+  for (const suite of suites) {
+    for (const proposal of usable) {
+      for (const sequenceNumbers of esn ? [SequenceNumbers.ESN_64, SequenceNumbers.SN_32] : [SequenceNumbers.SN_32]) {
+        const transforms = pick(proposal, [
+          encryptionTransform(suite),
+          integrityTransform(suite.integrity),
+          { type: TransformType.SN, id: sequenceNumbers },
+          noKeyExchange(proposal),
+        ])
+        if (transforms) return { suite, esn: sequenceNumbers === SequenceNumbers.ESN_64, proposal: { ...proposal, spi, transforms } }
+      }
+    }
+  }
+  return undefined
+}
+
+/** Initiator: whether the answer is one proposal of the offer with one transform a type (C-14). */
+export function isAnswerTo(answer: readonly Proposal[], offer: readonly Proposal[]): boolean {
+  const chosen = answer[0]
+  if (answer.length !== 1 || chosen === undefined) return false
+  const offered = offer.find((proposal) => proposal.number === chosen.number && proposal.protocol === chosen.protocol)
+  if (!offered) return false
+  const types = new Set(chosen.transforms.map((transform) => transform.type))
+  if (types.size !== chosen.transforms.length) return false
+  const isOnOffer = (transform: Transform): boolean =>
+    isNone(transform) || offered.transforms.some((candidate) => isSameTransform(candidate, transform))
+  return chosen.transforms.every(isOnOffer) && offered.transforms.every((transform) => types.has(transform.type))
+}
+
+type Wanted = Transform | 'absent-or-none-integrity' | 'absent-or-none-ke' | 'absent'
+
+const IKE_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE])
+const ESP_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN])
+
+/** A proposal with a transform type that is not known here is passed over whole (C-17). */
+function hasOnlyTypes(proposal: Proposal, types: ReadonlySet<number>): boolean {
+  return proposal.transforms.every((transform) => types.has(transform.type))
+}
+
+/** One transform for each wish, or `undefined` where the proposal cannot grant one of them. */
+function pick(proposal: Proposal, wanted: readonly Wanted[]): Transform[] | undefined {
+  const picked: Transform[] = []
+  for (const wish of wanted) {
+    if (wish === 'absent') continue
+    if (typeof wish === 'string') {
+      const type = wish === 'absent-or-none-integrity' ? TransformType.INTEG : TransformType.KE
+      const ofType = proposal.transforms.filter((transform) => transform.type === type)
+      if (ofType.length === 0) continue
+      const none = ofType.find((transform) => transform.id === 0)
+      if (!none) return undefined
+      picked.push(none)
+      continue
+    }
+    const match = proposal.transforms.find((transform) => isSameTransform(transform, wish))
+    if (match) picked.push(match)
+    // RFC 7296 §3.3.3: an ESP proposal without a Sequence Numbers transform means the 32-bit ones.
+    else if (
+      wish.type === TransformType.SN &&
+      wish.id === SequenceNumbers.SN_32 &&
+      !proposal.transforms.some((transform) => transform.type === TransformType.SN)
+    )
+      continue
+    else return undefined
+  }
+  return picked
+}
+
+function encryptionTransform(suite: EspSuite): Transform {
+  return suite.keyLength === undefined
+    ? { type: TransformType.ENCR, id: suite.encryption }
+    : { type: TransformType.ENCR, id: suite.encryption, keyLength: suite.keyLength }
+}
+
+function integrityTransform(integrity: number | undefined): Wanted {
+  return integrity === undefined ? 'absent-or-none-integrity' : { type: TransformType.INTEG, id: integrity }
+}
+
+/** The first Child SA takes no key exchange; where the offer names groups all the same, only NONE will do. */
+function noKeyExchange(proposal: Proposal): Wanted {
+  return proposal.transforms.some((transform) => transform.type === TransformType.KE) ? 'absent-or-none-ke' : 'absent'
+}
+
+function isNone(transform: Transform): boolean {
+  return transform.type === TransformType.INTEG && transform.id === IntegrityId.NONE
+}
+
+/** Same type, ID and Key Length; a transform with attributes that are not known here never matches (§3.3.6). */
+function isSameTransform(a: Transform, b: Transform): boolean {
+  return (
+    a.type === b.type &&
+    a.id === b.id &&
+    a.keyLength === b.keyLength &&
+    (a.attributes ?? []).length === 0 &&
+    (b.attributes ?? []).length === 0
+  )
+}
+
+function distinct(transforms: readonly Transform[]): Transform[] {
+  return transforms.filter((transform, index) => transforms.findIndex((other) => isSameTransform(other, transform)) === index)
+}

@@ -1,0 +1,75 @@
+/**
+ * The IKE SA's protected exchanges as a table (RFC 7296 §1.2 to §1.4, §2.21.3): which message is expected in which state,
+ * what it must hold, who handles it. Nothing else reaches a handler. IKE_SA_INIT, which nothing protects, is in ike-engine.ts.
+ *
+ * Rows are tried from the top. Payloads that a row does not name are ignored (§2.5).
+ */
+import { ExchangeType, type Payload } from '@underpass/ike-codec'
+import type { Core } from '../core.ts'
+import { answerCreateChildSaRequest } from './create-child-sa.ts'
+import { answerIkeAuthRequest, handleIkeAuthResponse } from './ike-auth.ts'
+import type { IkeSa, IkeSaState } from './ike-sa.ts'
+import { answerInformationalRequest } from './informational.ts'
+import type { AuthenticatedMessage } from './protection.ts'
+import type { Step } from './step.ts'
+
+export interface Transition {
+  /** One line for the log. */
+  readonly story: string
+  readonly from: readonly IkeSaState['kind'][]
+  readonly exchange: number
+  readonly role: 'request' | 'response'
+  /** Payloads inside SK, each at least once. */
+  readonly required: readonly Payload['type'][]
+  readonly handle: (core: Core, sa: IkeSa, message: AuthenticatedMessage) => Step
+}
+
+export const TRANSITIONS: readonly Transition[] = [
+  {
+    story: 'Responder: process IKE_AUTH request',
+    from: ['IKE_SA_INIT_ANSWERED'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'request',
+    // No AUTH is an initiator that wants EAP (§2.16): refused by name, not as a syntax error.
+    required: ['IDi', 'SA', 'TSi', 'TSr'],
+    handle: answerIkeAuthRequest,
+  },
+  {
+    story: 'Initiator: process IKE_AUTH response',
+    from: ['IKE_AUTH_SENT'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'response',
+    // A refusal is one Notify and nothing else; the handler tells them apart.
+    required: [],
+    handle: handleIkeAuthResponse,
+  },
+  {
+    story: 'Process CREATE_CHILD_SA request',
+    from: ['ESTABLISHED', 'DELETING'],
+    exchange: ExchangeType.CREATE_CHILD_SA,
+    role: 'request',
+    required: ['SA', 'Nonce'],
+    handle: answerCreateChildSaRequest,
+  },
+  {
+    story: 'Process INFORMATIONAL request: liveness check, Delete',
+    from: ['ESTABLISHED', 'DELETING'],
+    exchange: ExchangeType.INFORMATIONAL,
+    role: 'request',
+    required: [],
+    handle: answerInformationalRequest,
+  },
+]
+
+/** The row for a message, or why there is none. INFORMATIONAL responses are matched by the request they answer. */
+export function findTransition(
+  state: IkeSaState['kind'],
+  exchange: number,
+  role: 'request' | 'response',
+  inner: readonly Payload[],
+): Transition | { readonly missing: string } {
+  const row = TRANSITIONS.find((candidate) => candidate.exchange === exchange && candidate.role === role && candidate.from.includes(state))
+  if (!row) return { missing: `no ${role} of exchange type ${exchange} is expected in state ${state}` }
+  const missing = row.required.filter((type) => !inner.some((payload) => payload.type === type))
+  return missing.length === 0 ? row : { missing: `${missing.join(', ')} missing` }
+}

@@ -1,0 +1,118 @@
+/**
+ * One TCP connection as the core sees it: its stream's deframer, what waits to be sent, which IKE SAs ride it. It outlives
+ * none of them and they outlive it (RFC 9329 §6.1).
+ */
+import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
+import type { SessionConfig } from '../config.ts'
+import type { ConnectionId, Endpoint, FramingProfileName, Output, TcpRole } from '../contract.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { concat } from '../octets.ts'
+import type { Initiator } from '../peers/initiator.ts'
+import type { ConnectionStatus } from '../status.ts'
+import type { Path } from './path.ts'
+
+export class Connection {
+  declare readonly timerNames: 'prefix' | 'idle'
+  readonly timers: Map<string, unknown> = new Map()
+  readonly id: ConnectionId
+  readonly role: TcpRole
+  readonly framing: FramingProfileName
+  readonly deframer: Deframer
+  local: Endpoint
+  remote: Endpoint
+  /** Between `open-connection` and `connection-opened` there is no stream yet. */
+  isOpen: boolean
+  /** The IKE SAs whose sending path this is. */
+  readonly ikeSas: Set<IkeSa> = new Set()
+  /** Consecutive frames with an SPI that nobody has here (T-LIFE-14). */
+  unknownSpis = 0
+  corruptFrames = 0
+  icvFailures = 0
+  /** Whose connection this is, where we opened it. */
+  initiator: Initiator | undefined
+
+  readonly #maxSendQueue: number
+  readonly #ikeQueue: Uint8Array[] = []
+  readonly #espQueue: Uint8Array[] = []
+  #queuedOctets = 0
+  #isBlocked = false
+  #owesPrefix: boolean
+
+  constructor(
+    options: { id: ConnectionId; role: TcpRole; framing: FramingProfileName; local: Endpoint; remote: Endpoint; isOpen: boolean },
+    config: SessionConfig,
+  ) {
+    this.id = options.id
+    this.role = options.role
+    this.framing = options.framing
+    this.local = options.local
+    this.remote = options.remote
+    this.isOpen = options.isOpen
+    this.deframer = new Deframer(options.framing, { role: options.role, maxBuffered: config.limits.maxBufferedPerConnection })
+    this.#maxSendQueue = config.limits.maxSendQueue
+    this.#owesPrefix = options.role === 'originator' && options.framing === 'rfc9329'
+  }
+
+  /** The path that this connection is; one object, so that runs of packets on it are told by identity. */
+  readonly path: Path = { transport: 'tcp', connection: this }
+
+  opened(local: Endpoint, remote: Endpoint): void {
+    this.local = local
+    this.remote = remote
+    this.isOpen = true
+  }
+
+  get isBlocked(): boolean {
+    return this.#isBlocked
+  }
+
+  get queuedOctets(): number {
+    return this.#queuedOctets
+  }
+
+  /** IKE is never dropped, and goes ahead of ESP that waits. The prefix leaves in one write with the first message. */
+  sendIke(message: Uint8Array, emit: (output: Output) => void): void {
+    const frame = frameIke(this.framing, message, { prefix: this.#owesPrefix })
+    this.#owesPrefix = false
+    if (!this.#isBlocked) return emit({ kind: 'write-connection', connection: this.id, bytes: frame })
+    this.#ikeQueue.push(frame)
+    this.#queuedOctets += frame.length
+  }
+
+  /** Whole frames of ESP. Answers false where the queue is full and they were dropped. */
+  sendEsp(frames: Uint8Array, emit: (output: Output) => void): boolean {
+    if (this.#isBlocked) {
+      if (this.#queuedOctets + frames.length > this.#maxSendQueue) return false
+      this.#espQueue.push(frames)
+      this.#queuedOctets += frames.length
+      return true
+    }
+    const bytes = this.#owesPrefix ? concat(STREAM_PREFIX, frames) : frames
+    this.#owesPrefix = false
+    emit({ kind: 'write-connection', connection: this.id, bytes })
+    return true
+  }
+
+  /** The socket is full: what comes now waits here, where IKE can overtake ESP. */
+  block(): void {
+    this.#isBlocked = true
+  }
+
+  drain(emit: (output: Output) => void): void {
+    this.#isBlocked = false
+    const waiting = [...this.#ikeQueue.splice(0), ...this.#espQueue.splice(0)]
+    this.#queuedOctets = 0
+    if (waiting.length > 0) emit({ kind: 'write-connection', connection: this.id, bytes: concat(...waiting) })
+  }
+
+  status(): ConnectionStatus {
+    return {
+      connection: this.id,
+      role: this.role,
+      remote: `${this.remote.address} port ${this.remote.port}`,
+      framing: this.framing,
+      ikeSas: [...this.ikeSas].map((sa) => sa.id),
+      queuedOctets: this.#queuedOctets,
+    }
+  }
+}

@@ -1,0 +1,259 @@
+/**
+ * What keeps one peer's tunnel up: its transports in order, each with an IKE SA of its own (a fallback starts a new
+ * IKE_SA_INIT, RFC 9329 §5.1, T-FB-3); redialling for an IKE SA that lost its connection (§6.1); starting over when it is gone.
+ */
+import type { PeerConfig, TransportOption } from '../config.ts'
+import type { Core } from '../core.ts'
+import { IkeSa } from '../ike/ike-sa.ts'
+import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
+import { freshIkeSpi, sendIkeSaInit, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
+import { attachPath, closeIkeSa, deleteIkeSa, detachPath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
+import { ikeOffer } from '../ike/proposals.ts'
+import { Connection } from '../paths/connection.ts'
+import type { Path } from '../paths/path.ts'
+import type { PeerStatus } from '../status.ts'
+
+type Attempt = PeerStatus['attempts'][number]
+
+type InitiatorState =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'connecting'; readonly sa: IkeSa; readonly index: number; readonly since: number }
+  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number }
+  | {
+      readonly kind: 'redialling'
+      readonly sa: IkeSa
+      readonly index: number
+      readonly since: number
+      readonly tries: number
+      readonly connection: Connection | undefined
+    }
+  | { readonly kind: 'waiting' }
+
+export class Initiator {
+  declare readonly timerNames: 'fallback' | 'retry' | 'redial'
+  readonly timers: Map<string, unknown> = new Map()
+  readonly peer: PeerConfig
+  readonly #address: string
+  readonly #transports: readonly TransportOption[]
+  #state: InitiatorState = { kind: 'idle' }
+  #attempts: Attempt[] = []
+  #rounds = 0
+
+  constructor(peer: PeerConfig, address: string, transports: readonly TransportOption[]) {
+    this.peer = peer
+    this.#address = address
+    this.#transports = transports
+  }
+
+  /** The command 'initiate'. Nothing happens where the tunnel is up or on its way. */
+  start(core: Core): void {
+    if (this.#state.kind !== 'idle' && this.#state.kind !== 'waiting') return
+    core.timers.clear(this, 'retry')
+    this.#attempts = []
+    // T-FB-1: without knowledge of this network, UDP goes first; the configured order says so.
+    this.#tryTransport(core, 0, 'first in the configured order')
+  }
+
+  /** The command 'terminate': tell the other end, stay down. */
+  stop(core: Core): void {
+    const state = this.#state
+    this.#state = { kind: 'idle' }
+    core.timers.clearAll(this)
+    if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', 'terminated')
+    if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+  }
+
+  connectionOpened(core: Core, connection: Connection): void {
+    const state = this.#state
+    if (state.kind === 'connecting') return sendIkeSaInit(core, state.sa)
+    if (state.kind !== 'redialling' || state.connection !== connection) return
+    this.#state = { kind: 'up', sa: state.sa, index: state.index }
+    attachPath(core, state.sa, connection.path)
+    // T-RTX-2: the request that waits goes out again, the very same octets; then a fresh one moves the path (T-LIFE-12).
+    state.sa.owesPathProbe = true
+    resend(core, state.sa)
+    sendNextRequest(core, state.sa)
+  }
+
+  connectionClosed(core: Core, connection: Connection, reason: string): void {
+    const state = this.#state
+    if (state.kind === 'connecting' && isOn(state.sa, connection))
+      return closeIkeSa(core, state.sa, connection.isOpen ? `the connection was closed: ${reason}` : reason, false)
+    if (state.kind === 'up' && isOn(state.sa, connection)) {
+      detachPath(core, state.sa)
+      // An unanswered request waits for the next connection, not for a clock.
+      core.timers.clear(state.sa, 'response')
+      return this.#redialLater(core, state, 0, core.now, reason)
+    }
+    if (state.kind === 'redialling' && state.connection === connection) this.#redialLater(core, state, state.tries, state.since, reason)
+  }
+
+  /** IKE_SA_INIT was answered: IKE_AUTH gets as long again before a half-open block is assumed (T-FB-2). */
+  initAnswered(core: Core, sa: IkeSa): void {
+    if (this.#state.kind === 'connecting' && this.#state.sa === sa && core.timers.has(this, 'fallback'))
+      core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
+  }
+
+  /** RFC 7296 §2.23: with IKE_AUTH to the NAT traversal port, where ESP goes too. */
+  pathForIkeAuth(path: Path): Path {
+    const option = 'index' in this.#state ? this.#transports[this.#state.index] : undefined
+    if (path.transport !== 'udp' || option?.transport !== 'udp') return path
+    return { ...path, remote: { address: path.remote.address, port: option.natPort } }
+  }
+
+  childInstalled(core: Core, sa: IkeSa): void {
+    const state = this.#state
+    if (state.kind !== 'connecting' || state.sa !== sa) return
+    core.timers.clear(this, 'fallback')
+    this.#state = { kind: 'up', sa, index: state.index }
+    this.#rounds = 0
+    const transport = describeTransport(this.#transports[state.index]!)
+    const reason =
+      state.index === 0
+        ? 'the first of the list answered'
+        : `the first that answered; failed before it: ${this.#attempts
+            .slice(0, -1)
+            .map((attempt) => attempt.transport)
+            .join(', ')}`
+    this.#settleAttempt('chosen', reason)
+    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason })
+  }
+
+  /** The peer took the last Child SA away: an IKE SA alone carries nothing, start over. */
+  childrenGone(core: Core, sa: IkeSa, reason: string): void {
+    if (sa.state.kind === 'ESTABLISHED' && reason === 'deleted by the peer') deleteIkeSa(core, sa, 'the peer deleted the last Child SA')
+  }
+
+  ikeSaClosed(core: Core, sa: IkeSa, reason: string): void {
+    const state = this.#state
+    if (!('sa' in state) || state.sa !== sa) return
+    core.timers.clear(this, 'fallback')
+    core.timers.clear(this, 'redial')
+    if (state.kind !== 'connecting') {
+      if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', reason)
+      return this.#wait(core)
+    }
+    this.#settleAttempt('failed', reason)
+    core.event({
+      kind: 'transport-failed',
+      peer: this.peer.name,
+      transport: describeTransport(this.#transports[state.index]!),
+      reason,
+      afterMilliseconds: core.now - state.since,
+    })
+    // A peer that answered IKE_AUTH and said no says no on every transport.
+    if (sa.isIkeAuthAnswered || state.index + 1 >= this.#transports.length) return this.#wait(core)
+    this.#tryTransport(core, state.index + 1, `${describeTransport(this.#transports[state.index]!)} failed: ${reason}`)
+  }
+
+  onTimer(core: Core, name: Initiator['timerNames']): void {
+    const state = this.#state
+    if (name === 'retry' && state.kind === 'waiting') this.start(core)
+    else if (name === 'redial' && state.kind === 'redialling') this.#redial(core, state)
+    else if (name === 'fallback' && state.kind === 'connecting') closeIkeSa(core, state.sa, fallbackReason(core, state.sa), false)
+  }
+
+  status(): PeerStatus {
+    const { kind } = this.#state
+    return { name: this.peer.name, state: kind === 'redialling' ? 'waiting' : kind, attempts: this.#attempts }
+  }
+
+  #tryTransport(core: Core, index: number, reason: string): void {
+    const option = this.#transports[index]!
+    const transport = describeTransport(option)
+    const suites = this.peer.ikeProposals
+    const offer = {
+      proposals: ikeOffer(suites),
+      nonce: core.random(NONCE_LENGTH),
+      method: suites[0]!.keyExchange,
+      refusedMethods: [],
+      cookie: undefined,
+      repetitions: 0,
+    }
+    const remote = { address: this.#address, port: option.port }
+    const sa = new IkeSa({
+      role: 'initiator',
+      transport: option.transport,
+      initiatorSpi: freshIkeSpi(core),
+      responderSpi: 0n,
+      state: { kind: 'KE_INITIATE', offer },
+      path: undefined,
+      now: core.now,
+    })
+    sa.peer = this.peer
+    sa.initiator = this
+    core.ikeSas.set(sa.localSpi, sa)
+    this.#state = { kind: 'connecting', sa, index, since: core.now }
+    this.#attempts.push({ transport, outcome: 'pending', reason })
+    core.event({ kind: 'transport-tried', peer: this.peer.name, transport, reason })
+    core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
+    if (option.transport === 'udp') {
+      attachPath(core, sa, { transport: 'udp', local: { address: remote.address.includes(':') ? '::' : '0.0.0.0', port: 0 }, remote })
+      if (index + 1 < this.#transports.length) core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
+    } else attachPath(core, sa, this.#open(core, option).path)
+    startKeyExchange(core, sa, offer)
+  }
+
+  #open(core: Core, option: Extract<TransportOption, { transport: 'tcp' }>): Connection {
+    const remote = { address: this.#address, port: option.port }
+    const connection = new Connection(
+      { id: core.nextConnectionId(), role: 'originator', framing: option.framing, local: { address: '', port: 0 }, remote, isOpen: false },
+      core.config,
+    )
+    connection.initiator = this
+    core.connections.set(connection.id, connection)
+    core.emit({ kind: 'open-connection', connection: connection.id, remote, framing: option.framing })
+    return connection
+  }
+
+  /** T-LIFE-5: back-off with jitter, and not for ever. */
+  #redialLater(core: Core, state: { readonly sa: IkeSa; readonly index: number }, tries: number, since: number, reason: string): void {
+    const { redial, maxRedial, reconnect } = core.config.timers
+    if (core.now - since >= reconnect) return closeIkeSa(core, state.sa, `no connection for ${core.now - since} ms: ${reason}`, false)
+    const inMilliseconds = withJitter(core, Math.min(maxRedial, redial * 2 ** tries))
+    this.#state = { kind: 'redialling', sa: state.sa, index: state.index, since, tries: tries + 1, connection: undefined }
+    core.timers.set(this, 'redial', core.now + inMilliseconds)
+    core.event({ kind: 'reconnecting', peer: this.peer.name, ikeSa: state.sa.id, inMilliseconds, reason })
+  }
+
+  #redial(core: Core, state: Extract<InitiatorState, { kind: 'redialling' }>): void {
+    const option = this.#transports[state.index]
+    if (option?.transport !== 'tcp') return
+    this.#state = { ...state, connection: this.#open(core, option) }
+  }
+
+  #wait(core: Core): void {
+    const { retry, maxRetry } = core.config.timers
+    const inMilliseconds = withJitter(core, Math.min(maxRetry, retry * 2 ** this.#rounds))
+    this.#rounds = Math.min(this.#rounds + 1, 16)
+    this.#state = { kind: 'waiting' }
+    core.timers.set(this, 'retry', core.now + inMilliseconds)
+  }
+
+  #settleAttempt(outcome: 'chosen' | 'failed', reason: string): void {
+    const last = this.#attempts.pop()
+    if (last) this.#attempts.push({ ...last, outcome, reason })
+  }
+}
+
+/** 'udp:500', 'tcp:4500'. */
+export function describeTransport(option: TransportOption): string {
+  return `${option.transport}:${option.port}`
+}
+
+function isOn(sa: IkeSa, connection: Connection): boolean {
+  return sa.path?.transport === 'tcp' && sa.path.connection === connection
+}
+
+function fallbackReason(core: Core, sa: IkeSa): string {
+  const { udpFallback } = core.config.timers
+  const refused = sa.refusal === undefined ? '' : ` (only ${sa.refusal}, which nothing protects)`
+  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'KE_COMPLETE')
+    return `IKE_SA_INIT was answered, IKE_AUTH was not within ${udpFallback} ms: UDP is blocked half way`
+  return `no answer to IKE_SA_INIT within ${udpFallback} ms${refused}`
+}
+
+/** 80 % to 120 %, so that many clients do not come back in step. */
+function withJitter(core: Core, milliseconds: number): number {
+  return Math.round(milliseconds * (0.8 + (0.4 * core.random(1)[0]!) / 255))
+}

@@ -1,0 +1,60 @@
+/** What `SessionManager.inspect()` answers: plain data for people, `status` commands and tests. */
+import type { AssignedAddress, PathDescription } from './events.ts'
+
+export interface SessionStatus {
+  readonly peers: readonly PeerStatus[]
+  readonly ikeSas: readonly IkeSaStatus[]
+  readonly connections: readonly ConnectionStatus[]
+  readonly halfOpen: number
+  readonly counters: Counters
+}
+
+export interface PeerStatus {
+  readonly name: string
+  /** 'idle': not asked to be up. 'connecting', 'up', 'waiting' (between attempts). Responders: 'up' while an IKE SA is. */
+  readonly state: 'idle' | 'connecting' | 'up' | 'waiting'
+  /** The attempts since the last command, newest last: what was tried, what came of it, why. */
+  readonly attempts: readonly { readonly transport: string; readonly outcome: 'pending' | 'chosen' | 'failed'; readonly reason: string }[]
+}
+
+export interface IkeSaStatus {
+  readonly id: string
+  readonly peer: string
+  readonly role: 'initiator' | 'responder'
+  readonly state: string
+  readonly initiatorSpi: string
+  readonly responderSpi: string
+  readonly localId: string
+  readonly remoteId: string
+  readonly proposal: string
+  readonly path: PathDescription | undefined
+  readonly addresses: readonly AssignedAddress[]
+  readonly children: readonly ChildSaStatus[]
+  readonly establishedMillisecondsAgo: number | undefined
+}
+
+export interface ChildSaStatus {
+  readonly inboundSpi: string
+  readonly outboundSpi: string
+  readonly proposal: string
+  readonly localTs: readonly string[]
+  readonly remoteTs: readonly string[]
+  readonly packetsIn: number
+  readonly octetsIn: number
+  readonly packetsOut: number
+  readonly octetsOut: number
+}
+
+export interface ConnectionStatus {
+  readonly connection: number
+  readonly role: 'originator' | 'responder'
+  readonly remote: string
+  readonly framing: string
+  readonly ikeSas: readonly string[]
+  readonly queuedOctets: number
+}
+
+/** Every number that only grows; the names are the keys of `status --json`. */
+export interface Counters {
+  [name: string]: number
+}

@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest'
+import type { Output } from '../../src/contract.ts'
+import { batchOf, LOCAL, MemoryStream, MemoryTunPort, makeBench, REMOTE, turn } from './scripted-core.ts'
+
+const event: Output = { kind: 'event', event: { kind: 'liveness', ikeSa: 'a', peer: 'office', result: 'alive' } }
+const toTun = (...packets: number[][]): Output => ({ kind: 'write-tun', batch: batchOf(...packets) })
+
+describe('one mailbox', () => {
+  it('hands in one input at a time; what arrives while one is drained waits its turn, in order and copied', () => {
+    const { core, driver, tun } = makeBench()
+    const lent = Uint8Array.of(1, 2)
+    const lentBatch = batchOf([0x45, 1], [0x60])
+    tun.onWrite = () => {
+      driver.datagramReceived(LOCAL, REMOTE, 'ike', lent)
+      tun.deliver({ ...lentBatch, buffer: Uint8Array.of(7, ...lentBatch.buffer), offsets: lentBatch.offsets.map((offset) => offset + 1) })
+      lent.fill(0)
+    }
+    driver.onEvent(() => driver.command({ kind: 'check-liveness' }))
+    let rounds = 0
+    core.answer = (input) => (input.kind === 'command' && rounds++ === 0 ? [toTun([9]), event] : undefined)
+
+    driver.command({ kind: 'initiate', peer: 'office' })
+
+    expect(core.log).toEqual(['0 command initiate', '0 datagram ike 4500 < 40000: 1 2', '0 tun 69 1 | 96', '0 command check-liveness'])
+    expect(tun.calls).toEqual(['start', 'write 9'])
+  })
+
+  it('keeps what comes before start(), and first drains what the core has to say by itself', () => {
+    const { core, driver, tun, sent } = makeBench({ isStarted: false })
+    core.say({ kind: 'send-datagram', local: LOCAL, remote: REMOTE, message: 'ike', bytes: Uint8Array.of(1) })
+    driver.command({ kind: 'initiate', peer: 'office' })
+    driver.datagramReceived(LOCAL, REMOTE, 'esp', Uint8Array.of(5))
+    expect([core.log, sent, tun.calls]).toEqual([[], [], []])
+    driver.start()
+    expect(core.log).toEqual(['0 command initiate', '0 datagram esp 4500 < 40000: 5'])
+    expect(sent).toEqual(['4500 > 40000 ike 1'])
+    expect(tun.calls).toEqual(['start'])
+  })
+
+  it('sends datagrams and batches through the port', () => {
+    const { core, driver, sent } = makeBench()
+    core.answer = () => [
+      { kind: 'send-datagram', local: LOCAL, remote: REMOTE, message: 'ike', bytes: Uint8Array.of(1) },
+      { kind: 'send-esp-datagrams', local: LOCAL, remote: REMOTE, batch: batchOf([2], [3]) },
+    ]
+    driver.datagramReceived(LOCAL, REMOTE, 'ike', Uint8Array.of(0))
+    expect(sent).toEqual(['4500 > 40000 ike 1', '4500 > 40000 esp 2 | 3'])
+  })
+})
+
+describe('one clock', () => {
+  it('hands in a timeout when the time has come, and sets the timer only for an earlier time', () => {
+    const { core, clock, driver } = makeBench()
+    const poke = () => driver.datagramReceived(LOCAL, REMOTE, 'keepalive', Uint8Array.of())
+    core.waitUntil = 100
+    poke()
+    poke()
+    expect(clock.scheduled).toBe(1)
+    core.waitUntil = 200
+    poke()
+    expect(clock.scheduled).toBe(1)
+    clock.advanceTo(150)
+    expect(core.log.filter((line) => line.includes('timeout'))).toEqual([])
+    core.waitUntil = Number.POSITIVE_INFINITY
+    clock.advanceTo(300)
+    expect(core.log.filter((line) => line.includes('timeout'))).toEqual(['200 timeout'])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('sets an earlier time anew, and takes the timer away for Infinity', () => {
+    const { core, clock, driver } = makeBench()
+    core.waitUntil = 100
+    driver.command({ kind: 'check-liveness' })
+    core.waitUntil = 50
+    driver.command({ kind: 'check-liveness' })
+    expect([clock.scheduled, clock.pending]).toEqual([2, 1])
+    core.waitUntil = Number.POSITIVE_INFINITY
+    driver.command({ kind: 'check-liveness' })
+    clock.advanceTo(1000)
+    expect(core.log.at(-1)).toBe('0 command check-liveness')
+  })
+})
+
+describe('the TUN', () => {
+  it('drops and counts packets while there is no device, then uses the one attached', () => {
+    const { core, driver, tun } = makeBench()
+    driver.attachTun(undefined)
+    core.answer = () => [toTun([1], [2])]
+    driver.command({ kind: 'check-liveness' })
+    expect(driver.inspect().counters).toMatchObject({ core: 1, 'driver.tunUnattached': 2 })
+    const device = new MemoryTunPort()
+    driver.attachTun(device)
+    driver.command({ kind: 'check-liveness' })
+    expect(device.calls).toEqual(['start', 'write 1 | 2'])
+    tun.deliver(batchOf([3]))
+    expect(core.log.at(-1)).toBe('0 command check-liveness')
+  })
+
+  it('is paused and resumed by the core; a device attached meanwhile starts paused', () => {
+    const { core, driver, tun } = makeBench()
+    core.answer = () => [{ kind: 'tun-flow', state: 'pause' }]
+    driver.command({ kind: 'check-liveness' })
+    const device = new MemoryTunPort()
+    driver.attachTun(device)
+    core.answer = () => [{ kind: 'tun-flow', state: 'resume' }]
+    driver.command({ kind: 'check-liveness' })
+    expect(tun.calls).toEqual(['start', 'pause'])
+    expect(device.calls.toSorted()).toEqual(['pause', 'resume', 'start'])
+  })
+
+  it('reports a device that fails once, and counts the rest', () => {
+    const { core, driver, tun, failures } = makeBench()
+    tun.onWrite = () => {
+      throw new Error('EIO')
+    }
+    core.answer = () => [toTun([1])]
+    driver.command({ kind: 'check-liveness' })
+    driver.command({ kind: 'check-liveness' })
+    expect(failures).toMatchObject([{ code: 'TUN_FAILED', isFatal: false }])
+    expect(driver.inspect().counters['driver.tunFailed']).toBe(2)
+  })
+})
+
+describe('crypto jobs', () => {
+  const job: Output = { kind: 'crypto-job', job: 4, work: { kind: 'ke-initiate', method: 31 } }
+
+  it('hands in a result that comes at once only after the drain', () => {
+    const { core, driver } = makeBench({ crypto: () => ({ kind: 'ke-completed', sharedSecret: Uint8Array.of() }) })
+    core.answer = (input) => (input.kind === 'command' ? [job, event] : undefined)
+    driver.command({ kind: 'initiate', peer: 'office' })
+    expect(core.log).toEqual(['0 command initiate', '0 crypto 4 ke-completed'])
+  })
+
+  it.each([
+    ['a promise', async () => ({ kind: 'ke-completed' as const, sharedSecret: Uint8Array.of() }), 'crypto 4 ke-completed'],
+    ['a rejection', async () => Promise.reject(new Error('group 15 is missing')), 'crypto 4 failed: group 15 is missing'],
+    [
+      'a throw',
+      () => {
+        throw new Error('no such method')
+      },
+      'crypto 4 failed: no such method',
+    ],
+  ])('hands in the outcome of %s', async (_, crypto, expected) => {
+    const { core, driver } = makeBench({ crypto })
+    core.answer = (input) => (input.kind === 'command' ? [job] : undefined)
+    driver.command({ kind: 'initiate', peer: 'office' })
+    await turn()
+    expect(core.log.slice(1)).toEqual([`0 ${expected}`])
+  })
+})
+
+describe('failures', () => {
+  it('stops on a throw out of the core, reports it, and hears nothing more', () => {
+    const { core, clock, driver, tun, failures } = makeBench()
+    const stream = new MemoryStream()
+    const handlers = driver.acceptConnection(stream, 'rfc9329')
+    core.waitUntil = 100
+    driver.command({ kind: 'check-liveness' })
+    const bug = Object.assign(new Error('impossible state'), { blame: 'bug' })
+    core.answer = () => {
+      throw bug
+    }
+    handlers.onData(Uint8Array.of(1))
+    expect(failures).toEqual([{ code: 'CORE_FAILED', isFatal: true, error: bug }])
+    expect(driver.failure).toBe(failures[0])
+    expect(stream.calls).toEqual(['reset'])
+    expect(tun.calls.at(-1)).toBe('pause')
+    const heard = core.log.length
+    handlers.onClose()
+    driver.command({ kind: 'check-liveness' })
+    clock.advanceTo(1000)
+    expect(core.log.length).toBe(heard)
+  })
+
+  it('throws to the caller what the caller is to blame for, and goes on', () => {
+    const { core, driver, failures } = makeBench()
+    const refusal = Object.assign(new Error('no peer "ofice"'), { blame: 'caller' })
+    core.answer = (input) => {
+      if (input.kind === 'command' && input.command.kind === 'initiate') throw refusal
+      return input.kind === 'command' ? [event] : undefined
+    }
+    expect(() => driver.command({ kind: 'initiate', peer: 'ofice' })).toThrow(refusal)
+    driver.onEvent(() => driver.command({ kind: 'initiate', peer: 'ofice' }))
+    driver.command({ kind: 'check-liveness' })
+    expect(failures).toEqual([{ code: 'COMMAND_REFUSED', isFatal: false, error: refusal }])
+    driver.datagramReceived(LOCAL, REMOTE, 'keepalive', Uint8Array.of())
+    expect(core.log.at(-1)).toContain('keepalive')
+  })
+
+  it('survives a listener that throws; the others still hear', () => {
+    const { core, driver, failures } = makeBench()
+    const heard: string[] = []
+    driver.onEvent(() => {
+      throw new Error('log is full')
+    })
+    const unsubscribe = driver.onEvent((told) => void heard.push(told.kind))
+    core.answer = () => [event]
+    driver.command({ kind: 'check-liveness' })
+    unsubscribe()
+    driver.command({ kind: 'check-liveness' })
+    expect(heard).toEqual(['liveness'])
+    expect(failures.map((failure) => failure.code)).toEqual(['LISTENER_FAILED', 'LISTENER_FAILED'])
+  })
+})
+
+describe('RFC 9329 §6.1: stop()', () => {
+  it('(T-LIFE-1) terminates, waits for the Deletes, then ends the connections and resolves when they are gone', async () => {
+    const { core, clock, driver, tun } = makeBench()
+    const stream = new MemoryStream()
+    const handlers = driver.acceptConnection(stream, 'rfc9329')
+    core.liveSas = 1
+    let isStopped = false
+    const stopping = driver.stop().then(() => {
+      isStopped = true
+    })
+    expect(core.log.at(-1)).toBe('0 command terminate')
+    await turn()
+    handlers.onData(Uint8Array.of(1))
+    expect(core.log.at(-1)).toBe('0 bytes 1: 1')
+    core.liveSas = 0
+    clock.advanceTo(20)
+    await turn()
+    expect([stream.calls, isStopped]).toEqual([['end'], false])
+    handlers.onClose()
+    await stopping
+    expect(tun.calls.at(-1)).toBe('pause')
+    expect(clock.pending).toBe(0)
+    const refused = new MemoryStream()
+    driver.acceptConnection(refused, 'rfc9329')
+    expect(refused.calls).toEqual(['reset'])
+  })
+
+  it('waits no longer than the grace and the linger', async () => {
+    const { core, clock, driver } = makeBench()
+    const stream = new MemoryStream()
+    driver.acceptConnection(stream, 'rfc9329')
+    core.liveSas = 1
+    const stopping = driver.stop({ graceMilliseconds: 20 })
+    for (const time of [10, 20, 30]) {
+      await turn()
+      clock.advanceTo(time)
+    }
+    await turn()
+    expect(stream.calls).toEqual(['end'])
+    clock.advanceTo(5_030)
+    await stopping
+    expect(stream.calls).toEqual(['end', 'reset'])
+  })
+
+  it('asked for by a listener, lets what is being drained go out first', async () => {
+    const { core, driver, sent } = makeBench()
+    driver.onEvent(() => void driver.stop())
+    core.answer = (input) =>
+      input.kind === 'datagram'
+        ? [event, { kind: 'send-datagram', local: LOCAL, remote: REMOTE, message: 'ike', bytes: Uint8Array.of(1) }]
+        : []
+    driver.datagramReceived(LOCAL, REMOTE, 'ike', Uint8Array.of(0))
+    await driver.stop()
+    expect(sent).toEqual(['4500 > 40000 ike 1'])
+    expect(core.log.at(-1)).toBe('0 command terminate')
+  })
+})

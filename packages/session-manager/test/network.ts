@@ -1,0 +1,411 @@
+/** A network in a test: nodes with a core each, a virtual clock, byte pipes that chunk and delay, datagrams that may be lost. */
+import { decodeHeader, decodeMessage, describeMessage, HeaderFlag } from '@underpass/ike-codec'
+import { keyExchange } from '@underpass/ike-crypto'
+import { Deframer } from '@underpass/tcp-framing'
+import { openMessage, type Protection } from '../src/ike/protection.ts'
+import type {
+  Command,
+  ConnectionId,
+  CryptoResult,
+  CryptoWork,
+  DatagramKind,
+  Endpoint,
+  Input,
+  Output,
+  PacketBatch,
+  SessionConfig,
+  SessionEvent,
+} from '../src/index.ts'
+import { SessionManager } from '../src/index.ts'
+
+export interface LinkOptions {
+  /** One way, in milliseconds. */
+  latency: number
+  /** Octets a read delivers at most; Infinity delivers what one write wrote. */
+  chunk: number
+  /** Datagrams vanish. */
+  isUdpBlocked: boolean
+  /** Called for each datagram: true loses it. */
+  loses: (datagram: { from: Node; kind: DatagramKind; bytes: Uint8Array }) => boolean
+  /** New TCP connections fail. */
+  isTcpBlocked: boolean
+}
+
+interface Pipe {
+  readonly originator: Node
+  readonly responder: Node
+  readonly originatorId: ConnectionId
+  readonly responderId: ConnectionId
+  isOpen: boolean
+  /** Raw octets each way, for tests of the stream itself. */
+  readonly fromOriginator: number[]
+  readonly fromResponder: number[]
+}
+
+/** One core with an address. */
+export class Node {
+  readonly core: SessionManager
+  readonly name: string
+  address: string
+  readonly events: SessionEvent[] = []
+  readonly received: Uint8Array[] = []
+  /** Everything the core put out, for determinism tests. */
+  readonly outputs: string[] = []
+  readonly inputs: { input: Input; now: number }[] = []
+  /** While true crypto jobs are kept here instead of done. */
+  holdsJobs = false
+  readonly heldJobs: { job: number; work: CryptoWork }[] = []
+  wakeAt = Number.POSITIVE_INFINITY
+  isTunPaused = false
+
+  constructor(name: string, address: string, config: SessionConfig) {
+    this.name = name
+    this.address = address
+    this.core = new SessionManager(config, seededRandom(`${name}`))
+  }
+
+  /** The events of one kind, in order. */
+  eventsOf<Kind extends SessionEvent['kind']>(kind: Kind): Extract<SessionEvent, { kind: Kind }>[] {
+    return this.events.filter((event): event is Extract<SessionEvent, { kind: Kind }> => event.kind === kind)
+  }
+}
+
+export class Network {
+  now = 0
+  readonly link: LinkOptions = {
+    latency: 10,
+    chunk: Number.POSITIVE_INFINITY,
+    isUdpBlocked: false,
+    loses: () => false,
+    isTcpBlocked: false,
+  }
+  readonly nodes: Node[] = []
+  readonly pipes: Pipe[] = []
+  /** Every IKE message put on the wire: who, by what, in the RFC's notation. */
+  readonly log: { at: number; from: Node; transport: 'udp' | 'tcp'; text: string; octets: Uint8Array }[] = []
+  /** Datagrams put on the wire that are no IKE. */
+  readonly datagrams: { at: number; from: Node; kind: DatagramKind; remote: Endpoint }[] = []
+  #queue: { at: number; order: number; run: () => void }[] = []
+  #order = 0
+  #responderIds = 1
+  #port = 40_000
+  readonly #protections = new Map<bigint, Protection>()
+
+  add(name: string, address: string, config: SessionConfig): Node {
+    const node = new Node(name, address, config)
+    this.nodes.push(node)
+    return node
+  }
+
+  command(node: Node, command: Command): void {
+    this.input(node, { kind: 'command', command })
+  }
+
+  /** Hands one input in and drains. */
+  input(node: Node, input: Input): void {
+    node.inputs.push({ input: structuredClone(input), now: this.now })
+    node.core.handleInput(input, this.now)
+    this.#rememberKeys(node)
+    for (let output = node.core.pollOutput(); ; output = node.core.pollOutput()) {
+      if (output.kind !== 'wait-until') node.outputs.push(fingerprint(output))
+      this.#carryOut(node, output)
+      if (output.kind === 'wait-until') break
+    }
+  }
+
+  /** Runs until nothing happens before `until` (ms of virtual time from now), or until `done`. */
+  run(milliseconds: number, done: () => boolean = () => false): void {
+    const end = this.now + milliseconds
+    for (let steps = 0; steps < 100_000; steps++) {
+      if (done()) return
+      const wake = Math.min(...this.nodes.map((node) => node.wakeAt))
+      const next = this.#queue[0]
+      const at = Math.min(next?.at ?? Number.POSITIVE_INFINITY, wake)
+      if (at > end) {
+        this.now = end
+        return
+      }
+      this.now = Math.max(this.now, at)
+      if (next && next.at <= wake) {
+        this.#queue.shift()
+        next.run()
+      } else for (const node of this.nodes) if (node.wakeAt <= this.now) this.input(node, { kind: 'timeout' })
+    }
+    throw new Error('the network does not come to rest')
+  }
+
+  /** IP packets as if programs on the node had sent them. */
+  send(node: Node, ...packets: Uint8Array[]): void {
+    this.input(node, { kind: 'tun-packets', batch: batchOf(packets) })
+  }
+
+  /** Breaks the connection: RST both ways, or FIN from one side. What is in flight is lost. */
+  cut(pipe: Pipe, reason: 'reset' | 'end' = 'reset', only?: Node): void {
+    pipe.isOpen = false
+    for (const [node, id] of [
+      [pipe.originator, pipe.originatorId],
+      [pipe.responder, pipe.responderId],
+    ] as const) {
+      if (only === undefined || node === only) this.input(node, { kind: 'connection-closed', connection: id, reason, detail: '' })
+    }
+  }
+
+  /** Opens a raw connection to a node: what a stranger would do. */
+  dialRaw(
+    to: Node,
+    from: string = '203.0.113.99',
+  ): { write: (octets: Uint8Array) => void; read: () => Uint8Array; isClosed: () => boolean; id: ConnectionId } {
+    const id = this.#responderIds
+    this.#responderIds += 2
+    const sent: number[] = []
+    let closed = false
+    this.#raw.set(id, {
+      data: (bytes) => sent.push(...bytes),
+      close: () => {
+        closed = true
+      },
+    })
+    this.input(to, {
+      kind: 'connection-opened',
+      connection: id,
+      role: 'responder',
+      local: { address: to.address, port: 4500 },
+      remote: { address: from, port: this.#port++ },
+      framing: 'rfc9329',
+    })
+    return {
+      id,
+      write: (octets) => {
+        if (!closed) this.input(to, { kind: 'connection-bytes', connection: id, bytes: octets })
+      },
+      read: () => Uint8Array.from(sent),
+      isClosed: () => closed,
+    }
+  }
+
+  readonly #raw = new Map<ConnectionId, { data: (bytes: Uint8Array) => void; close: () => void }>()
+
+  #carryOut(node: Node, output: Output): void {
+    switch (output.kind) {
+      case 'wait-until':
+        node.wakeAt = output.time
+        return
+      case 'event':
+        node.events.push(output.event)
+        return
+      case 'crypto-job':
+        if (node.holdsJobs) node.heldJobs.push(output)
+        else this.#later(0, () => this.input(node, { kind: 'crypto-result', job: output.job, result: doWork(output.work) }))
+        return
+      case 'write-tun':
+        node.received.push(...packetsOf(output.batch))
+        return
+      case 'tun-flow':
+        node.isTunPaused = output.state === 'pause'
+        return
+      case 'open-connection':
+        return this.#open(node, output)
+      case 'write-connection':
+        return this.#write(node, output.connection, output.bytes)
+      case 'close-connection':
+        return this.#close(node, output.connection, output.how)
+      case 'send-datagram':
+        return this.#datagram(node, output.remote, output.message, output.bytes)
+      case 'send-esp-datagrams':
+        for (const packet of packetsOf(output.batch)) this.#datagram(node, output.remote, 'esp', packet)
+        return
+      default:
+        return output satisfies never
+    }
+  }
+
+  #open(node: Node, output: Extract<Output, { kind: 'open-connection' }>): void {
+    const to = this.nodes.find((other) => other.address === output.remote.address)
+    this.#later(2 * this.link.latency, () => {
+      if (!to || this.link.isTcpBlocked)
+        return this.input(node, {
+          kind: 'connection-closed',
+          connection: output.connection,
+          reason: 'failed',
+          detail: 'connection refused',
+        })
+      const pipe: Pipe = {
+        originator: node,
+        responder: to,
+        originatorId: output.connection,
+        responderId: this.#responderIds,
+        isOpen: true,
+        fromOriginator: [],
+        fromResponder: [],
+      }
+      this.#responderIds += 2
+      this.pipes.push(pipe)
+      const from = { address: node.address, port: this.#port++ }
+      const at = { address: to.address, port: output.remote.port }
+      this.input(to, {
+        kind: 'connection-opened',
+        connection: pipe.responderId,
+        role: 'responder',
+        local: at,
+        remote: from,
+        framing: output.framing,
+      })
+      if (pipe.isOpen)
+        this.input(node, {
+          kind: 'connection-opened',
+          connection: output.connection,
+          role: 'originator',
+          local: from,
+          remote: at,
+          framing: output.framing,
+        })
+    })
+  }
+
+  #write(node: Node, connection: ConnectionId, bytes: Uint8Array): void {
+    this.#raw.get(connection)?.data(bytes)
+    const pipe = this.#pipeOf(node, connection)
+    if (!pipe?.isOpen) return
+    const isOriginator = pipe.originator === node
+    const [peer, id] = isOriginator ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
+    ;(isOriginator ? pipe.fromOriginator : pipe.fromResponder).push(...bytes)
+    this.#logFrames(node, bytes)
+    for (let at = 0; at < bytes.length; at += this.link.chunk) {
+      const chunk = bytes.slice(at, Math.min(bytes.length, at + this.link.chunk))
+      this.#later(this.link.latency, () => {
+        if (pipe.isOpen) this.input(peer, { kind: 'connection-bytes', connection: id, bytes: chunk })
+      })
+      if (this.link.chunk === Number.POSITIVE_INFINITY) break
+    }
+  }
+
+  #close(node: Node, connection: ConnectionId, how: 'end' | 'reset'): void {
+    this.#raw.get(connection)?.close()
+    const pipe = this.#pipeOf(node, connection)
+    if (!pipe) return
+    const [peer, id] = pipe.originator === node ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
+    this.#later(this.link.latency, () => {
+      if (!pipe.isOpen) return
+      pipe.isOpen = false
+      this.input(peer, { kind: 'connection-closed', connection: id, reason: how, detail: '' })
+    })
+  }
+
+  #datagram(node: Node, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void {
+    const to = this.nodes.find((other) => other.address === remote.address)
+    if (kind === 'ike') this.#logMessage(node, 'udp', bytes)
+    else this.datagrams.push({ at: this.now, from: node, kind, remote })
+    if (!to || this.link.isUdpBlocked || this.link.loses({ from: node, kind, bytes })) return
+    const port = node.name === 'gateway' ? remote.port : remote.port
+    const copy = bytes.slice()
+    this.#later(this.link.latency, () =>
+      this.input(to, {
+        kind: 'datagram',
+        local: { address: to.address, port },
+        remote: { address: node.address, port },
+        message: kind,
+        bytes: copy,
+      }),
+    )
+  }
+
+  #later(delay: number, run: () => void): void {
+    const entry = { at: this.now + delay, order: this.#order++, run }
+    const index = this.#queue.findIndex((other) => other.at > entry.at)
+    if (index < 0) this.#queue.push(entry)
+    else this.#queue.splice(index, 0, entry)
+  }
+
+  #pipeOf(node: Node, connection: ConnectionId): Pipe | undefined {
+    return this.pipes.find(
+      (pipe) =>
+        (pipe.originator === node && pipe.originatorId === connection) || (pipe.responder === node && pipe.responderId === connection),
+    )
+  }
+
+  #logFrames(node: Node, bytes: Uint8Array): void {
+    const hasPrefix = bytes[0] === 0x49 && bytes[1] === 0x4b
+    const deframer = new Deframer('rfc9329', { role: hasPrefix ? 'responder' : 'originator' })
+    deframer.push(bytes)
+    for (let kind = deframer.next(); kind !== 'need-more' && kind !== 'fatal'; kind = deframer.next()) {
+      if (kind === 'ike') this.#logMessage(node, 'tcp', deframer.buffer.slice(deframer.offset, deframer.offset + deframer.length))
+    }
+  }
+
+  #logMessage(from: Node, transport: 'udp' | 'tcp', octets: Uint8Array): void {
+    const header = decodeHeader(octets)
+    const message = decodeMessage(octets)
+    const localSpi = (header.flags & HeaderFlag.INITIATOR) !== 0 ? header.initiatorSpi : header.responderSpi
+    const protection = this.#protections.get(localSpi)
+    const opened = protection && openMessage(protection, octets, message)
+    const inner = opened?.kind === 'authenticated' ? opened.message.inner : undefined
+    this.log.push({ at: this.now, from, transport, text: describeMessage(message, inner), octets: octets.slice() })
+  }
+
+  #rememberKeys(node: Node): void {
+    for (const sa of node.core.ikeSas.values())
+      if (sa.protection && !this.#protections.has(sa.localSpi)) this.#protections.set(sa.localSpi, structuredCloneProtection(sa.protection))
+  }
+}
+
+/** Fixed work for a fixed seed: jobs are done at once and in order. */
+function doWork(work: CryptoWork): CryptoResult {
+  const method = keyExchange(work.method)
+  if (!method) return { kind: 'failed', detail: `no key exchange method ${work.method}` }
+  try {
+    if (work.kind === 'ke-initiate') return { kind: 'ke-initiated', ...method.initiate(jobRandom) }
+    if (work.kind === 'ke-respond') return { kind: 'ke-responded', ...method.respond(jobRandom, work.peerPublic) }
+    return { kind: 'ke-completed', sharedSecret: method.complete(work.secret, work.peerPublic) }
+  } catch (error) {
+    return { kind: 'failed', detail: (error as Error).message }
+  }
+}
+
+const jobRandom = seededRandom('jobs')
+
+/** xorshift over a hash of the seed: reproducible, not secure. */
+export function seededRandom(seed: string): (length: number) => Uint8Array {
+  let state = 0x9e3779b9
+  for (const character of seed) state = Math.imul(state ^ character.charCodeAt(0), 0x01000193) >>> 0
+  return (length) =>
+    Uint8Array.from({ length }, () => {
+      state ^= state << 13
+      state ^= state >>> 17
+      state ^= state << 5
+      state >>>= 0
+      return (state >>> 8) & 0xff
+    })
+}
+
+export function batchOf(packets: readonly Uint8Array[]): PacketBatch {
+  const buffer = new Uint8Array(packets.reduce((sum, packet) => sum + packet.length, 0))
+  const offsets = new Uint32Array(packets.length)
+  const lengths = new Uint32Array(packets.length)
+  let at = 0
+  for (const [index, packet] of packets.entries()) {
+    buffer.set(packet, at)
+    offsets[index] = at
+    lengths[index] = packet.length
+    at += packet.length
+  }
+  return { buffer, offsets, lengths, count: packets.length }
+}
+
+export function packetsOf(batch: PacketBatch): Uint8Array[] {
+  return Array.from({ length: batch.count }, (_, index) =>
+    batch.buffer.slice(batch.offsets[index]!, batch.offsets[index]! + batch.lengths[index]!),
+  )
+}
+
+function structuredCloneProtection(protection: Protection): Protection {
+  const keys = Object.fromEntries(Object.entries(protection.keys).map(([name, key]) => [name, (key as Uint8Array).slice()]))
+  return { ...protection, keys: keys as unknown as Protection['keys'] }
+}
+
+function fingerprint(output: Output): string {
+  return JSON.stringify(output, (key, value: unknown) => {
+    if (key === 'batch') return packetsOf(value as PacketBatch).map((packet) => [...packet])
+    if (value instanceof Uint8Array) return [...value]
+    return typeof value === 'bigint' ? value.toString() : value
+  })
+}

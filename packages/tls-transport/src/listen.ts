@@ -1,0 +1,146 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
+import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
+import { type TransportError, transportError } from './transport-error.ts'
+
+export interface TlsServerOptions {
+  /** PEM, the server's certificate first, then the chain. */
+  readonly cert: string
+  readonly key: string
+  readonly alpn?: readonly string[]
+  /** Default 'TLSv1.2' (RFC 9325 §3.1.1). */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
+  readonly ciphers?: string
+  /** Milliseconds for a handshake. Default 10,000. */
+  readonly handshakeTimeout?: number
+}
+
+export interface ListenOptions extends SocketOptions {
+  /** IP literal; default all addresses. */
+  readonly address?: string
+  /** Default 0: any free port. */
+  readonly port?: number
+  /** Connections the kernel holds until they are accepted. Default 511. */
+  readonly backlog?: number
+  readonly tls?: TlsServerOptions | false
+  /** Above this many open connections, handshakes included, new ones are closed at once (RFC 9329 §10). Default: no limit. */
+  readonly maxConnections?: number
+  /** What goes wrong after listening began: a failed handshake, no file descriptors. Never fatal to the listener. */
+  onError?(error: TransportError): void
+}
+
+export interface Listener {
+  readonly local: Endpoint
+  /** Open streams accepted here. */
+  readonly connections: number
+  /** Stops accepting; open streams go on. The port is free when it resolves. */
+  close(): Promise<void>
+}
+
+/** @throws TransportError */
+export async function listen(options: ListenOptions, onConnection: (stream: ByteStream) => StreamHandlers): Promise<Listener> {
+  const address = options.address ?? '::'
+  const port = options.port ?? 0
+  const streams = new Set<Socket>()
+  const accept = (socket: Socket, tcp: Socket, secure?: TLSSocket): void => {
+    // A peer may be gone before it is accepted: there is no address to speak of.
+    if (socket.destroyed || socket.remoteAddress === undefined) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    streams.add(socket)
+    socket.once('close', () => streams.delete(socket))
+    const stream = new SocketStream(socket, tcp, secure === undefined ? undefined : tlsInfo(secure), options)
+    stream.attach(onConnection(stream))
+  }
+  let server: Server
+  try {
+    server =
+      options.tls === undefined || options.tls === false
+        ? createServer((socket) => accept(socket, socket))
+        : tlsServer(options.tls, options, accept)
+    if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
+    await bind(server, options)
+  } catch (cause) {
+    throw transportError(cause, 'listen', address, port)
+  }
+  const bound = server.address()
+  const local = typeof bound === 'object' && bound !== null ? { address: bound.address, port: bound.port } : { address, port }
+  server.on('error', (cause) => options.onError?.(transportError(cause, 'listen', local.address, local.port)))
+  let closed: Promise<void> | undefined
+  return {
+    local,
+    get connections() {
+      return streams.size
+    },
+    close() {
+      closed ??= close(server, streams.size > 0)
+      return closed
+    },
+  }
+}
+
+function tlsServer(
+  tls: TlsServerOptions,
+  options: ListenOptions,
+  accept: (socket: Socket, tcp: Socket, secure: TLSSocket) => void,
+): Server {
+  const server = createTlsServer({
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: tls.minVersion ?? 'TLSv1.2',
+    handshakeTimeout: tls.handshakeTimeout ?? 10_000,
+    // RFC 9329 Appendix B.1: the server does not ask for a client certificate; IKE authenticates.
+    requestCert: false,
+    ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+    ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
+    ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
+  })
+  // Kept to send RST: on Node the secure socket cannot. Elsewhere this is the secure socket itself, or none.
+  const tcpSockets = new Map<string, Socket>()
+  server.on('connection', (tcp: Socket) => {
+    const key = peerKey(tcp)
+    tcpSockets.set(key, tcp)
+    tcp.once('close', () => tcpSockets.delete(key))
+    tcp.on('error', () => {})
+  })
+  server.on('secureConnection', (secure) => {
+    const key = peerKey(secure)
+    const tcp = tcpSockets.get(key) ?? secure
+    tcpSockets.delete(key)
+    accept(secure, tcp, secure)
+  })
+  server.on('tlsClientError', (cause, secure) => {
+    secure?.on('error', () => {})
+    secure?.destroy()
+    options.onError?.(transportError(cause, 'handshake', secure?.remoteAddress ?? 'a peer', secure?.remotePort ?? 0))
+  })
+  return server
+}
+
+function bind(server: Server, options: ListenOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    const { address, backlog, port = 0 } = options
+    const where = { port, ...(address === undefined ? {} : { host: address }), ...(backlog === undefined ? {} : { backlog }) }
+    server.listen(where, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** The runtime reports the end of a server only after that of its connections; the port is free before. */
+function close(server: Server, hasConnections: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    if (hasConnections) setTimeout(resolve, 0)
+  })
+}
+
+function peerKey(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`
+}

@@ -1,0 +1,129 @@
+// Room: the wire. A socket of the runtime behind the ByteStream interface.
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
+import { type TransportError, transportError } from './transport-error.ts'
+
+export interface SocketOptions {
+  /** Nagle off. Default true: a frame is written whole, waiting for more only adds delay. */
+  readonly noDelay?: boolean
+  /** TCP keepalive, with the idle time in milliseconds if a number. Default false. It says nothing about IKE (RFC 9329 §6.7). */
+  readonly keepAlive?: boolean | number
+  /** Octets queued above which `write` returns false. Default 256 KiB. */
+  readonly highWaterMark?: number
+}
+
+const DEFAULT_HIGH_WATER_MARK = 0x40000
+
+export class SocketStream implements ByteStream {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  readonly tls?: TlsInfo
+  readonly #socket: Socket
+  /** The TCP socket under TLS; the same as #socket without. */
+  readonly #tcp: Socket
+  readonly #highWaterMark: number
+  #handlers: StreamHandlers | undefined
+  #isWaitingForDrain = false
+  #isOurs = false
+  #error: TransportError | undefined
+
+  constructor(socket: Socket, tcp: Socket, tls: TlsInfo | undefined, options: SocketOptions) {
+    this.#socket = socket
+    this.#tcp = tcp
+    if (tls !== undefined) this.tls = tls
+    // The addresses are gone once the socket is closed.
+    this.local = { address: unmapped(tcp.localAddress ?? socket.localAddress), port: tcp.localPort ?? socket.localPort ?? 0 }
+    this.remote = { address: unmapped(tcp.remoteAddress ?? socket.remoteAddress), port: tcp.remotePort ?? socket.remotePort ?? 0 }
+    // 'drain' comes only after the runtime's own mark was passed.
+    this.#highWaterMark = Math.max(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, socket.writableHighWaterMark)
+    setOptions(tcp, options)
+  }
+
+  /** Begins to deliver. */
+  attach(handlers: StreamHandlers): void {
+    this.#handlers = handlers
+    const socket = this.#socket
+    socket.on('data', (bytes: Uint8Array) => {
+      // A Buffer's `slice` is a view where Uint8Array's is a copy: give no Buffers away.
+      handlers.onData(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength))
+    })
+    socket.on('drain', () => this.#drained())
+    socket.on('end', () => handlers.onEnd?.())
+    socket.on('error', (cause) => this.#failed(cause))
+    if (this.#tcp !== socket) this.#tcp.on('error', (cause) => this.#failed(cause))
+    socket.once('close', () => {
+      if (this.#error === undefined) handlers.onClose?.()
+      else handlers.onClose?.(this.#error)
+    })
+  }
+
+  get queued(): number {
+    return this.#socket.writableLength
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const socket = this.#socket
+    if (!socket.writable) return false
+    socket.write(bytes)
+    if (socket.writableLength <= this.#highWaterMark) return true
+    this.#isWaitingForDrain = true
+    return false
+  }
+
+  end(): void {
+    if (this.#socket.writable) this.#socket.end()
+  }
+
+  reset(): void {
+    if (this.#socket.destroyed) return
+    this.#isOurs = true
+    try {
+      this.#tcp.resetAndDestroy()
+    } catch {
+      // A TLS socket that hides its TCP socket has no RST to send.
+    }
+    this.#socket.destroy()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  #drained(): void {
+    if (!this.#isWaitingForDrain) return
+    this.#isWaitingForDrain = false
+    this.#handlers?.onDrain?.()
+  }
+
+  #failed(cause: Error): void {
+    if (this.#isOurs) return
+    this.#error ??= transportError(cause, 'stream', this.remote.address, this.remote.port)
+  }
+}
+
+export function tlsInfo(socket: TLSSocket): TlsInfo {
+  const alpn = typeof socket.alpnProtocol === 'string' && socket.alpnProtocol !== '' ? socket.alpnProtocol : undefined
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher()?.name ?? 'unknown',
+    ...(alpn === undefined ? {} : { alpn }),
+    isAuthorized: socket.authorized,
+    isResumed: socket.isSessionReused?.() ?? false,
+  }
+}
+
+function setOptions(tcp: Socket, options: SocketOptions): void {
+  tcp.setNoDelay(options.noDelay ?? true)
+  if (options.keepAlive === undefined || options.keepAlive === false) return
+  tcp.setKeepAlive(true, options.keepAlive === true ? 0 : options.keepAlive)
+}
+
+/** A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d; NAT_DETECTION hashes the address that is on the wire. */
+function unmapped(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
+}

@@ -1,0 +1,98 @@
+/*
+ * The Internet checksum (RFC 1071). Sums are kept in the byte order of memory, which the one's complement sum allows (§2 (B)), and
+ * every platform this runs on is little-endian: a sum is stored with its low octet first. 32-bit words are read, 16-bit halves added.
+ */
+
+let recentView: Uint8Array | undefined
+let recentWords = new Uint32Array(0)
+const wordsOfBuffers = new WeakMap<ArrayBufferLike, Uint32Array>()
+
+/** The buffer under `view` as aligned 32-bit words; remembered, because a view per packet would be an allocation per packet. */
+function wordsOf(view: Uint8Array): Uint32Array {
+  if (view === recentView) return recentWords
+  let words = wordsOfBuffers.get(view.buffer)
+  if (words === undefined) {
+    words = new Uint32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
+    wordsOfBuffers.set(view.buffer, words)
+  }
+  recentView = view
+  recentWords = words as Uint32Array<ArrayBuffer>
+  return words
+}
+
+/** One's complement sum, 16 bits, of up to 65,535 octets. An odd last octet is padded with zero (RFC 1071 §1). */
+export function checksumOf(view: Uint8Array, offset: number, length: number): number {
+  const words = wordsOf(view)
+  let at = offset
+  const end = offset + length
+  const isOdd = ((view.byteOffset + offset) & 1) === 1
+  let low = 0
+  let high = 0
+  if (isOdd && at < end) low += view[at++] << 8
+  if (((view.byteOffset + at) & 2) !== 0 && at + 2 <= end) {
+    low += view[at] | (view[at + 1] << 8)
+    at += 2
+  }
+  let word = (view.byteOffset + at) >>> 2
+  const lastWord = word + ((end - at) >>> 2)
+  // 16,384 halves of 16 bits stay below 2³⁰, so these are machine integers throughout.
+  for (; word + 4 <= lastWord; word += 4) {
+    const a = words[word]
+    const b = words[word + 1]
+    const c = words[word + 2]
+    const d = words[word + 3]
+    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff)
+    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16)
+  }
+  for (; word < lastWord; word++) {
+    const a = words[word]
+    low += a & 0xffff
+    high += a >>> 16
+  }
+  at += (end - at) & ~3
+  if (at + 2 <= end) {
+    low += view[at] | (view[at + 1] << 8)
+    at += 2
+  }
+  if (at < end) low += view[at]
+  const sum = fold(low + high)
+  // From an odd address every octet was counted in the other half (§2 (B), byte swapping).
+  return isOdd ? swap(sum) : sum
+}
+
+/** Adds the carries back in: any sum below 2³² to 16 bits. */
+export function fold(sum: number): number {
+  let folded = (sum & 0xffff) + (sum >>> 16)
+  folded = (folded & 0xffff) + (folded >>> 16)
+  return folded
+}
+
+/** A 16-bit number as it is added to a sum in memory order. */
+export function swap(value: number): number {
+  return ((value & 0xff) << 8) | ((value >>> 8) & 0xff)
+}
+
+/** Stores a sum, not complemented, as the partial checksum that the kernel or a network card completes. */
+export function storeSum(buffer: Uint8Array, at: number, sum: number): void {
+  buffer[at] = sum & 0xff
+  buffer[at + 1] = sum >>> 8
+}
+
+/** Stores the complement of `sum`: the checksum itself. */
+export function storeChecksum(buffer: Uint8Array, at: number, sum: number): void {
+  storeSum(buffer, at, ~sum & 0xffff)
+}
+
+/** Sum of the pseudo-header (RFC 9293 §3.1, RFC 8200 §8.1) of the IP packet at `packet`, for a transport part of `length` octets. */
+export function pseudoHeaderSum(buffer: Uint8Array, packet: number, protocol: number, length: number): number {
+  const isIpv4 = buffer[packet] >>> 4 === 4
+  const addresses = isIpv4 ? checksumOf(buffer, packet + 12, 8) : checksumOf(buffer, packet + 8, 32)
+  return fold(addresses + swap(protocol) + swap(length))
+}
+
+/** Computes and stores the header checksum of the IPv4 packet at `packet` (RFC 791 §3.1). */
+export function storeIpv4HeaderChecksum(buffer: Uint8Array, packet: number, headerLength: number): void {
+  buffer[packet + 10] = 0
+  buffer[packet + 11] = 0
+  storeChecksum(buffer, packet + 10, checksumOf(buffer, packet, headerLength))
+}

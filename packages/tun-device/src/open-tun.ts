@@ -1,0 +1,88 @@
+import { type Libc, loadLibc, OpenFlag } from '@underpass/native'
+import { DescriptorDevice } from './descriptor-device.ts'
+import { asTunError, interfaceMtu, interfaceRequest, nameInRequest, setInterfaceMtu, writeRequestU16 } from './interface-request.ts'
+import type { TunDevice } from './tun-device.ts'
+
+// linux/if_tun.h
+const TUNSETIFF = 0x400454ca
+const TUNSETOFFLOAD = 0x400454d0
+const IFF_TUN = 0x0001
+const IFF_MULTI_QUEUE = 0x0100
+const IFF_NO_PI = 0x1000
+const IFF_VNET_HDR = 0x4000
+const TUN_F_CSUM = 0x01
+const TUN_F_TSO4 = 0x02
+const TUN_F_TSO6 = 0x04
+const TUN_F_TSO_ECN = 0x08
+
+export interface TunOptions {
+  /** At most 15 characters; `%d` in it is replaced by a free number. Default `tun%d`. */
+  readonly name?: string
+  /** Octets, 68 … 65,535. Default: what the kernel gives, 1,500. */
+  readonly mtu?: number
+  /**
+   * Exchange super-packets of up to 64 kB with the kernel, which are segmented and coalesced here: many times the throughput for TCP.
+   * Default true; falls back by itself where the kernel has no such thing.
+   */
+  readonly offload?: boolean
+  /** Several devices of one name, in one or many processes, among which the kernel spreads the flows. Default false. */
+  readonly multiQueue?: boolean
+}
+
+/**
+ * Makes a TUN interface in this network namespace, or takes over a persistent one. It has no address and is down; it vanishes with
+ * {@link TunDevice.close}.
+ *
+ * @throws TunError `UNAVAILABLE`, `PERMISSION_DENIED`, `NAME_IN_USE`, `ARGUMENT`, `SYSTEM`
+ */
+export function openTun(options: TunOptions = {}): TunDevice {
+  const { name = 'tun%d', mtu, offload = true, multiQueue = false } = options
+  const request = interfaceRequest(name)
+  let libc: Libc
+  let fd: number
+  try {
+    libc = loadLibc()
+    fd = libc.open('/dev/net/tun', OpenFlag.O_RDWR | OpenFlag.O_NONBLOCK)
+  } catch (error) {
+    throw asTunError(error, name, { ENOENT: 'UNAVAILABLE', ENODEV: 'UNAVAILABLE', ENXIO: 'UNAVAILABLE' })
+  }
+  try {
+    const flags = IFF_TUN | IFF_NO_PI | (multiQueue ? IFF_MULTI_QUEUE : 0)
+    const hasOffload = offload && attach(libc, fd, request, flags | IFF_VNET_HDR)
+    if (!hasOffload) {
+      writeRequestU16(request, flags)
+      libc.ioctl(fd, TUNSETIFF, request)
+    }
+    const actualName = nameInRequest(request)
+    if (hasOffload) setOffload(libc, fd)
+    if (mtu !== undefined) setInterfaceMtu(libc, actualName, mtu)
+    const actualMtu = interfaceMtu(libc, actualName)
+    return new DescriptorDevice(libc, fd, 'tun', actualName, actualName, { linkLength: 0, hasVirtioHeader: hasOffload, mtu: actualMtu })
+  } catch (error) {
+    libc.close(fd)
+    throw asTunError(error, name, { EINVAL: 'NAME_IN_USE' })
+  }
+}
+
+/** False when the kernel does not know IFF_VNET_HDR; other failures are the caller's to see, from the plain attempt. */
+function attach(libc: Libc, fd: number, request: Uint8Array, flags: number): boolean {
+  writeRequestU16(request, flags)
+  try {
+    libc.ioctl(fd, TUNSETIFF, request)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Without TSO the header stays, and says of each packet that it is whole. */
+function setOffload(libc: Libc, fd: number): void {
+  for (const features of [TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, TUN_F_CSUM]) {
+    try {
+      libc.ioctl(fd, TUNSETOFFLOAD, features)
+      return
+    } catch {
+      // the next, smaller set
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { describe, expect, it } from 'vitest'
+import { type Kind, obstacle, runFixture, type User } from './namespace.ts'
+
+const DEVICES: readonly [Kind, User][] = [
+  ['tun-plain', 'root'],
+  ['tun', 'root'],
+  ['packet', 'root'],
+  ['packet', 'nobody'],
+]
+
+describe.each(DEVICES)('%s device, as %s', (kind, user) => {
+  const reason = obstacle(kind, user)
+  const scenario = (
+    title: string,
+    name: string,
+    // biome-ignore lint/suspicious/noExplicitAny: each scenario prints something else
+    check: (result: any, outcome: { status: number | null; lingered: number }) => void,
+  ): void => {
+    it(title, async ({ skip }) => {
+      if (reason !== undefined) skip(reason)
+      const { result, ...outcome } = await runFixture('device', user, [kind, name])
+      check(result, outcome)
+    })
+  }
+
+  scenario('reads what the host sends and writes what it receives', 'echo', (result) => {
+    expect(result).toMatchObject({ isEqual: true, replies: 300, kind: kind === 'packet' ? 'packet' : 'tun', mtu: 1400, name: 'up0' })
+    const { counters } = result
+    expect(counters.packetsRead).toBeGreaterThanOrEqual(300)
+    expect(counters.packetsWritten).toBe(counters.packetsRead)
+    expect(counters.octetsWritten).toBe(counters.octetsRead)
+    expect(counters).toMatchObject({ readDrops: 0, writeDrops: 0 })
+  })
+
+  scenario('reads nothing while paused, and then in batches of at most 128', 'pause', ({ whilePaused, batches }) => {
+    expect(whilePaused).toBe(0)
+    expect(batches.reduce((sum: number, count: number) => sum + count, 0)).toBeGreaterThanOrEqual(200)
+    expect(Math.max(...batches)).toBe(128)
+  })
+
+  scenario('can be paused by the function that takes the packets', 'pauseInside', ({ first, second }) => {
+    expect([first, second]).toEqual([1, 2])
+  })
+
+  scenario('tells when the interface was removed, and the process can end', 'gone', (result, { status, lingered }) => {
+    expect(result).toEqual({ code: 'INTERFACE_GONE', interface: 'up0' })
+    expect(status).toBe(0)
+    expect(lingered).toBeLessThan(1000)
+  })
+
+  scenario(
+    'counts what the host refuses while the interface is down, and goes on when it is up',
+    'downAndUp',
+    ({ packets, writeDrops }) => {
+      // A veth whose other end is down takes packets and forgets them.
+      expect(writeDrops).toBe(kind === 'packet' ? 0 : 1)
+      expect(packets).toBeGreaterThan(0)
+    },
+  )
+
+  scenario('says what is wrong with a name, an MTU, an interface', 'errors', (codes) => {
+    expect(codes).toEqual({
+      badName: 'ARGUMENT',
+      longName: 'ARGUMENT',
+      twice: kind === 'packet' ? 'COMMAND_FAILED' : 'NAME_IN_USE',
+      badMtu: kind === 'packet' ? 'COMMAND_FAILED' : 'ARGUMENT',
+      noInterface: 'NO_SUCH_INTERFACE',
+      loopbackName: kind === 'packet' ? 'COMMAND_FAILED' : 'NAME_IN_USE',
+    })
+  })
+
+  scenario('does not hold up process.exit()', 'exit', (_, { status, lingered }) => {
+    expect(status).toBe(5)
+    expect(lingered).toBeLessThan(1000)
+  })
+
+  if (kind === 'packet') {
+    scenario("learns the kernel's Ethernet address when it is not told", 'learn', (result) => {
+      expect(result).toEqual({ message: 'who are you', writeDrops: 1 })
+    })
+  }
+})
+
+describe.each(DEVICES)('two %s devices as %s, joined: hosts in two network namespaces', (kind, user) => {
+  it('carry ping, 50 MB over IPv4 and 50 MB over IPv6 unchanged, and leave nothing behind', { timeout: 60_000 }, async ({ skip }) => {
+    const reason = obstacle(kind, user)
+    if (reason !== undefined) skip(reason)
+    const { result, status, lingered } = await runFixture('bridge', user, [kind, '50000000'])
+    const transfer = { octets: 50_000_000, isEqual: true }
+    expect(result).toMatchObject({ tcp4: transfer, tcp6: transfer, left: ['lo'] })
+    // null: no ping program on this machine
+    for (const ping of [result.ping4, result.ping6]) if (ping !== null) expect(ping).toMatchObject({ status: 0, received: 20 })
+    const [server, client] = result.counters
+    expect(client.octetsRead).toBeGreaterThan(100_000_000)
+    // With offload several packets cross the border to the kernel in one call.
+    if (kind === 'tun-plain') expect(client.reads).toBe(client.packetsRead)
+    else expect(server.writes).toBeLessThan(server.packetsWritten / 2)
+    expect(status).toBe(0)
+    expect(lingered).toBeLessThan(1000)
+  })
+})
