@@ -22,11 +22,12 @@ export async function bytesMoved(lab, libreswan, before, octets) {
   )
 }
 
-/** Turns pluto's debugging on until its log has `pattern`, and off again. */
-export async function plutoSays(lab, libreswan, what, pattern, debug = 'base', timeout = 15_000) {
-  await libreswan.whack(`--debug ${debug}`)
+/** Turns pluto's debugging on, does what is to be done `during` it, waits until the log has `pattern`, and turns it off again. */
+export async function plutoSays(lab, libreswan, what, pattern, { during = async () => {}, timeout = 15_000 } = {}) {
+  await libreswan.whack('--debug base')
   const since = libreswan.log().length
   try {
+    await during()
     const line = await libreswan.waitForLog(new RegExp(`[^\\n]*(?:${pattern.source})[^\\n]*`), { since, timeout })
     lab.note(`${what}: "${line.replace(/^.*?: /, '').trim()}"`)
   } finally {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { cache } from './lab.mjs'
+import { until } from './process.mjs'
 
 const streamEnd = fileURLToPath(new URL('./stream-end.mjs', import.meta.url))
 const MEGA = 1_048_576
@@ -21,8 +22,10 @@ export async function payload(megaoctets) {
   return { path, octets: megaoctets * MEGA, sha256: hash.digest('hex') }
 }
 
-/** A hundred pings, none lost. `run(argv)` runs a command on the pinging side and resolves to {stdout}. */
+/** A hundred pings, none lost, from the first that passes on: routes may come a moment after the SA. `run(argv)` runs a command on the pinging side and resolves to {stdout}. */
 export async function hundredPings(lab, run, target, { source, from = 'us' } = {}) {
+  const first = async () => / 0% packet loss/.test((await run(['ping', '-n', '-c', '1', '-W', '1', target])).stdout)
+  await until(`a first ping from ${from} to ${target}`, first, 8_000, 100)
   const argv = ['ping', '-n', '-q', '-c', '100', '-i', '0.05', '-W', '3', ...(source === undefined ? [] : ['-I', source]), target]
   const { stdout } = await run(argv)
   const received = Number(stdout.match(/(\d+) received/)?.[1] ?? 0)

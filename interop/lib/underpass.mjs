@@ -1,8 +1,10 @@
 // The one place that knows how Underpass's client and gateway are started, configured and read.
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { repository } from './lab.mjs'
 import { CLIENT_ID, GATEWAY_ID, SECRET } from './peer-configs.mjs'
+import { until } from './process.mjs'
 
 const CLIENT = join(repository, 'apps/client/dist/underpass.js')
 const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
@@ -24,11 +26,11 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 }
 
 /**
- * `underpass-gateway run` in a namespace, one connection for one client; its TUN has the first address of 10.1.0.0/24.
+ * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
  * @param {{address: string, udp?: number[], tcp?: number[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], ike, esp, timers = {} }) {
-  return start(
+export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], ike, esp, timers = {} }) {
+  const gateway = start(
     lab,
     namespace,
     { program: GATEWAY, command: 'run', label },
@@ -49,6 +51,13 @@ export function startGateway(lab, namespace, { label = 'gateway', address, udp =
       ],
     },
   )
+  const [flag, port] = tcp.length > 0 ? ['-Hltn', tcp[0]] : ['-Hlun', udp[0]]
+  await until('our gateway to listen', async () => {
+    const { exitCode, lines } = gateway.background
+    if (exitCode !== undefined) throw new Error(`our gateway ended with ${exitCode}: ${lines.slice(-8).join(' ')}`)
+    return (await lab.in(namespace, ['ss', flag, `sport = :${port}`])).stdout.includes(`:${port}`)
+  })
+  return gateway
 }
 
 const suites = (ike, esp) => ({ ...(ike === undefined ? {} : { ike: [ike] }), ...(esp === undefined ? {} : { esp: [esp] }) })
@@ -57,7 +66,10 @@ function start(lab, namespace, { program, command, label }, config) {
   if (!existsSync(program)) throw new Error(`${program} is not built: npm run build`)
   const dir = lab.folder(label)
   const file = join(dir, 'config.toml')
-  writeFileSync(file, toml({ control: join(dir, 'control.sock'), ...config }), { mode: 0o600 })
+  // A socket's path has room for about a hundred octets; the laboratory's folder may be deeper.
+  const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
+  lab.defer(async () => rmSync(control, { force: true }))
+  writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
   return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']))
 }
 

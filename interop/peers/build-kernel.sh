@@ -19,7 +19,7 @@ work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 tar -C "$work" -xf /usr/src/linux-source-6.1.tar.xz --strip-components=1
 cd "$work"
 make -s tinyconfig
-scripts/kconfig/merge_config.sh -m -Q .config "$here/kernel.config" > /dev/null
+scripts/kconfig/merge_config.sh -m .config "$here/kernel.config" > /dev/null
 make -s olddefconfig
 # What was asked for and did not survive (a dependency is missing) would only show as a guest that fails later.
 while read -r line; do

@@ -134,11 +134,12 @@ export const saChecks = [
     },
     { skipLibreswan: 'pluto 4.10 answers on the dead connection and closes the new one' },
   ),
-  established('update-sa-addresses-on-a-new-connection', ['T-LIFE-12', 'T-LIFE-7', 'T-PFX-6'], 'answered, echoed', async (session) => {
-    if (!session.ike.peerHasMobike) return 'no MOBIKE'
-    const isAnswered = await session.movesByMobike()
+  established('first-message-after-redial', ['T-LIFE-12', 'T-LIFE-7', 'T-PFX-6'], 'answered, echoed', async (session) => {
+    // UPDATE_SA_ADDRESSES where MOBIKE was negotiated, an empty INFORMATIONAL where it was not.
+    const isAnswered = session.ike.peerHasMobike ? await session.movesByMobike() : await session.continuesOnNewConnection()
     await session.stream.send(session.echoFrame(12))
-    return `${answeredOrNot(isAnswered)}, ${(await session.isEchoed(12)) ? 'echoed' : 'no-echo'}`
+    const observed = `${answeredOrNot(isAnswered)}, ${(await session.isEchoed(12)) ? 'echoed' : 'no-echo'}`
+    return { observed, detail: session.ike.peerHasMobike ? 'UPDATE_SA_ADDRESSES' : 'no MOBIKE: an empty INFORMATIONAL' }
   }),
   established('half-a-frame-then-reset', ['T-LIFE-9', 'T-LIFE-4'], 'answered', async (session) => {
     await session.stream.send(session.echoFrame(6).subarray(0, 30), 100)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startLibreswan } from '../lib/libreswan.mjs'
 import { bytesMoved, expectEspInTcp, plutoSays } from '../lib/libreswan-evidence.mjs'
 import { libreswanInitiator } from '../lib/peer-configs.mjs'
@@ -11,12 +12,7 @@ export async function run(lab) {
   const namespace = await lab.namespace('a')
   const libreswan = await startLibreswan(lab, namespace, libreswanInitiator())
   await lab.allowOnly(namespace, 'tcp')
-  const gateway = startGateway(lab, namespace, { address: '10.99.0.1', tcp: [4500], timers: { liveness: '3s' } })
-  await until(
-    'our gateway to listen',
-    async () => (await lab.in(namespace, ['ss', '-Hltn', 'sport = :4500'])).stdout.includes(':4500'),
-    15_000,
-  )
+  const gateway = await startGateway(lab, namespace, { address: '10.99.0.1', tcp: [4500], timers: { liveness: '3s' } })
 
   const address = await initiate(lab, libreswan, gateway)
   const before = await expectEspInTcp(lab, libreswan, 'client')
@@ -31,7 +27,13 @@ export async function run(lab) {
 
 async function initiate(lab, libreswan, gateway) {
   const since = gateway.mark
-  const said = await libreswan.whack('--initiate --name up', { timeout: 30_000 })
+  let said = await libreswan.whack('--initiate --name up', { timeout: 30_000 })
+  // pluto 4.10 aborts on an assertion when it initiates after its peer's Delete over TCP; its init starts it again.
+  for (let tries = 0; tries < 3 && /reset by peer|refused|unknown connection|No such file/i.test(said); tries++) {
+    lab.note(`pluto aborted and is started again: ${libreswan.log().match(/ABORT: ([^\n]*)/)?.[1] ?? said.trim()}`)
+    await sleep(4_000)
+    said = await libreswan.whack('--initiate --name up', { timeout: 30_000 })
+  }
   lab.expect(/established Child SA/.test(said), said.trim().split('\n').at(-1), said.trim())
   await gateway.established({ since, timeout: 10_000 })
   const [address] = (await libreswan.guest('ip -4 -o addr')).match(/10\.9\.0\.\d+/) ?? []
@@ -39,12 +41,14 @@ async function initiate(lab, libreswan, gateway) {
   return address
 }
 
-/** Idle, each side checks the other (every 2 s there, 3 s here). */
+/** Idle, each side checks the other: every 2 s there, after 3 s of silence here. */
 async function livenessBothWays(lab, libreswan) {
   await plutoSays(lab, libreswan, "pluto's liveness check was answered", /receiving an IKEv2 INFORMATIONAL response/)
-  // Off over there, or ours would never find a silence to fill.
-  await libreswan.guest('ip link set dev lo up; kill -STOP $(pidof pluto); sleep 4; kill -CONT $(pidof pluto)')
-  await plutoSays(lab, libreswan, 'a liveness check of ours reached pluto', /received an INFORMATIONAL liveness check request/)
+  // pluto is held for a while, or ours would never find a silence to fill.
+  const hold = () => libreswan.guest('kill -STOP $(pidof pluto); sleep 4; kill -CONT $(pidof pluto)')
+  await plutoSays(lab, libreswan, 'a liveness check of ours reached pluto', /received an INFORMATIONAL liveness check request/, {
+    during: hold,
+  })
 }
 
 async function deletions(lab, libreswan, gateway) {
@@ -66,16 +70,12 @@ async function deletions(lab, libreswan, gateway) {
  */
 async function resetAndGoOn(lab, libreswan) {
   const namespace = libreswan.namespace
-  const gateway = startGateway(lab, namespace, { label: 'gateway-2', address: '10.99.0.1', tcp: [4500] })
-  await until(
-    'our gateway to listen',
-    async () => (await lab.in(namespace, ['ss', '-Hltn', 'sport = :4500'])).stdout.includes(':4500'),
-    15_000,
-  )
+  const gateway = await startGateway(lab, namespace, { label: 'gateway-2', address: '10.99.0.1', tcp: [4500] })
   await initiate(lab, libreswan, gateway)
   const killed = await libreswan.resetConnections()
   lab.expect(killed > 0, `ss -K in the guest reset ${killed} connection`)
-  await gateway.waitFor('connection-closed', { timeout: 5_000 })
+  const open = async () => (await lab.in(namespace, ['ss', '-Htn', 'state', 'established', 'sport = :4500'])).stdout.trim()
+  await until('the connection to be gone on our side', async () => (await open()) === '', 5_000)
   lab.expect(gateway.events('ike-sa-closed').length === 0, 'our gateway saw the connection end and kept the IKE SA')
   await libreswan.whack('--terminate --name up', { timeout: 20_000 })
   const started = Date.now()

@@ -9,7 +9,7 @@ import { startClient } from '../lib/underpass.mjs'
 export const title = 'our client to Libreswan over TCP: PSK, virtual address, traffic, liveness, deletion, a reset connection'
 
 const SECOND_ID = '@second.underpass.example'
-const CONNECTION = { gateway: '10.99.0.2', transports: ['tcp:4500'], remote: ['10.2.0.0/24'] }
+const CONNECTION = { gateway: '10.99.0.2', transports: ['tcp:4500'], remote: ['10.2.0.0/24'], ike: 'aes256gcm16-prfsha256-x25519' }
 
 export async function run(lab) {
   const namespace = await lab.namespace('a')
@@ -24,6 +24,7 @@ export async function run(lab) {
   await trafficAndOurs(lab, namespace, libreswan)
   await theirs(lab, namespace, libreswan)
   await resetAndGoOn(lab, namespace, libreswan)
+  await anotherGroup(lab, namespace, libreswan)
 }
 
 /** Traffic, a liveness check of ours, and our Delete. */
@@ -56,6 +57,25 @@ async function theirs(lab, namespace, libreswan) {
   await libreswan.whack('--terminate --name watched', { timeout: 20_000 })
   const { byPeer, reason } = await client.closed({ since: mark, timeout: 10_000 })
   lab.expect(byPeer === true, `their Delete: our client reports the SA closed by the peer (${reason})`)
+  await client.stop()
+}
+
+/**
+ * With every suite on offer Libreswan asks for another group than the first guess, and closes the connection on which it
+ * said so (RFC 9329 §6.4 says it should not): the second IKE_SA_INIT needs a new one.
+ */
+async function anotherGroup(lab, namespace, libreswan) {
+  const since = libreswan.log().length
+  const { ike, ...unrestricted } = CONNECTION
+  const client = startClient(lab, namespace, { ...unrestricted, label: 'client-ke' })
+  await client.established()
+  const asked = libreswan
+    .log()
+    .slice(since)
+    .match(/responding with INVALID_KE_PAYLOAD[^\n]*/)?.[0]
+  lab.note(
+    asked === undefined ? 'Libreswan took the first key exchange offered' : `"${asked}", and the client came back with it (not ${ike})`,
+  )
   await client.stop()
 }
 

@@ -1,5 +1,4 @@
 import { probe } from '../lib/probe.mjs'
-import { until } from '../lib/process.mjs'
 import { startGateway } from '../lib/underpass.mjs'
 
 export const title = 'the raw prober, which shares no code with the product, against our gateway over TCP'
@@ -10,8 +9,7 @@ export async function run(lab) {
   await lab.allowOnly(far, 'tcp')
   // Something that answers a SYN behind the gateway, for the checks that ask where it sends.
   lab.backgroundIn(far, 'inner-listener', ['nc', '-lk', '7777'])
-  const gateway = startGateway(lab, far, { address: '10.98.0.2', tcp: [4500] })
-  await until('our gateway to listen', async () => (await lab.in(far, ['ss', '-Hltn', 'sport = :4500'])).stdout.includes(':4500'), 15_000)
+  const gateway = await startGateway(lab, far, { address: '10.98.0.2', tcp: [4500] })
   await probe(lab, near, { host: '10.98.0.2', inner: '10.1.0.1', innerPort: 7777 })
   lab.expect(gateway.background.exitCode === undefined, 'our gateway is still running')
   const established = gateway.events('ike-sa-established').length

@@ -1,5 +1,4 @@
 import { SUITES, strongswanInitiator } from '../lib/peer-configs.mjs'
-import { until } from '../lib/process.mjs'
 import { startStrongswan } from '../lib/strongswan.mjs'
 import { expectEspInUdp } from '../lib/strongswan-evidence.mjs'
 import { hundredPings, transferBetween } from '../lib/transfer.mjs'
@@ -16,8 +15,7 @@ export async function run(lab) {
 
   for (const [index, { name, ike, esp }] of SUITES.entries()) {
     lab.note(`-- ${name}`)
-    const gateway = startGateway(lab, far, { label: `gateway-${name}`, address: '10.98.0.2', udp: [500, 4500], ike, esp })
-    await until('our gateway to listen', async () => (await lab.in(far, ['ss', '-Hlun', 'sport = :4500'])).stdout.includes(':4500'), 15_000)
+    const gateway = await startGateway(lab, far, { label: `gateway-${name}`, address: '10.98.0.2', udp: [500, 4500], ike, esp })
     await strongswan.swanctl('--initiate', '--child', `net-${name}`)
     const address = strongswan.log().match(/installing new virtual IP (10\.9\.0\.\d+)/)?.[1]
     lab.expect(address !== undefined, `charon installed virtual address ${address} out of our pool`)

@@ -91,7 +91,9 @@ const EXIT_CODES = `
 Exit codes: 0 fine, 1 failure, 2 wrong usage or configuration, 3 authentication failed, 4 gateway unreachable.`
 
 function withConfig(command: Command): Command {
-  return command.option('-c, --config <file>', 'the configuration', '/etc/underpass/client.toml').option('--json', 'JSON lines instead of words')
+  return command
+    .option('-c, --config <file>', 'the configuration', '/etc/underpass/client.toml')
+    .option('--json', 'JSON lines instead of words')
 }
 
 async function up(options: UpOptions, io: ProcessIo, ports: ProgramPorts): Promise<number> {

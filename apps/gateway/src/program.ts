@@ -85,7 +85,9 @@ const EXIT_CODES = `
 Exit codes: 0 fine, 1 failure, 2 wrong usage or configuration.`
 
 function withConfig(command: Command): Command {
-  return command.option('-c, --config <file>', 'the configuration', '/etc/underpass/gateway.toml').option('--json', 'JSON lines instead of words')
+  return command
+    .option('-c, --config <file>', 'the configuration', '/etc/underpass/gateway.toml')
+    .option('--json', 'JSON lines instead of words')
 }
 
 async function run(options: RunOptions, io: ProcessIo, ports: ProgramPorts): Promise<number> {

@@ -86,7 +86,7 @@ export class EspInbound {
    * at `dstOffset`. `src` is not written to, unless it is `dst`.
    *
    * @returns length of the payload at `dstOffset`; 0 for a dummy packet, to be discarded without a word (§2.6); or a negative
-   *   `EspDrop`, and then `dst` holds nothing of the plaintext
+   *   `EspDrop`. Octets that are not authentic are never left in `dst` (§3.4.4)
    */
   decapsulate(src: Uint8Array, srcOffset: number, length: number, dst: Uint8Array, dstOffset: number): number {
     const { ivLength, icvLength, blockLength } = this.transform

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Aead, EspDrop, EspInbound, EspOutbound, espSpi, espTransform, nameOfDrop, nobleProvider } from '../src/index.ts'
-import { GCM_256, hex, ipv4, ipv6, octets, open, SPI, sa, seal } from './support.ts'
+import { GCM_256, hex, ipv4, ipv6, octets, open, Seeded, SPI, sa, seal } from './support.ts'
 
 const M = 0xffffffff
 
@@ -137,6 +137,21 @@ describe('RFC 4303 §3.4: the order of the checks', () => {
     expect(inbound.counters.icv).toBe(0)
   })
 
+  it('what is too short, or not whole cipher blocks, is not decrypted', () => {
+    const cbc = espTransform(12, 256, 12)!
+    for (const [transform, minimum] of [
+      [GCM_256, 8 + 8 + 2 + 16],
+      [cbc, 8 + 16 + 16 + 16],
+    ] as const) {
+      const { inbound } = sa({ transform })
+      const wire = new Uint8Array(200)
+      wire.set([SPI >>> 24, SPI >>> 16, SPI >>> 8, SPI, 0, 0, 0, 1])
+      expect(open(inbound, wire.subarray(0, minimum - 1))).toBe(EspDrop.TRUNCATED)
+      expect(open(inbound, wire.subarray(0, minimum))).toBe(EspDrop.ICV)
+      expect(open(inbound, wire.subarray(0, minimum + 1))).toBe(transform === cbc ? EspDrop.TRUNCATED : EspDrop.ICV)
+    }
+  })
+
   it('counts each drop once, and names it', () => {
     const { outbound, inbound } = sa()
     open(inbound, new Uint8Array(5))
@@ -204,6 +219,27 @@ describe('RFC 4303 Appendix A (E-2): extended sequence numbers', () => {
     for (let i = 0; i < 200; i++) expect(open(inbound, forged)).toBe(EspDrop.ICV)
     expect(open(inbound, wire)).toHaveLength(40)
     expect(inbound.counters.resynchronisations).toBe(0)
+  })
+
+  it('Appendix A3.1: an authentic packet starts the count of failures again', () => {
+    const { outbound } = sa({ esn: true })
+    const keymat = new Seeded(GCM_256.keymatLength).octets(GCM_256.keymatLength)
+    const inner = nobleProvider.create(GCM_256, keymat)
+    let opens = 0
+    const open_: Aead['open'] = (...parameters) => {
+      opens++
+      return inner.open(...parameters)
+    }
+    const aead: Aead = { ivLength: 8, icvLength: 16, seal: inner.seal.bind(inner), open: open_ }
+    const inbound = new EspInbound({ spi: SPI, transform: GCM_256, aead, esn: true, replayWindow: 64 })
+    const forged = seal(outbound, ipv4(40))
+    forged[30]! ^= 1
+    for (let i = 0; i < 63; i++) open(inbound, forged)
+    expect(open(inbound, seal(outbound, ipv4(40)))).toHaveLength(40)
+    for (let i = 0; i < 63; i++) open(inbound, forged)
+    expect(opens).toBe(127)
+    open(inbound, forged)
+    expect(opens).toBe(127 + 1 + 4)
   })
 
   it('both sides must agree on ESN', () => {

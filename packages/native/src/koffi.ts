@@ -14,7 +14,7 @@ export interface Koffi {
   readonly version: string
   load(path: string | null): NativeLibrary
   address(value: ArrayBufferView | ArrayBufferLike): bigint
-  errno(): number
+  errno(value?: number): number
   readonly os: { readonly errno: Readonly<Record<string, number>> }
 }
 

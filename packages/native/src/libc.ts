@@ -1,7 +1,7 @@
 import { addressOf, checkRange, nativeBuffer } from './address.ts'
 import { type Koffi, loadKoffi, type NativeFunction, type NativeLibrary, openLibrary } from './koffi.ts'
 import { NativeError } from './native-error.ts'
-import type { PollSet } from './poll-set.ts'
+import { PollEvent, type PollSet } from './poll-set.ts'
 
 /**
  * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`) answer with a count ≥ 0 or with −errno, and allocate
@@ -27,6 +27,8 @@ export interface Libc {
   poll(set: PollSet, milliseconds: number): number
   /** poll(2) on a thread of the runtime's pool, which it occupies until it returns. Calls back with the count or −errno. */
   pollAsync(set: PollSet, milliseconds: number, callback: (ready: number) => void): void
+  /** An epoll(7) instance that is readable when `fd` is. Unlike a poll(2) under way it does not keep `fd` open behind its close(). */
+  epollOf(fd: number): number
   socket(domain: number, type: number, protocol: number): number
   /** `address` is a `struct sockaddr`. */
   bind(fd: number, address: Uint8Array): void
@@ -67,6 +69,7 @@ export function loadLibc(): Libc {
 
 const F_GETFL = 3
 const F_SETFL = 4
+const EPOLL_CTL_ADD = 1
 
 function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   // open, fcntl and ioctl are variadic in C; the Linux ABIs listed at OpenFlag pass integers the same way in both cases.
@@ -81,6 +84,8 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   const ioctl = library.func('int ioctl(int fd, unsigned long request, uintptr_t argument)')
   const fcntl = library.func('int fcntl(int fd, int command, int argument)')
   const poll = library.func('int poll(uintptr_t fds, unsigned long count, int timeout)')
+  const epollCreate = library.func('int epoll_create1(int flags)')
+  const epollControl = library.func('int epoll_ctl(int epoll, int operation, int fd, uintptr_t event)')
   const socket = library.func('int socket(int domain, int type, int protocol)')
   const bind = library.func('int bind(int fd, uintptr_t address, unsigned int length)')
   const setsockopt = library.func('int setsockopt(int fd, int level, int option, uintptr_t value, unsigned int length)')
@@ -129,6 +134,19 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
         // Since koffi 3.2, errno inside this callback is that of the call.
         callback(error !== null ? -Errno.EIO : orErrno(ready))
       })
+    },
+    epollOf(fd) {
+      const epoll = orFail(epollCreate(OpenFlag.O_CLOEXEC), 'epoll_create1', '')
+      // struct epoll_event: 12 or 16 octets, the events first.
+      const event = nativeBuffer(16)
+      new Uint32Array(event.bytes.buffer)[0] = PollEvent.POLLIN
+      if (epollControl(epoll, EPOLL_CTL_ADD, fd, event.address) < 0) {
+        const errno = koffi.errno()
+        close(epoll)
+        koffi.errno(errno)
+        fail('epoll_ctl', `descriptor ${fd}`)
+      }
+      return epoll
     },
     socket: (domain, type, protocol) => orFail(socket(domain, type | OpenFlag.O_CLOEXEC, protocol), 'socket', `family ${domain}`),
     bind: (fd, address) => void orFail(bind(fd, addressOf(address), address.length), 'bind', `descriptor ${fd}`),

@@ -23,8 +23,10 @@ const TIMEOUT = 2000
 /** @throws NativeError `SYSTEM` when no eventfd can be had */
 export function watchReadable(libc: Libc, fd: number): Readiness {
   const wakeUp = libc.eventfd()
+  // A poll on `fd` itself would keep its file open, and a TUN's name taken, for some time after the owner has closed it.
+  const epoll = libc.epollOf(fd)
   const set = new PollSet([
-    { fd, events: PollEvent.POLLIN },
+    { fd: epoll, events: PollEvent.POLLIN },
     { fd: wakeUp, events: PollEvent.POLLIN },
   ])
   const one = new Uint8Array(BigUint64Array.of(1n).buffer)
@@ -39,7 +41,7 @@ export function watchReadable(libc: Libc, fd: number): Readiness {
   const returned = (ready: number): void => {
     isPending = false
     if (isClosed) {
-      libc.close(wakeUp)
+      release()
       return
     }
     const waiting = callback
@@ -51,9 +53,12 @@ export function watchReadable(libc: Libc, fd: number): Readiness {
     callback = undefined
     waiting()
   }
+  const release = (): void => {
+    libc.close(epoll)
+    libc.close(wakeUp)
+  }
   const wake = (): void => void libc.write(wakeUp, one, 0, 8)
-  // Without it process.exit() would take until the timeout on Node.
-  process.on('exit', wake)
+  wakeAtExit(wake)
 
   return {
     arm(next) {
@@ -68,9 +73,22 @@ export function watchReadable(libc: Libc, fd: number): Readiness {
       if (isClosed) return
       isClosed = true
       callback = undefined
-      process.off('exit', wake)
+      sleepers.delete(wake)
       if (isPending) wake()
-      else libc.close(wakeUp)
+      else release()
     },
   }
+}
+
+const sleepers = new Set<() => void>()
+let isListening = false
+
+/** Without it process.exit() would take until the timeout on Node. One listener for all, or the runtime warns of a leak. */
+function wakeAtExit(wake: () => void): void {
+  sleepers.add(wake)
+  if (isListening) return
+  isListening = true
+  process.on('exit', () => {
+    for (const each of sleepers) each()
+  })
 }

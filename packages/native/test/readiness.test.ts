@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { loadLibc, type Readiness, watchReadable } from '../src/index.ts'
 
 const libc = loadLibc()
@@ -52,6 +52,18 @@ describe('watchReadable', () => {
   })
 })
 
+it('does not keep a file open that was closed while a wait is under way', async () => {
+  const [readEnd, writeEnd] = libc.pipe()
+  const readiness = watchReadable(libc, readEnd)
+  readiness.arm(() => {})
+  await after(20)
+  libc.close(readEnd)
+  // EPIPE: nobody has the read end any more.
+  expect(libc.errnoName(-libc.write(writeEnd, new Uint8Array(1), 0, 1))).toBe('EPIPE')
+  readiness.close()
+  libc.close(writeEnd)
+})
+
 /** A process of this very runtime over the built package. */
 function run(mode: string): { status: number | null; milliseconds: number; output: string } {
   const script = fileURLToPath(new URL('./fixtures/waiting-process.mjs', import.meta.url))
@@ -62,10 +74,10 @@ function run(mode: string): { status: number | null; milliseconds: number; outpu
 }
 
 describe('the process around a wait', () => {
-  execFileSync(fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url)), [
-    '-b',
-    fileURLToPath(new URL('..', import.meta.url)),
-  ])
+  beforeAll(() => {
+    const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
+    execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])
+  })
 
   it('ends by itself after close()', () => {
     const { status, milliseconds, output } = run('close')

@@ -10,6 +10,7 @@ import type {
   CryptoWork,
   DatagramKind,
   Endpoint,
+  FramingProfileName,
   Input,
   Output,
   PacketBatch,
@@ -29,13 +30,18 @@ export interface LinkOptions {
   loses: (datagram: { from: Node; kind: DatagramKind; bytes: Uint8Array }) => boolean
   /** New TCP connections fail. */
   isTcpBlocked: boolean
+  /** What is written to connections vanishes, and nothing says so: a black hole, as where a route is lost. */
+  isTcpSilent: boolean
+  /** Attempts to open a connection are never answered. */
+  isSynDropped: boolean
 }
 
-interface Pipe {
+export interface Pipe {
   readonly originator: Node
   readonly responder: Node
   readonly originatorId: ConnectionId
   readonly responderId: ConnectionId
+  readonly framing: FramingProfileName
   isOpen: boolean
   /** Raw octets each way, for tests of the stream itself. */
   readonly fromOriginator: number[]
@@ -57,6 +63,8 @@ export class Node {
   readonly heldJobs: { job: number; work: CryptoWork }[] = []
   wakeAt = Number.POSITIVE_INFINITY
   isTunPaused = false
+  /** Alive for the kernel, dead for IKE: nothing is handed in, no timer runs. */
+  isFrozen = false
 
   constructor(name: string, address: string, config: SessionConfig) {
     this.name = name
@@ -70,6 +78,16 @@ export class Node {
   }
 }
 
+/** A connection whose other end is the test itself. */
+export interface RawConnection {
+  readonly id: ConnectionId
+  write(octets: Uint8Array): void
+  /** All that came so far. */
+  read(): Uint8Array
+  isClosed(): boolean
+  close(reason: 'end' | 'reset'): void
+}
+
 export class Network {
   now = 0
   readonly link: LinkOptions = {
@@ -78,6 +96,8 @@ export class Network {
     isUdpBlocked: false,
     loses: () => false,
     isTcpBlocked: false,
+    isTcpSilent: false,
+    isSynDropped: false,
   }
   readonly nodes: Node[] = []
   readonly pipes: Pipe[] = []
@@ -103,6 +123,7 @@ export class Network {
 
   /** Hands one input in and drains. */
   input(node: Node, input: Input): void {
+    if (node.isFrozen) return
     node.inputs.push({ input: structuredClone(input), now: this.now })
     node.core.handleInput(input, this.now)
     this.#rememberKeys(node)
@@ -118,7 +139,7 @@ export class Network {
     const end = this.now + milliseconds
     for (let steps = 0; steps < 100_000; steps++) {
       if (done()) return
-      const wake = Math.min(...this.nodes.map((node) => node.wakeAt))
+      const wake = Math.min(...this.nodes.map((node) => (node.isFrozen ? Number.POSITIVE_INFINITY : node.wakeAt)))
       const next = this.#queue[0]
       const at = Math.min(next?.at ?? Number.POSITIVE_INFINITY, wake)
       if (at > end) {
@@ -129,7 +150,7 @@ export class Network {
       if (next && next.at <= wake) {
         this.#queue.shift()
         next.run()
-      } else for (const node of this.nodes) if (node.wakeAt <= this.now) this.input(node, { kind: 'timeout' })
+      } else for (const node of this.nodes) if (!node.isFrozen && node.wakeAt <= this.now) this.input(node, { kind: 'timeout' })
     }
     throw new Error('the network does not come to rest')
   }
@@ -150,11 +171,13 @@ export class Network {
     }
   }
 
+  /** Octets into the stream toward `to`, there at once: what an attacker, or a peer under a test's control, sends. */
+  inject(pipe: Pipe, to: Node, octets: Uint8Array): void {
+    this.input(to, { kind: 'connection-bytes', connection: to === pipe.originator ? pipe.originatorId : pipe.responderId, bytes: octets })
+  }
+
   /** Opens a raw connection to a node: what a stranger would do. */
-  dialRaw(
-    to: Node,
-    from: string = '203.0.113.99',
-  ): { write: (octets: Uint8Array) => void; read: () => Uint8Array; isClosed: () => boolean; id: ConnectionId } {
+  dialRaw(to: Node, from: string = '203.0.113.99', options: { framing?: FramingProfileName; port?: number } = {}): RawConnection {
     const id = this.#responderIds
     this.#responderIds += 2
     const sent: number[] = []
@@ -169,9 +192,9 @@ export class Network {
       kind: 'connection-opened',
       connection: id,
       role: 'responder',
-      local: { address: to.address, port: 4500 },
+      local: { address: to.address, port: options.port ?? 4500 },
       remote: { address: from, port: this.#port++ },
-      framing: 'rfc9329',
+      framing: options.framing ?? 'rfc9329',
     })
     return {
       id,
@@ -180,6 +203,11 @@ export class Network {
       },
       read: () => Uint8Array.from(sent),
       isClosed: () => closed,
+      close: (reason) => {
+        if (closed) return
+        closed = true
+        this.input(to, { kind: 'connection-closed', connection: id, reason, detail: '' })
+      },
     }
   }
 
@@ -221,6 +249,7 @@ export class Network {
 
   #open(node: Node, output: Extract<Output, { kind: 'open-connection' }>): void {
     const to = this.nodes.find((other) => other.address === output.remote.address)
+    if (this.link.isSynDropped) return
     this.#later(2 * this.link.latency, () => {
       if (!to || this.link.isTcpBlocked)
         return this.input(node, {
@@ -234,6 +263,7 @@ export class Network {
         responder: to,
         originatorId: output.connection,
         responderId: this.#responderIds,
+        framing: output.framing,
         isOpen: true,
         fromOriginator: [],
         fromResponder: [],
@@ -269,7 +299,8 @@ export class Network {
     const isOriginator = pipe.originator === node
     const [peer, id] = isOriginator ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
     ;(isOriginator ? pipe.fromOriginator : pipe.fromResponder).push(...bytes)
-    this.#logFrames(node, bytes)
+    this.#logFrames(node, bytes, pipe.framing)
+    if (this.link.isTcpSilent) return
     for (let at = 0; at < bytes.length; at += this.link.chunk) {
       const chunk = bytes.slice(at, Math.min(bytes.length, at + this.link.chunk))
       this.#later(this.link.latency, () => {
@@ -323,9 +354,9 @@ export class Network {
     )
   }
 
-  #logFrames(node: Node, bytes: Uint8Array): void {
+  #logFrames(node: Node, bytes: Uint8Array, framing: FramingProfileName): void {
     const hasPrefix = bytes[0] === 0x49 && bytes[1] === 0x4b
-    const deframer = new Deframer('rfc9329', { role: hasPrefix ? 'responder' : 'originator' })
+    const deframer = new Deframer(framing, { role: hasPrefix ? 'responder' : 'originator' })
     deframer.push(bytes)
     for (let kind = deframer.next(); kind !== 'need-more' && kind !== 'fatal'; kind = deframer.next()) {
       if (kind === 'ike') this.#logMessage(node, 'tcp', deframer.buffer.slice(deframer.offset, deframer.offset + deframer.length))
@@ -349,7 +380,7 @@ export class Network {
 }
 
 /** Fixed work for a fixed seed: jobs are done at once and in order. */
-function doWork(work: CryptoWork): CryptoResult {
+export function doWork(work: CryptoWork): CryptoResult {
   const method = keyExchange(work.method)
   if (!method) return { kind: 'failed', detail: `no key exchange method ${work.method}` }
   try {
@@ -402,7 +433,7 @@ function structuredCloneProtection(protection: Protection): Protection {
   return { ...protection, keys: keys as unknown as Protection['keys'] }
 }
 
-function fingerprint(output: Output): string {
+export function fingerprint(output: Output): string {
   return JSON.stringify(output, (key, value: unknown) => {
     if (key === 'batch') return packetsOf(value as PacketBatch).map((packet) => [...packet])
     if (value instanceof Uint8Array) return [...value]

@@ -13,7 +13,8 @@ import {
   type Timers,
   type TransportOption,
 } from '../src/index.ts'
-import { type LinkOptions, Network, type Node } from './network.ts'
+import type { IkeSa } from '../src/ike/ike-sa.ts'
+import { type LinkOptions, Network, type Node, type Pipe } from './network.ts'
 
 export interface PairOptions {
   readonly transports?: readonly TransportOption[]
@@ -67,6 +68,23 @@ export class Pair extends Network {
 
   get isUp(): boolean {
     return this.client.core.sad.size > 0 && this.gateway.core.sad.size > 0
+  }
+
+  /** The connection between the two that was opened last. */
+  get pipe(): Pipe {
+    return this.pipes.at(-1)!
+  }
+
+  /** The node's only IKE SA; the test fails here where there is none, or more. */
+  saOf(node: Node): IkeSa {
+    const sas = [...node.core.ikeSas.values()]
+    if (sas.length !== 1) throw new Error(`${node.name} has ${sas.length} IKE SAs`)
+    return sas[0]!
+  }
+
+  /** How often the node counted `counter`. */
+  counter(node: Node, counter: string): number {
+    return node.core.counters[counter] ?? 0
   }
 
   /** Lets what is in flight arrive, and no timer of more than half a second. */

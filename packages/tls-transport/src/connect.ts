@@ -65,7 +65,9 @@ export function connect(options: ConnectOptions, handlers: StreamHandlers): Prom
     }
     const succeed = (open: Socket, info?: ReturnType<typeof tlsInfo>): void => {
       settle()
-      const stream = new SocketStream(open, tcp as Socket, info, options)
+      // TLS reports what happens below it.
+      if (open !== tcp) tcp?.on('error', () => {})
+      const stream = new SocketStream(open, info, options)
       stream.attach(handlers)
       resolve(stream)
     }

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
+import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 
@@ -44,7 +44,7 @@ export async function listen(options: ListenOptions, onConnection: (stream: Byte
   const address = options.address ?? '::'
   const port = options.port ?? 0
   const streams = new Set<Socket>()
-  const accept = (socket: Socket, tcp: Socket, secure?: TLSSocket): void => {
+  const accept = (socket: Socket, info?: TlsInfo): void => {
     // A peer may be gone before it is accepted: there is no address to speak of.
     if (socket.destroyed || socket.remoteAddress === undefined) {
       socket.on('error', () => {})
@@ -53,15 +53,15 @@ export async function listen(options: ListenOptions, onConnection: (stream: Byte
     }
     streams.add(socket)
     socket.once('close', () => streams.delete(socket))
-    const stream = new SocketStream(socket, tcp, secure === undefined ? undefined : tlsInfo(secure), options)
+    const stream = new SocketStream(socket, info, options)
     stream.attach(onConnection(stream))
   }
   let server: Server
   try {
     server =
       options.tls === undefined || options.tls === false
-        ? createServer((socket) => accept(socket, socket))
-        : tlsServer(options.tls, options, accept)
+        ? createServer((socket) => accept(socket))
+        : tlsServer(options.tls, options, (socket) => accept(socket, tlsInfo(socket)))
     if (options.maxConnections !== undefined) server.maxConnections = options.maxConnections
     await bind(server, options)
   } catch (cause) {
@@ -83,11 +83,7 @@ export async function listen(options: ListenOptions, onConnection: (stream: Byte
   }
 }
 
-function tlsServer(
-  tls: TlsServerOptions,
-  options: ListenOptions,
-  accept: (socket: Socket, tcp: Socket, secure: TLSSocket) => void,
-): Server {
+function tlsServer(tls: TlsServerOptions, options: ListenOptions, accept: (socket: TLSSocket) => void): Server {
   const server = createTlsServer({
     cert: tls.cert,
     key: tls.key,
@@ -99,20 +95,7 @@ function tlsServer(
     ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
   })
-  // Kept to send RST: on Node the secure socket cannot. Elsewhere this is the secure socket itself, or none.
-  const tcpSockets = new Map<string, Socket>()
-  server.on('connection', (tcp: Socket) => {
-    const key = peerKey(tcp)
-    tcpSockets.set(key, tcp)
-    tcp.once('close', () => tcpSockets.delete(key))
-    tcp.on('error', () => {})
-  })
-  server.on('secureConnection', (secure) => {
-    const key = peerKey(secure)
-    const tcp = tcpSockets.get(key) ?? secure
-    tcpSockets.delete(key)
-    accept(secure, tcp, secure)
-  })
+  server.on('secureConnection', accept)
   server.on('tlsClientError', (cause, secure) => {
     secure?.on('error', () => {})
     secure?.destroy()
@@ -139,8 +122,4 @@ function close(server: Server, hasConnections: boolean): Promise<void> {
     server.close(() => resolve())
     if (hasConnections) setTimeout(resolve, 0)
   })
-}
-
-function peerKey(socket: Socket): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
 }

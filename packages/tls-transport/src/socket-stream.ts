@@ -20,24 +20,21 @@ export class SocketStream implements ByteStream {
   readonly remote: Endpoint
   readonly tls?: TlsInfo
   readonly #socket: Socket
-  /** The TCP socket under TLS; the same as #socket without. */
-  readonly #tcp: Socket
   readonly #highWaterMark: number
   #handlers: StreamHandlers | undefined
   #isWaitingForDrain = false
   #isOurs = false
   #error: TransportError | undefined
 
-  constructor(socket: Socket, tcp: Socket, tls: TlsInfo | undefined, options: SocketOptions) {
+  constructor(socket: Socket, tls: TlsInfo | undefined, options: SocketOptions) {
     this.#socket = socket
-    this.#tcp = tcp
     if (tls !== undefined) this.tls = tls
     // The addresses are gone once the socket is closed.
-    this.local = { address: unmapped(tcp.localAddress ?? socket.localAddress), port: tcp.localPort ?? socket.localPort ?? 0 }
-    this.remote = { address: unmapped(tcp.remoteAddress ?? socket.remoteAddress), port: tcp.remotePort ?? socket.remotePort ?? 0 }
+    this.local = { address: unmapped(socket.localAddress), port: socket.localPort ?? 0 }
+    this.remote = { address: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
     // 'drain' comes only after the runtime's own mark was passed.
     this.#highWaterMark = Math.max(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, socket.writableHighWaterMark)
-    setOptions(tcp, options)
+    setOptions(socket, options)
   }
 
   /** Begins to deliver. */
@@ -51,7 +48,6 @@ export class SocketStream implements ByteStream {
     socket.on('drain', () => this.#drained())
     socket.on('end', () => handlers.onEnd?.())
     socket.on('error', (cause) => this.#failed(cause))
-    if (this.#tcp !== socket) this.#tcp.on('error', (cause) => this.#failed(cause))
     socket.once('close', () => {
       if (this.#error === undefined) handlers.onClose?.()
       else handlers.onClose?.(this.#error)
@@ -79,9 +75,9 @@ export class SocketStream implements ByteStream {
     if (this.#socket.destroyed) return
     this.#isOurs = true
     try {
-      this.#tcp.resetAndDestroy()
+      this.#socket.resetAndDestroy()
     } catch {
-      // A TLS socket that hides its TCP socket has no RST to send.
+      // Node has no RST for TLS: it refuses here, and resetting the TCP socket underneath can crash the process.
     }
     this.#socket.destroy()
   }
@@ -117,10 +113,10 @@ export function tlsInfo(socket: TLSSocket): TlsInfo {
   }
 }
 
-function setOptions(tcp: Socket, options: SocketOptions): void {
-  tcp.setNoDelay(options.noDelay ?? true)
+function setOptions(socket: Socket, options: SocketOptions): void {
+  socket.setNoDelay(options.noDelay ?? true)
   if (options.keepAlive === undefined || options.keepAlive === false) return
-  tcp.setKeepAlive(true, options.keepAlive === true ? 0 : options.keepAlive)
+  socket.setKeepAlive(true, options.keepAlive === true ? 0 : options.keepAlive)
 }
 
 /** A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d; NAT_DETECTION hashes the address that is on the wire. */

@@ -4,19 +4,19 @@
  */
 
 let recentView: Uint8Array | undefined
-let recentWords = new Uint32Array(0)
-const wordsOfBuffers = new WeakMap<ArrayBufferLike, Uint32Array>()
+let recentWords = new Int32Array(0)
+const wordsOfBuffers = new WeakMap<ArrayBufferLike, Int32Array>()
 
-/** The buffer under `view` as aligned 32-bit words; remembered, because a view per packet would be an allocation per packet. */
-function wordsOf(view: Uint8Array): Uint32Array {
+/** The buffer under `view` as aligned 32-bit words, signed so that none is more than a machine integer; remembered, because a view per packet would be an allocation per packet. */
+function wordsOf(view: Uint8Array): Int32Array {
   if (view === recentView) return recentWords
   let words = wordsOfBuffers.get(view.buffer)
   if (words === undefined) {
-    words = new Uint32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
+    words = new Int32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
     wordsOfBuffers.set(view.buffer, words)
   }
   recentView = view
-  recentWords = words as Uint32Array<ArrayBuffer>
+  recentWords = words as Int32Array<ArrayBuffer>
   return words
 }
 

@@ -5,11 +5,17 @@ import { type PacketLayout, PacketReader } from './packet-reader.ts'
 import { PacketWriter } from './packet-writer.ts'
 import { createCounters, type TunCounters, type TunDevice, TunError } from './tun-device.ts'
 
-/** Turns of the event loop that look for packets once more before a thread is sent to wait for them: a waiting thread costs ~50 µs. */
-const IDLE_TURNS = 4
+/**
+ * Milliseconds for which turns of the event loop look for packets once more before a thread is sent to wait for them. Sending and
+ * waking it takes as long or longer, above all on a busy machine.
+ */
+const LINGER = 0.05
 
 /** Milliseconds between an interface's going down and the question whether it still exists: removal takes both steps in this order. */
 const REMOVAL_TIME = 100
+
+/** `waiting`: for a wake-up. `scheduled`: a turn of the event loop is to come. */
+type DeviceState = 'stopped' | 'waiting' | 'scheduled' | 'closed'
 
 /**
  * A device behind a non-blocking descriptor. One turn reads at most one batch, so that sockets and timers get theirs; while packets
@@ -28,8 +34,9 @@ export class DescriptorDevice implements TunDevice {
   readonly #readiness: Readiness
   #onPackets: ((batch: PacketBatch) => void) | undefined
   #onError: ((error: TunError) => void) | undefined
-  #state: 'stopped' | 'waiting' | 'scheduled' | 'closed' = 'stopped'
-  #idleTurns = 0
+  #state: DeviceState = 'stopped'
+  #idleSince = 0
+  #isTurnQueued = false
 
   /** `name` is the host's side, `descriptorInterface` the one that the descriptor belongs to; only a packet device has two. */
   constructor(libc: Libc, fd: number, kind: 'tun' | 'packet', name: string, descriptorInterface: string, layout: PacketLayout) {
@@ -58,7 +65,8 @@ export class DescriptorDevice implements TunDevice {
 
   resume(): void {
     if (this.#state !== 'stopped' || this.#onPackets === undefined) return
-    this.#schedule()
+    this.#state = 'scheduled'
+    this.#again()
   }
 
   write(batch: PacketBatch): void {
@@ -72,27 +80,38 @@ export class DescriptorDevice implements TunDevice {
     this.#libc.close(this.#fd)
   }
 
-  #schedule(): void {
-    this.#state = 'scheduled'
-    setImmediate(this.#turn)
-  }
-
   readonly #turn = (): void => {
+    this.#isTurnQueued = false
     if (this.#state !== 'scheduled') return
     const result = this.reader.fill()
     const { batch } = this.reader
     if (batch.count > 0) this.#onPackets?.(batch)
     // The callback may have paused or closed the device.
-    if ((this.#state as string) !== 'scheduled') return
+    const state = this.#state as DeviceState
+    if (state === 'closed') return
     if (result === 'failed') this.#fail()
     else if (result === 'down') setTimeout(this.#checkInterface, REMOVAL_TIME)
+    else if (state === 'stopped') return
     else if (result === 'full' || batch.count > 0) this.#again()
-    else if (this.#idleTurns++ < IDLE_TURNS) setImmediate(this.#turn)
-    else this.#wait()
+    else this.#idle()
   }
 
   #again(): void {
-    this.#idleTurns = 0
+    this.#idleSince = 0
+    this.#queueTurn()
+  }
+
+  #idle(): void {
+    const now = performance.now()
+    if (this.#idleSince === 0) this.#idleSince = now
+    if (now - this.#idleSince < LINGER) this.#queueTurn()
+    else this.#wait()
+  }
+
+  /** One at a time, also when pause() and resume() were called since the last was queued. */
+  #queueTurn(): void {
+    if (this.#isTurnQueued) return
+    this.#isTurnQueued = true
     setImmediate(this.#turn)
   }
 
@@ -104,16 +123,16 @@ export class DescriptorDevice implements TunDevice {
   readonly #woken = (): void => {
     if (this.#state !== 'waiting') return
     this.counters.wakeUps++
-    this.#idleTurns = 0
+    this.#idleSince = 0
     this.#state = 'scheduled'
     this.#turn()
   }
 
   /** A packet socket reports once that its interface is down, and works again when that is up again. */
   readonly #checkInterface = (): void => {
-    if (this.#state !== 'scheduled') return
+    if (this.#state === 'closed') return
     if (this.#libc.ifNameToIndex(this.#interface) === undefined) this.#fail()
-    else this.#again()
+    else if (this.#state === 'scheduled') this.#again()
   }
 
   #fail(): void {

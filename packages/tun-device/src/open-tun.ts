@@ -14,6 +14,10 @@ const TUN_F_CSUM = 0x01
 const TUN_F_TSO4 = 0x02
 const TUN_F_TSO6 = 0x04
 const TUN_F_TSO_ECN = 0x08
+const TUN_F_USO4 = 0x20
+const TUN_F_USO6 = 0x40
+
+const TCP_OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN
 
 export interface TunOptions {
   /** At most 15 characters; `%d` in it is replaced by a free number. Default `tun%d`. */
@@ -75,9 +79,9 @@ function attach(libc: Libc, fd: number, request: Uint8Array, flags: number): boo
   }
 }
 
-/** Without TSO the header stays, and says of each packet that it is whole. */
+/** UDP segmentation came with Linux 6.2. With none of them the header stays, and says of each packet that it is whole. */
 function setOffload(libc: Libc, fd: number): void {
-  for (const features of [TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN, TUN_F_CSUM]) {
+  for (const features of [TCP_OFFLOADS | TUN_F_USO4 | TUN_F_USO6, TCP_OFFLOADS, TUN_F_CSUM]) {
     try {
       libc.ioctl(fd, TUNSETOFFLOAD, features)
       return

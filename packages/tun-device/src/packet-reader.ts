@@ -66,10 +66,11 @@ export class PacketReader {
     const { mtu } = this.#layout
     let at = 0
     while (batch.count < BUDGET_PACKETS && at + slotLength(mtu) <= this.#slotsEnd) {
-      const length = this.#libc.read(this.#fd, batch.buffer, at + HEADROOM, mtu)
+      // One octet more than fits: the kernel cuts a packet off silently, as it may have to when somebody raised the interface's MTU.
+      const length = this.#libc.read(this.#fd, batch.buffer, at + HEADROOM, mtu + 1)
       if (length <= 0) return this.#stop(length)
       this.#counters.reads++
-      if (!isIp(batch.buffer, at + HEADROOM)) {
+      if (length > mtu || !isIp(batch.buffer, at + HEADROOM)) {
         this.#counters.readDrops++
         continue
       }

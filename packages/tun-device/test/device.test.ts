@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type Kind, obstacle, runFixture, type User } from './namespace.ts'
+import { faults } from './packets.ts'
 
 const DEVICES: readonly [Kind, User][] = [
   ['tun-plain', 'root'],
@@ -40,6 +41,14 @@ describe.each(DEVICES)('%s device, as %s', (kind, user) => {
 
   scenario('can be paused by the function that takes the packets', 'pauseInside', ({ first, second }) => {
     expect([first, second]).toEqual([1, 2])
+  })
+
+  scenario('cuts what an application sent with UDP_SEGMENT into its datagrams', 'udpSegments', (result) => {
+    const packets: Uint8Array[] = result.packets.map((text: string) => Uint8Array.from(Buffer.from(text, 'hex')))
+    expect(result.sent).toBe(7300)
+    expect(packets.map((packet) => packet.length - 28)).toEqual([1000, 1000, 1000, 1000, 1000, 1000, 1000, 300])
+    expect(packets.flatMap(faults)).toEqual([])
+    expect(packets.flatMap((packet) => [...packet.subarray(28)])).toEqual(Array.from({ length: 7300 }, (_, i) => (i * 13) & 0xff))
   })
 
   scenario('tells when the interface was removed, and the process can end', 'gone', (result, { status, lingered }) => {

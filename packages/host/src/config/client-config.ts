@@ -1,6 +1,6 @@
 /** The client's file: one gateway, how to reach it, who we are, what goes through the tunnel. */
 import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
-import { z } from 'zod'
+import * as z from 'zod'
 import { framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
 import { SECRET_KEYS } from './secrets.ts'
@@ -51,7 +51,9 @@ const CLIENT_FILE = table({
     remote: z.array(subnet).min(1).optional(),
   }),
   network: table({
-    routes: z.union([z.enum(['negotiated', 'none']), z.array(subnet)], { error: 'is neither "negotiated", "none" nor a list of subnets' }).optional(),
+    routes: z
+      .union([z.enum(['negotiated', 'none']), z.array(subnet)], { error: 'is neither "negotiated", "none" nor a list of subnets' })
+      .optional(),
     dns: z.enum(['report', 'resolvectl', 'resolv-conf']).optional(),
   }).optional(),
 })
@@ -65,7 +67,8 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     findings.issue(['peer', 'local'], 'cannot stand beside request_addresses: an assigned address is all that is on this side')
   }
   const requestAddresses = peer.request_addresses ?? (peer.local ? [] : ['ipv4' as const])
-  if (!peer.local && requestAddresses.length === 0) findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
+  if (!peer.local && requestAddresses.length === 0)
+    findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
   const profile = peer.framing ?? 'rfc9329'
   const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
   return {

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import type { EspSuite, FramingProfileName, Identity, IkeSuite, TransportOption } from '@underpass/session-manager'
 import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-manager'
-import { z } from 'zod'
+import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { parseIp, parseIpPrefix, parseIpRange } from '../ip-prefix.ts'
 import { didYouMean } from './issues.ts'
@@ -31,17 +31,27 @@ export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum
 
 /** A host name or an address literal. */
 export const host: z.ZodType<string, string> = textAs(
-  (text) => (isIP(text) !== 0 || /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/.test(text) ? text : undefined),
+  (text) =>
+    isIP(text) !== 0 ||
+    /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/.test(text)
+      ? text
+      : undefined,
   'is neither a host name nor an address',
 )
 
 export const address: z.ZodType<string, string> = textAs((text) => (parseIp(text) ? text : undefined), 'is not an IP address')
 
 /** '10.99.0.1/24': an address on an interface and the length of its network. */
-export const interfaceAddress: z.ZodType<string, string> = textAs((text) => (parseIpPrefix(text) ? text : undefined), 'is not an address with a prefix length, such as "10.99.0.1/24"')
+export const interfaceAddress: z.ZodType<string, string> = textAs(
+  (text) => (parseIpPrefix(text) ? text : undefined),
+  'is not an address with a prefix length, such as "10.99.0.1/24"',
+)
 
 /** CIDR, or 'first-last'. */
-export const subnet: z.ZodType<string, string> = textAs((text) => (parseIpRange(text) ? text : undefined), 'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"')
+export const subnet: z.ZodType<string, string> = textAs(
+  (text) => (parseIpRange(text) ? text : undefined),
+  'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"',
+)
 
 export const identity: z.ZodType<Identity, string> = textAs(
   (text) => (/\s/.test(text.trim()) ? undefined : parseIdentity(text.trim())),
@@ -52,11 +62,20 @@ export const ikeSuite: z.ZodType<IkeSuite, string> = suite(parseIkeSuite)
 export const espSuite: z.ZodType<EspSuite, string> = suite(parseEspSuite)
 
 /** "udp", "udp:PORT", "tcp:PORT", or a table with `framing`. Framing that is left out here is the peer's. */
-export type WrittenTransport = { readonly transport: 'udp'; readonly port: number; readonly natPort: number } | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined }
+export type WrittenTransport =
+  | { readonly transport: 'udp'; readonly port: number; readonly natPort: number }
+  | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined }
 
 export const transport: z.ZodType<WrittenTransport> = z.union([
-  textAs(parseTransport, (text) => `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${didYouMean(text.split(':')[0]!, ['udp', 'tcp'])}`),
-  table({ transport: z.literal('tcp'), port, framing: framing.optional() }).transform((tcp) => ({ transport: 'tcp' as const, port: tcp.port, framing: tcp.framing })),
+  textAs(
+    parseTransport,
+    (text) => `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${didYouMean(text.split(':')[0]!, ['udp', 'tcp'])}`,
+  ),
+  table({ transport: z.literal('tcp'), port, framing: framing.optional() }).transform((tcp) => ({
+    transport: 'tcp' as const,
+    port: tcp.port,
+    framing: tcp.framing,
+  })),
 ])
 
 /** With what `transport` leaves open filled in. */

@@ -1,8 +1,15 @@
 /** The gateway's file: where it listens, which peers it knows (the PAD of RFC 4301 §4.4.3) and what they may reach. */
 import { isIP } from 'node:net'
-import { describeIdentity, type FramingProfileName, type Identity, type PeerConfig, type PoolConfig, type SessionConfig } from '@underpass/session-manager'
-import { z } from 'zod'
-import { address, framing, identity, port, subnet, table, textAs } from './fields.ts'
+import {
+  describeIdentity,
+  type FramingProfileName,
+  type Identity,
+  type PeerConfig,
+  type PoolConfig,
+  type SessionConfig,
+} from '@underpass/session-manager'
+import * as z from 'zod'
+import { address, framing, identity, subnet, table, textAs } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
 import { SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
@@ -40,10 +47,17 @@ interface WrittenListener extends UdpListener {
   readonly framing: FramingProfileName | undefined
 }
 
+/** 0: any that is free. */
+const listenPort = z.int().min(0).max(65_535)
+
 const listener: z.ZodType<WrittenListener> = z.union([
-  port.transform((number) => ({ address: undefined, port: number, framing: undefined })),
+  listenPort.transform((number) => ({ address: undefined, port: number, framing: undefined })),
   textAs(parseListener, 'is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"'),
-  table({ port, address: address.optional(), framing: framing.optional() }).transform((one) => ({ address: one.address, port: one.port, framing: one.framing })),
+  table({ port: listenPort, address: address.optional(), framing: framing.optional() }).transform((one) => ({
+    address: one.address,
+    port: one.port,
+    framing: one.framing,
+  })),
 ])
 
 const GATEWAY_FILE = table({
@@ -64,7 +78,11 @@ const GATEWAY_FILE = table({
         remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
         local: z.array(subnet).min(1).optional(),
         remote: z.array(subnet).min(1).optional(),
-        pool: table({ ranges: z.array(subnet).min(1).max(2), dns: z.array(address).optional(), subnets: z.array(subnet).optional() }).optional(),
+        pool: table({
+          ranges: z.array(subnet).min(1).max(2),
+          dns: z.array(address).optional(),
+          subnets: z.array(subnet).optional(),
+        }).optional(),
       }),
     )
     .min(1),
@@ -85,9 +103,12 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   const addresses: readonly (string | undefined)[] = listen?.address ?? [undefined]
   const profile = listen?.framing ?? 'rfc9329'
   const udp = (listen?.udp ?? [anywhere(500), anywhere(4500)]).flatMap((one) => everywhere(one, addresses))
-  const tcp = (listen?.tcp ?? [anywhere(4500)]).flatMap((one) => everywhere(one, addresses).map((at) => ({ ...at, framing: one.framing ?? profile })))
+  const tcp = (listen?.tcp ?? [anywhere(4500)]).flatMap((one) =>
+    everywhere(one, addresses).map((at) => ({ ...at, framing: one.framing ?? profile })),
+  )
   if (udp.length + tcp.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
-  for (const [i, one] of (listen?.udp ?? []).entries()) if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
+  for (const [i, one] of (listen?.udp ?? []).entries())
+    if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
   const secrets = readSecrets(written, findings)
   const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
   checkDistinct(written, peers, findings)
@@ -104,7 +125,8 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
 function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
   const secrets: Secret[] = []
   for (const [i, secret] of (written.secret ?? []).entries()) {
-    if (secrets.some(({ id }) => isSame(id, secret.id))) findings.issue(['secret', i, 'id'], `${describeIdentity(secret.id)} has a secret already`)
+    if (secrets.some(({ id }) => isSame(id, secret.id)))
+      findings.issue(['secret', i, 'id'], `${describeIdentity(secret.id)} has a secret already`)
     secrets.push({ id: secret.id, psk: findings.secret(['secret', i], secret) })
   }
   return secrets
@@ -113,8 +135,13 @@ function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
 /** One peer for each identity that the connection admits; they share its pool, which is one object for all of them. */
 function peersOf(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): PeerConfig[] {
   const at = ['connection', index]
-  const pool: PoolConfig | undefined = written.pool && { ranges: written.pool.ranges, dns: written.pool.dns ?? [], subnets: written.pool.subnets ?? [] }
-  if (pool && written.remote) findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
+  const pool: PoolConfig | undefined = written.pool && {
+    ranges: written.pool.ranges,
+    dns: written.pool.dns ?? [],
+    subnets: written.pool.subnets ?? [],
+  }
+  if (pool && written.remote)
+    findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
   if (!pool && !written.remote) findings.issue([...at, 'remote'], 'is required without a pool')
   if (!pool && !written.local) findings.issue([...at, 'local'], 'is required without a pool')
   const admitted = admittedBy(written, index, secrets, findings)
@@ -132,7 +159,12 @@ function peersOf(written: WrittenConnection, index: number, secrets: readonly Se
   }))
 }
 
-function admittedBy(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): { id: Identity | undefined; psk: Uint8Array }[] {
+function admittedBy(
+  written: WrittenConnection,
+  index: number,
+  secrets: readonly Secret[],
+  findings: Findings,
+): { id: Identity | undefined; psk: Uint8Array }[] {
   const ids = written.remote_id ?? []
   if (written.psk !== undefined || written.psk_file !== undefined) {
     const psk = findings.secret(['connection', index], written)
@@ -144,7 +176,8 @@ function admittedBy(written: WrittenConnection, index: number, secrets: readonly
   }
   return ids.map((id) => {
     const secret = secrets.find((one) => isSame(one.id, id))
-    if (!secret) findings.issue(['connection', index, 'remote_id'], `has no secret for ${describeIdentity(id)}: add psk here or a [[secret]]`)
+    if (!secret)
+      findings.issue(['connection', index, 'remote_id'], `has no secret for ${describeIdentity(id)}: add psk here or a [[secret]]`)
     return secret ?? { id, psk: new Uint8Array(0) }
   })
 }
@@ -185,7 +218,7 @@ function parseListener(text: string): WrittenListener | undefined {
   const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text.trim())
   const number = Number(match?.[3])
   const at = match?.[1] ?? match?.[2]
-  if (!match || number < 1 || number > 65_535) return undefined
+  if (!match || number > 65_535) return undefined
   if (at !== undefined && isIP(at) !== (match[1] === undefined ? 4 : 6)) return undefined
   return { address: at, port: number, framing: undefined }
 }

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, as lines that name the file, the line and the key. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { KeyPath, TomlLocator } from './toml-locator.ts'
 
 export interface ConfigIssue {
@@ -17,13 +17,7 @@ export function formatIssue(file: string, { line, key, message }: ConfigIssue): 
 
 /** In the order of the file. */
 export function issuesOf(error: z.ZodError, locator: TomlLocator): ConfigIssue[] {
-  const issues = error.issues.flatMap((issue) => {
-    const path = issue.path as KeyPath
-    // `table()` puts the known keys where zod has its message, because only it knows them.
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => issueAt(locator, [...path, key], unknownKey(key, issue.message.split(' '))))
-    return [issueAt(locator, path, issue.message)]
-  })
-  return issues.sort((a, b) => a.line - b.line)
+  return flatten(error.issues, [], locator).sort((a, b) => a.line - b.line)
 }
 
 export function issueAt(locator: TomlLocator, path: KeyPath, message: string): ConfigIssue {
@@ -55,11 +49,35 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
 /** ', did you mean "x"?' where one of the words is near; else nothing. */
 export function didYouMean(given: unknown, known: readonly string[]): string {
   if (typeof given !== 'string') return ''
-  const nearest = known.map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0]
+  const nearest = known
+    .map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
   return nearest && nearest.distance <= Math.max(1, Math.floor(nearest.word.length / 3)) ? `; did you mean "${nearest.word}"?` : ''
 }
 
-const KIND: Readonly<Record<string, string>> = { string: 'text', object: 'table', array: 'list', int: 'whole number', boolean: 'true or false' }
+function flatten(issues: readonly z.core.$ZodIssue[], base: KeyPath, locator: TomlLocator): ConfigIssue[] {
+  return issues.flatMap((issue) => {
+    const path = [...base, ...(issue.path as KeyPath)]
+    // `table()` puts the known keys where zod has its message, because only it knows them.
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => issueAt(locator, [...path, key], unknownKey(key, issue.message.split(' '))))
+    const meant = issue.code === 'invalid_union' ? issue.errors.find((branch) => !branch.some(isOfAnotherKind)) : undefined
+    return meant ? flatten(meant, path, locator) : [issueAt(locator, path, issue.message)]
+  })
+}
+
+/** Of a union's branches: not the one that was meant. */
+function isOfAnotherKind(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value')
+}
+
+const KIND: Readonly<Record<string, string>> = {
+  string: 'text',
+  object: 'table',
+  array: 'list',
+  int: 'whole number',
+  boolean: 'true or false',
+}
 
 function unknownKey(key: string, known: readonly string[]): string {
   const suggestion = didYouMean(key, known)

@@ -1,7 +1,7 @@
 /** From a file to a checked configuration: read, parse TOML, check against the schema, then what no schema can see. */
 import { readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { HostError, reasonOf } from '../host-error.ts'
 import { type ConfigIssue, formatIssue, issueAt, issuesOf, wordIssue } from './issues.ts'
 import { type ReadSecret, readSecret, type WrittenSecret } from './secrets.ts'
@@ -40,7 +40,11 @@ export class Findings {
 }
 
 /** Throws `HostError` CONFIG_UNREADABLE, or CONFIG_INVALID whose message has one line for each thing wrong. */
-export function loadConfig<Written, Config>(file: string, schema: z.ZodType<Written>, build: (written: Written, findings: Findings) => Config): Config {
+export function loadConfig<Written, Config>(
+  file: string,
+  schema: z.ZodType<Written>,
+  build: (written: Written, findings: Findings) => Config,
+): Config {
   const text = readText(file)
   const locator = locateKeys(text)
   const checked = schema.safeParse(parseToml(file, text), { error: wordIssue })

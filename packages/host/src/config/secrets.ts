@@ -1,7 +1,7 @@
 /** Shared secrets (RFC 7296 §2.15): text, hex, or a file that holds either. Nothing in this file puts a secret into a message. */
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 
 /** The keys of a table that names a secret. */
@@ -15,7 +15,9 @@ export interface WrittenSecret {
   readonly psk_file?: string | undefined
 }
 
-export type ReadSecret = { readonly kind: 'secret'; readonly octets: Uint8Array; readonly warnings: readonly SecretWarning[] } | { readonly kind: 'refused'; readonly key: 'psk' | 'psk_file'; readonly message: string }
+export type ReadSecret =
+  | { readonly kind: 'secret'; readonly octets: Uint8Array; readonly warnings: readonly SecretWarning[] }
+  | { readonly kind: 'refused'; readonly key: 'psk' | 'psk_file'; readonly message: string }
 
 export interface SecretWarning {
   readonly key: 'psk' | 'psk_file'
@@ -25,11 +27,11 @@ export interface SecretWarning {
 /** What the table names, as octets: the text's UTF-8 without a terminator, or what '0x…' spells. A file's last line end does not count. */
 export function readSecret(written: WrittenSecret, configFile: string): ReadSecret {
   if (written.psk !== undefined && written.psk_file !== undefined) return refused('psk_file', 'cannot stand beside psk; use one of them')
-  if (written.psk !== undefined) return secretOf(written.psk, 'psk', worldReadable(configFile, configFile))
+  if (written.psk !== undefined) return secretOf(written.psk, 'psk', worldReadable(configFile, 'it', configFile))
   if (written.psk_file === undefined) return refused('psk', 'is required (or psk_file)')
   const file = resolve(dirname(configFile), written.psk_file)
   try {
-    return secretOf(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), 'psk_file', worldReadable(file, written.psk_file))
+    return secretOf(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), 'psk_file', worldReadable(file, written.psk_file, file))
   } catch (error) {
     return refused('psk_file', `cannot be read: ${reasonOf(error)}`)
   }
@@ -43,13 +45,14 @@ function secretOf(text: string, key: 'psk' | 'psk_file', warnings: readonly stri
   const isHex = text.startsWith('0x')
   if (isHex && !/^0x([0-9a-fA-F]{2})+$/.test(text)) return refused(key, 'begins with 0x but is not hex of whole octets')
   const octets = isHex ? Uint8Array.from(text.slice(2).match(/../g)!, (pair) => Number.parseInt(pair, 16)) : new TextEncoder().encode(text)
-  const short = octets.length < SHORT_SECRET ? [`has ${octets.length} octets; use at least ${SHORT_SECRET} random ones (RFC 7296 §2.15)`] : []
+  const short =
+    octets.length < SHORT_SECRET ? [`has ${octets.length} octets; use at least ${SHORT_SECRET} random ones (RFC 7296 §2.15)`] : []
   return { kind: 'secret', octets, warnings: [...warnings, ...short].map((message) => ({ key, message })) }
 }
 
-function worldReadable(file: string, shown: string): string[] {
+function worldReadable(file: string, what: string, toChange: string): string[] {
   const stat = statSync(file, { throwIfNoEntry: false })
-  return stat && (stat.mode & 0o004) !== 0 ? [`${shown} holds a secret and everyone on this machine can read it; chmod 600 ${shown}`] : []
+  return stat && (stat.mode & 0o004) !== 0 ? [`everyone on this machine can read ${what}; chmod 600 ${toChange}`] : []
 }
 
 function refused(key: 'psk' | 'psk_file', message: string): ReadSecret {

@@ -1,6 +1,18 @@
 /** What client and gateway files have in common: the algorithms of a peer, the TUN device, the tables of numbers. */
-import { DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, DEFAULT_LIMITS, DEFAULT_TIMERS, type EspSuite, type IkeSuite, type Limits, parseEspSuite, parseIkeSuite, type PeerConfig, type Timers } from '@underpass/session-manager'
-import { z } from 'zod'
+import {
+  DEFAULT_ESP_SUITES,
+  DEFAULT_IKE_SUITES,
+  DEFAULT_LIMITS,
+  DEFAULT_TIMERS,
+  type EspSuite,
+  type IkeSuite,
+  type Limits,
+  type PeerConfig,
+  parseEspSuite,
+  parseIkeSuite,
+  type Timers,
+} from '@underpass/session-manager'
+import * as z from 'zod'
 import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
 import { limits, timers } from './tunables.ts'
 
@@ -70,7 +82,10 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
       (written) => (typeof written === 'string' ? { device: written } : written),
       table({
         device: z.enum(['tun', 'packet', 'memory']).optional(),
-        name: z.string().regex(/^[^\s/:%]{1,15}$/, { error: 'is not an interface name: 1 to 15 characters, no space, "/", ":" or "%"' }).optional(),
+        name: z
+          .string()
+          .regex(/^[^\s/:%]{1,15}$/, { error: 'is not an interface name: 1 to 15 characters, no space, "/", ":" or "%"' })
+          .optional(),
         mtu: z.int().min(576).max(65_535).optional(),
         address: z.array(interfaceAddress).optional(),
       }),
@@ -81,7 +96,12 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
   timers: timers.optional(),
 }
 
-export function sharedConfig(written: Written<SharedKeys>, file: string, warnings: readonly string[], defaultTunName: string): SharedConfig {
+export function sharedConfig(
+  written: Written<SharedKeys>,
+  file: string,
+  warnings: readonly string[],
+  defaultTunName: string,
+): SharedConfig {
   return {
     file,
     warnings,

@@ -1,17 +1,22 @@
 /** [limits] and [timers]: every key of the core's `Limits` and `Timers`, in snake_case. New ones there are keys here at once. */
 import { DEFAULT_LIMITS, DEFAULT_TIMERS, type Limits, type Timers } from '@underpass/session-manager'
-import { z } from 'zod'
+import * as z from 'zod'
 import { duration, table } from './fields.ts'
 
 /** RFC 9329 §3: the 16-bit Length counts itself, so a message has at most 65,533 octets. */
 const MAX_MESSAGE_LENGTH = 65_533
 
-export const limits: z.ZodType<Limits> = table(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [snakeCase(name), limit(name).optional()]))).transform(
-  (written) => ({ ...DEFAULT_LIMITS, ...camelCased(written) }),
-)
+export const limits: z.ZodType<Limits> = table(
+  Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [snakeCase(name), limit(name).optional()])),
+).transform((written) => ({ ...DEFAULT_LIMITS, ...camelCased(written) }))
 
 export const timers: z.ZodType<Timers> = table(
-  Object.fromEntries(Object.keys(DEFAULT_TIMERS).map((name) => [snakeCase(name), (name === 'maxRetransmissions' ? z.int().min(0).max(20) : positiveDuration()).optional()])),
+  Object.fromEntries(
+    Object.keys(DEFAULT_TIMERS).map((name) => [
+      snakeCase(name),
+      (name === 'maxRetransmissions' ? z.int().min(0).max(20) : positiveDuration()).optional(),
+    ]),
+  ),
 ).transform((written) => ({ ...DEFAULT_TIMERS, ...camelCased(written) }))
 
 /** 'maxHalfOpen' as it is written in a file: 'max_half_open'. */

@@ -71,7 +71,8 @@ function connect(path: string): Promise<Socket> {
 function notConnected(path: string, error: unknown): HostError {
   const code = (error as NodeJS.ErrnoException).code
   if (code === 'EACCES' || code === 'EPERM') return failed(path, 'it belongs to another user; try sudo')
-  if (code === 'ENOENT' || code === 'ECONNREFUSED') return new HostError('NOT_RUNNING', `nothing is running: nobody answers on ${path}`, { path })
+  if (code === 'ENOENT' || code === 'ECONNREFUSED')
+    return new HostError('NOT_RUNNING', `nothing is running: nobody answers on ${path}`, { path })
   return failed(path, reasonOf(error))
 }
 

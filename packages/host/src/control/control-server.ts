@@ -71,7 +71,8 @@ async function bind(server: Server, path: string): Promise<void> {
     await listenOn(server, made)
     chmodSync(made, 0o600)
     if (linked(made, path)) return
-    if (await isAnswering(path)) throw new HostError('ALREADY_RUNNING', `there is one running already: it answers on ${path}`, { path, pid: undefined })
+    if (await isAnswering(path))
+      throw new HostError('ALREADY_RUNNING', `there is one running already: it answers on ${path}`, { path, pid: undefined })
     if (!lstatSync(path).isSocket()) throw failed(path, 'is there already and is no socket')
     rmSync(path)
     if (!linked(made, path)) throw new HostError('ALREADY_RUNNING', `another one has just started on ${path}`, { path, pid: undefined })

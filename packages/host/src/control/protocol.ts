@@ -26,7 +26,9 @@ export interface ProgramStatus {
 
 export interface HostStatus {
   /** `undefined` before it is open. */
-  readonly device: { readonly name: string; readonly kind: string; readonly mtu: number; readonly counters: Readonly<Record<string, number>> } | undefined
+  readonly device:
+    | { readonly name: string; readonly kind: string; readonly mtu: number; readonly counters: Readonly<Record<string, number>> }
+    | undefined
   readonly listening: readonly string[]
   /** In words, oldest first; each is undone on exit. */
   readonly changes: readonly string[]

@@ -68,9 +68,15 @@ export class ClientNetwork {
     const { config, host, run, onNotice } = this.options
     const plan = planRoutes(config, this.remoteTs, [...this.addresses, ...config.tun.addresses])
     for (const notice of plan.notices) onNotice(notice)
-    await host.replace('addresses', this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? []))
+    await host.replace(
+      'addresses',
+      this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? []),
+    )
     await host.replace('gateway', await this.gatewaySteps(plan.prefixes, run))
-    await host.replace('routes', plan.prefixes.map((prefix) => routeStep(prefix, this.device)))
+    await host.replace(
+      'routes',
+      plan.prefixes.map((prefix) => routeStep(prefix, this.device)),
+    )
     const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
     await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.dns, device: this.device, isDefaultRoute }))
   }

@@ -1,7 +1,7 @@
 /** The tunnel's interface and the addresses on it, as steps. */
 import type { TunConfig } from '../config/shared-schema.ts'
-import { bitsOf, formatIpPrefix, parseIp, parseIpPrefix } from '../ip-prefix.ts'
 import { HostError } from '../host-error.ts'
+import { bitsOf, formatIpPrefix, parseIp, parseIpPrefix } from '../ip-prefix.ts'
 import type { CommandRunner } from './commands.ts'
 import { ip, type Step } from './step.ts'
 
@@ -11,13 +11,24 @@ import { ip, type Step } from './step.ts'
  */
 export function openingSteps({ device, name }: TunConfig): Step[] {
   if (device !== 'packet') return []
-  return [{ key: `link ${name}`, what: `veth pair ${name}`, action: { kind: 'open', device: name }, undo: ip('link', 'del', 'dev', name), lives: 'namespace' }]
+  return [
+    {
+      key: `link ${name}`,
+      what: `veth pair ${name}`,
+      action: { kind: 'open', device: name },
+      undo: ip('link', 'del', 'dev', name),
+      lives: 'namespace',
+    },
+  ]
 }
 
 /** A veth pair of this name that is not ours must not be taken down as if it were. Throws `HostError` ALREADY_RUNNING. */
 export async function requireFreeName({ device, name }: TunConfig, run: CommandRunner): Promise<void> {
   if (device !== 'packet' || (await run('ip', ['link', 'show', 'dev', name])).exitCode !== 0) return
-  throw new HostError('ALREADY_RUNNING', `there is an interface ${name} already; configure another name under [tun]`, { path: name, pid: undefined })
+  throw new HostError('ALREADY_RUNNING', `there is an interface ${name} already; configure another name under [tun]`, {
+    path: name,
+    pid: undefined,
+  })
 }
 
 /** Once the device is there. `name` is what the kernel called it. */
@@ -51,4 +62,3 @@ function addressStep(text: string, device: string): Step {
     lives: 'device',
   }
 }
-

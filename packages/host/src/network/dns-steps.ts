@@ -13,8 +13,20 @@ export interface DnsPlan {
 export function dnsSteps({ handling, servers, device, isDefaultRoute }: DnsPlan, resolvConf = '/etc/resolv.conf'): Step[] {
   if (servers.length === 0 || handling === 'report') return []
   if (handling === 'resolv-conf') {
-    const content = ['# written by underpass; the former content comes back when the tunnel goes down', ...servers.map((server) => `nameserver ${server}`), ''].join('\n')
-    return [{ key: `file ${resolvConf} ${servers.join(' ')}`, what: `${resolvConf} names ${servers.join(', ')}`, action: { kind: 'write', path: resolvConf, content }, undo: 'restore', lives: 'disk' }]
+    const content = [
+      '# written by underpass; the former content comes back when the tunnel goes down',
+      ...servers.map((server) => `nameserver ${server}`),
+      '',
+    ].join('\n')
+    return [
+      {
+        key: `file ${resolvConf} ${servers.join(' ')}`,
+        what: `${resolvConf} names ${servers.join(', ')}`,
+        action: { kind: 'write', path: resolvConf, content },
+        undo: 'restore',
+        lives: 'disk',
+      },
+    ]
   }
   const set: Step = {
     key: `dns ${device} ${servers.join(' ')}`,
@@ -23,6 +35,12 @@ export function dnsSteps({ handling, servers, device, isDefaultRoute }: DnsPlan,
     undo: resolvectl('revert', device),
     lives: 'device',
   }
-  const all: Step = { key: `dns domain ${device}`, what: `all names are asked through ${device}`, action: resolvectl('domain', device, '~.'), undo: 'nothing', lives: 'device' }
+  const all: Step = {
+    key: `dns domain ${device}`,
+    what: `all names are asked through ${device}`,
+    action: resolvectl('domain', device, '~.'),
+    undo: 'nothing',
+    lives: 'device',
+  }
   return isDefaultRoute ? [set, all] : [set]
 }

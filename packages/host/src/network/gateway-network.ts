@@ -61,12 +61,19 @@ function prefixesFor(text: string, tun: TunConfig): IpPrefix[] {
   for (const address of tun.addresses) {
     const network = parseIpPrefix(address)
     const { family, first, last } = range
-    if (network && contains(network, { family, value: first }) && contains(network, { family, value: last })) return prefixesOf(parseIpRange(address)!)
+    if (network && contains(network, { family, value: first }) && contains(network, { family, value: last }))
+      return prefixesOf(parseIpRange(address)!)
   }
   return prefixesOf(range)
 }
 
 function sysctlStep(name: string): Step {
   const path = `/proc/sys/${name}`
-  return { key: `sysctl ${name}`, what: `sysctl ${name.replaceAll('/', '.')} = 1`, action: { kind: 'write', path, content: '1\n' }, undo: 'restore', lives: 'namespace' }
+  return {
+    key: `sysctl ${name}`,
+    what: `sysctl ${name.replaceAll('/', '.')} = 1`,
+    action: { kind: 'write', path, content: '1\n' },
+    undo: 'restore',
+    lives: 'namespace',
+  }
 }

@@ -85,7 +85,8 @@ export class HostNetwork {
 export async function recover(path: string, run: CommandRunner, self: JournalOwner): Promise<string[]> {
   const left = readJournal(path)
   if (!left) return []
-  if (isAlive(left.owner)) throw new HostError('ALREADY_RUNNING', `process ${left.owner.pid} is using ${path}`, { path, pid: left.owner.pid })
+  if (isAlive(left.owner))
+    throw new HostError('ALREADY_RUNNING', `process ${left.owner.pid} is using ${path}`, { path, pid: left.owner.pid })
   const recovered: string[] = []
   for (const entry of [...left.pending].reverse()) {
     if (entry.undo === 'nothing' || !outlived(entry, left.owner, self)) continue
@@ -124,7 +125,11 @@ function undoOf({ action, undo }: Step): Action | 'nothing' | 'already' {
   try {
     before = readFileSync(action.path, 'utf8')
   } catch (error) {
-    throw new HostError('COMMAND_FAILED', `${action.path} cannot be read: ${reasonOf(error)}`, { command: formatAction(action), exitCode: 1, stderr: reasonOf(error) })
+    throw new HostError('COMMAND_FAILED', `${action.path} cannot be read: ${reasonOf(error)}`, {
+      command: formatAction(action),
+      exitCode: 1,
+      stderr: reasonOf(error),
+    })
   }
   if (before.trimEnd() === action.content.trimEnd()) return 'already'
   return { kind: 'write', path: action.path, content: before, onlyOver: action.content }
@@ -142,5 +147,9 @@ function isGone({ exitCode, stderr }: Failure): boolean {
 
 function commandFailed(action: Action, { exitCode, stderr }: Failure): HostError<'COMMAND_FAILED'> {
   const command = formatAction(action)
-  return new HostError('COMMAND_FAILED', `${command}: ${stderr === '' ? `exit code ${exitCode}` : stderr.split('\n')[0]}`, { command, exitCode, stderr })
+  return new HostError('COMMAND_FAILED', `${command}: ${stderr === '' ? `exit code ${exitCode}` : stderr.split('\n')[0]}`, {
+    command,
+    exitCode,
+    stderr,
+  })
 }

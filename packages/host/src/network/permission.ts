@@ -5,7 +5,9 @@ import { HostError } from '../host-error.ts'
 /** Throws `HostError` NOT_SUPPORTED off Linux, NOT_PERMITTED without CAP_NET_ADMIN. */
 export function requireNetAdmin(device: string): void {
   if (process.platform !== 'linux') {
-    throw new HostError('NOT_SUPPORTED', `host addresses and routes are implemented for Linux, not for ${process.platform}`, { what: process.platform })
+    throw new HostError('NOT_SUPPORTED', `host addresses and routes are implemented for Linux, not for ${process.platform}`, {
+      what: process.platform,
+    })
   }
   if (hasNetAdmin()) return
   const message = `${device} cannot be made without root or CAP_NET_ADMIN; use sudo, or a network of your own: unshare -Urn`

@@ -43,7 +43,12 @@ export function routeStep(prefix: IpPrefix, device: string): Step {
 /** The gateway's own address stays outside the tunnel that leads to it. */
 export function gatewayRouteStep(gateway: IpAddress, route: RouteToGateway): Step {
   const prefix = formatIpPrefix({ ...gateway, length: gateway.family === 4 ? 32 : 128 })
-  const path = [...(route.via === undefined ? [] : ['via', route.via]), 'dev', route.device, ...(route.source === undefined ? [] : ['src', route.source])]
+  const path = [
+    ...(route.via === undefined ? [] : ['via', route.via]),
+    'dev',
+    route.device,
+    ...(route.source === undefined ? [] : ['src', route.source]),
+  ]
   const words = [prefix, ...path, 'proto', ROUTE_PROTOCOL]
   return {
     key: `route ${words.join(' ')}`,
@@ -66,11 +71,12 @@ export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRu
   if (best && best.type === 'local') return undefined
   if (best && best.dev !== undefined && best.dev !== tunnel) return routeOf(best, gateway.family)
   // The tunnel has the address already: look beneath it.
-  const candidates = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(({ dev }) => dev !== undefined && dev !== tunnel)
+  const candidates = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
+    ({ dev }) => dev !== undefined && dev !== tunnel,
+  )
   const longest = candidates.sort((a, b) => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0))[0]
   return longest && routeOf(longest, gateway.family)
 }
-
 
 interface KernelRoute {
   readonly dst?: string

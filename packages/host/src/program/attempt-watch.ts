@@ -23,17 +23,17 @@ export interface TunnelFacts {
 
 export class AttemptWatch {
   private tunnel: TunnelFacts = NO_TUNNEL
-  private isUp = false
-  private isRefused: string | undefined
+  private state: 'down' | 'rising' | 'up' = 'down'
+  private refusal: string | undefined
   private failures: string[] = []
 
-  /** At once for what needs no look at the status. */
+  /** At once, for what is final whatever comes with it. */
   see(event: SessionEvent): Verdict | undefined {
     switch (event.kind) {
       case 'authentication-failed':
         return { kind: 'authentication-failed', detail: describeEvent(event) }
       case 'handshake-failed':
-        this.isRefused = `${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
+        this.refusal = `${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
         return undefined
       case 'transport-failed':
         this.failures.push(`${event.transport}: ${event.reason}`)
@@ -50,35 +50,37 @@ export class AttemptWatch {
       case 'path-moved':
         this.tunnel = { ...this.tunnel, path: describePath(event.to) }
         return undefined
-      case 'child-sa-installed': {
-        // A rekeyed Child SA is no news: the tunnel was up already.
-        const wasUp = this.isUp
-        this.isUp = true
-        this.isRefused = undefined
-        this.failures = []
+      case 'child-sa-installed':
         this.tunnel = { ...this.tunnel, remoteTs: event.remoteTs }
-        return wasUp ? undefined : { kind: 'up', tunnel: this.tunnel }
-      }
-      case 'ike-sa-closed':
-        if (!this.isUp) return undefined
-        this.isUp = false
+        // A rekeyed Child SA is no news: the tunnel is up already.
+        if (this.state === 'down') this.state = 'rising'
+        return undefined
+      case 'ike-sa-closed': {
+        const wasUp = this.state !== 'down'
+        this.state = 'down'
         this.tunnel = NO_TUNNEL
-        return { kind: 'down', reason: event.reason }
+        return wasUp ? { kind: 'down', reason: event.reason } : undefined
+      }
       default:
         return undefined
     }
   }
 
-  /** After every event, once the core has come to rest: whether a whole attempt is over without a tunnel. */
+  /** After events, once the core has come to rest: whether the tunnel has come up, or a whole attempt is over without one. */
   consider(status: SessionStatus): Verdict | undefined {
-    const state = status.peers[0]?.state
-    if (this.isUp || (state !== 'waiting' && state !== 'idle')) return undefined
-    if (this.isRefused === undefined && this.failures.length === 0) return undefined
-    const verdict: Verdict =
-      this.isRefused === undefined ? { kind: 'unreachable', detail: this.failures.join('; ') } : { kind: 'refused', detail: this.isRefused }
-    this.isRefused = undefined
+    if (this.state === 'up') return undefined
+    const { refusal, failures } = this
+    if (this.state === 'rising') {
+      this.state = 'up'
+      this.refusal = undefined
+      this.failures = []
+      return { kind: 'up', tunnel: this.tunnel }
+    }
+    const peer = status.peers[0]?.state
+    if ((peer !== 'waiting' && peer !== 'idle') || (refusal === undefined && failures.length === 0)) return undefined
+    this.refusal = undefined
     this.failures = []
-    return verdict
+    return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
   }
 }
 

@@ -20,7 +20,8 @@ export async function checkConfig<C extends ClientConfig | GatewayConfig>(
   const config = loadOrTell(load, { json, out, err })
   if (typeof config === 'number') return config
   const lines = await plan(config)
-  if (json) out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings: config.warnings, plan: lines, config: configAsJson(config) })}\n`)
+  if (json)
+    out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings: config.warnings, plan: lines, config: configAsJson(config) })}\n`)
   else {
     for (const warning of config.warnings) err.write(`warning: ${warning}\n`)
     out.write(`${lines.join('\n')}\n`)

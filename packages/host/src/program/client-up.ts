@@ -1,5 +1,4 @@
 /** `underpass up`: one tunnel, held until somebody ends it. */
-import type { SessionEvent } from '@underpass/session-manager'
 import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
 import { isHostError, reasonOf } from '../host-error.ts'
 import { ClientNetwork } from '../network/client-network.ts'
@@ -77,14 +76,17 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
     const verdict = watch.see(event)
     work = work.then(async () => {
       try {
-        if (!foreground.isEnding) await follow(service.network, event)
+        if (!foreground.isEnding) await service.network?.follow(event)
       } catch (error) {
         reporter.error(reasonOf(error))
         foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
       }
       act(verdict)
     })
-    setImmediate(() => act(watch.consider(driver.inspect())))
+    setImmediate(() => {
+      const considered = watch.consider(driver.inspect())
+      work = work.then(() => act(considered))
+    })
   })
   driver.onFailure(({ code, isFatal, error }) => {
     if (foreground.isEnding) return
@@ -92,10 +94,6 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
     if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
   })
   driver.command({ kind: 'initiate', peer: config.peer.name })
-}
-
-async function follow(network: ClientNetwork | undefined, event: SessionEvent): Promise<void> {
-  await network?.follow(event)
 }
 
 interface Circumstances {
@@ -110,7 +108,10 @@ function answer(verdict: Verdict, { service, options, foreground, isFirst }: Cir
   const { reporter, keepRetrying } = options
   switch (verdict.kind) {
     case 'up':
-      reporter.headline(upLine(verdict.tunnel, service.network && service.device.name), 'tunnel-up', { ...verdict.tunnel, device: service.device.name })
+      reporter.headline(upLine(verdict.tunnel, service.network && service.device.name), 'tunnel-up', {
+        ...verdict.tunnel,
+        device: service.device.name,
+      })
       return
     case 'down':
       reporter.notice(`tunnel down: ${verdict.reason}`, 'warn')
@@ -146,7 +147,10 @@ function upLine({ addresses, path, reason, remoteTs }: TunnelFacts, device: stri
 }
 
 /** `undefined`: the program is to end before there was an answer. */
-async function resolveGateway({ config, ports, reporter, keepRetrying }: ClientUpOptions, foreground: Foreground): Promise<string | undefined> {
+async function resolveGateway(
+  { config, ports, reporter, keepRetrying }: ClientUpOptions,
+  foreground: Foreground,
+): Promise<string | undefined> {
   for (let wait = config.timers.retry; ; wait = Math.min(wait * 2, config.timers.maxRetry)) {
     try {
       return await ports.resolve(config.gateway)
@@ -159,6 +163,9 @@ async function resolveGateway({ config, ports, reporter, keepRetrying }: ClientU
 }
 
 /** Replies to our datagrams need a socket; any port will do (RFC 7296 §2.23). */
-function clientListeners({ transports }: ClientConfig): { readonly tcp: readonly []; readonly udp: readonly { readonly address: undefined; readonly port: 0 }[] } {
+function clientListeners({ transports }: ClientConfig): {
+  readonly tcp: readonly []
+  readonly udp: readonly { readonly address: undefined; readonly port: 0 }[]
+} {
   return { tcp: [], udp: transports.some(({ transport }) => transport === 'udp') ? [{ address: undefined, port: 0 }] : [] }
 }

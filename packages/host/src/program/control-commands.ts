@@ -27,7 +27,13 @@ export async function statusCommand({ controlPath, json, out, err }: ControlComm
 }
 
 /** Where the program was killed, undoes what it left behind. */
-export async function downCommand({ controlPath, json, out, err, run }: ControlCommandOptions & { readonly run: CommandRunner }): Promise<ExitCode> {
+export async function downCommand({
+  controlPath,
+  json,
+  out,
+  err,
+  run,
+}: ControlCommandOptions & { readonly run: CommandRunner }): Promise<ExitCode> {
   try {
     const problems = await requestDown(controlPath)
     for (const problem of problems) err.write(`not undone: ${problem}\n`)
@@ -47,7 +53,11 @@ async function cleanUp(
   try {
     const undone = await recover(journalPath(controlPath), run, journalOwner())
     if (undone.length === 0) return told(reason, json, out, err)
-    out.write(json ? `${JSON.stringify({ kind: 'recovered', undone })}\n` : `it was killed; undone now:\n${undone.map((what) => `  ${what}\n`).join('')}`)
+    out.write(
+      json
+        ? `${JSON.stringify({ kind: 'recovered', undone })}\n`
+        : `it was killed; undone now:\n${undone.map((what) => `  ${what}\n`).join('')}`,
+    )
     return EXIT.OK
   } catch (error) {
     return told(error, json, out, err)

@@ -15,8 +15,15 @@ export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts
   if (config.tun.device === 'memory') return lines
   const device = config.tun.name
   const asked = config.peer.remoteSubnets === 'virtual' ? [] : config.peer.remoteSubnets
-  const { prefixes, notices } = planRoutes(config, asked, config.tun.addresses.length > 0 ? config.tun.addresses : expectedAddresses(config))
-  lines.push('host changes when the gateway agrees to all that is asked', ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]))
+  const { prefixes, notices } = planRoutes(
+    config,
+    asked,
+    config.tun.addresses.length > 0 ? config.tun.addresses : expectedAddresses(config),
+  )
+  lines.push(
+    'host changes when the gateway agrees to all that is asked',
+    ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]),
+  )
   if (config.peer.requestAddresses.length > 0) lines.push(`  the address that the gateway assigns, on ${device}`)
   const gateway = ports && parseIp(await ports.resolve(config.gateway).catch(() => ''))
   const route = ports && gateway && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
@@ -30,7 +37,12 @@ export function gatewayPlan(config: GatewayConfig): string[] {
   const lines = describeGatewayConfig(config)
   if (config.tun.device === 'memory') return lines
   const device = config.tun.name
-  const steps = [...openingSteps(config.tun), ...configurationSteps(config.tun, device), ...peerRouteSteps(config, device), ...forwardingSteps(config)]
+  const steps = [
+    ...openingSteps(config.tun),
+    ...configurationSteps(config.tun, device),
+    ...peerRouteSteps(config, device),
+    ...forwardingSteps(config),
+  ]
   return [...lines, 'host changes', ...describeSteps(steps)]
 }
 

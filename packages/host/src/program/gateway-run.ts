@@ -41,7 +41,10 @@ export async function gatewayRun({ config, io, ports, reporter }: GatewayRunOpti
       if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
     })
     const listening = listeningWords(service.session)
-    reporter.headline(`gateway up: listening on ${listening.join(', ')}, device ${service.device.name}`, 'gateway-up', { listening, device: service.device.name })
+    reporter.headline(`gateway up: listening on ${listening.join(', ')}, device ${service.device.name}`, 'gateway-up', {
+      listening,
+      device: service.device.name,
+    })
     await foreground.ended
     problems = await service.close()
     reporter.notice('down')

@@ -6,10 +6,10 @@ import { defaultControlPath, journalPath } from '../control/socket-path.ts'
 import { reasonOf } from '../host-error.ts'
 import { HostNetwork, recover } from '../network/host-network.ts'
 import { Journal, journalOwner } from '../network/journal.ts'
-import type { OpenedTun } from '../run/index.ts'
 import { describeEndpoint } from '../report/event-words.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { OpenedTun } from '../run/index.ts'
 import type { Foreground } from './foreground.ts'
 import type { ProgramPorts, RunningSession, SessionOptions } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
@@ -58,7 +58,11 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     pid: process.pid,
     startedAt,
     configFile: config.file,
-    host: { device: opened && describeDevice(opened.device), listening: session ? listeningWords(session) : [], changes: host?.changes ?? [] },
+    host: {
+      device: opened && describeDevice(opened.device),
+      listening: session ? listeningWords(session) : [],
+      changes: host?.changes ?? [],
+    },
     session: session?.driver.inspect() ?? { peers: [], ikeSas: [], connections: [], halfOpen: 0, counters: {} },
     events: reporter.recent,
   })

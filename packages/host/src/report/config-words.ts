@@ -1,5 +1,12 @@
 /** What a configuration would do, for `check-config` and `--dry-run`. Secrets appear as their length. */
-import { describeEspSuite, describeIdentity, describeIkeSuite, type EspSuite, type IkeSuite, type PeerConfig } from '@underpass/session-manager'
+import {
+  describeEspSuite,
+  describeIdentity,
+  describeIkeSuite,
+  type EspSuite,
+  type IkeSuite,
+  type PeerConfig,
+} from '@underpass/session-manager'
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeTransport } from '../config/fields.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
@@ -12,7 +19,9 @@ export function describeClientConfig(config: ClientConfig): string[] {
   return [
     `connect to ${config.gateway} as ${peer.name}: ${config.transports.map(describeTransport).join(', then ')}`,
     ...peerLines(peer),
-    peer.requestAddresses.length > 0 ? `  asks for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address` : '  asks for no address',
+    peer.requestAddresses.length > 0
+      ? `  asks for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
+      : '  asks for no address',
     `  if the first attempt fails: ${config.keepRetrying ? 'keep trying' : 'give up'}`,
     `device ${describeDevice(config.tun)}`,
     `routes ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
@@ -58,7 +67,9 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
 
 function poolLines({ pool }: PeerConfig): string[] {
   if (!pool) return []
-  return [`  hands out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announces ${pool.subnets.join(', ')}` : ''}`]
+  return [
+    `  hands out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announces ${pool.subnets.join(', ')}` : ''}`,
+  ]
 }
 
 function subnets(written: readonly string[] | 'virtual'): string {

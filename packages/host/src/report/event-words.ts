@@ -69,9 +69,9 @@ export function levelOf(event: SessionEvent): Level {
     case 'child-sa-installed':
     case 'child-sa-removed':
     case 'path-moved':
-      return 'info'
     case 'connection-opened':
     case 'connection-closed':
+      return 'info'
     case 'dropped':
       return 'debug'
     default:

@@ -7,17 +7,29 @@ import { describeAddress, describeEvent, describePath } from './event-words.ts'
 /** `now` in milliseconds since 1970. */
 export function describeStatus(status: ProgramStatus, now: number): string {
   const { host, session } = status
-  const lines = [`${status.program} (pid ${status.pid}) up for ${formatDuration(Math.max(0, now - Date.parse(status.startedAt)))}, ${status.configFile}`]
+  const lines = [
+    `${status.program} (pid ${status.pid}) up for ${formatDuration(Math.max(0, now - Date.parse(status.startedAt)))}, ${status.configFile}`,
+  ]
   if (host.device) lines.push(`device ${host.device.name} (${host.device.kind}, mtu ${host.device.mtu})`)
   if (host.listening.length > 0) lines.push(`listening on ${host.listening.join(', ')}`)
-  for (const peer of session.peers) lines.push(...peerLines(peer, session.ikeSas.filter((sa) => sa.peer === peer.name)))
+  for (const peer of session.peers)
+    lines.push(
+      ...peerLines(
+        peer,
+        session.ikeSas.filter((sa) => sa.peer === peer.name),
+      ),
+    )
   if (session.connections.length > 0) lines.push('', 'TCP connections')
-  for (const one of session.connections.slice(0, MANY)) lines.push(`  ${one.connection} ${one.role} with ${one.remote} (${one.framing})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`)
+  for (const one of session.connections.slice(0, MANY))
+    lines.push(
+      `  ${one.connection} ${one.role} with ${one.remote} (${one.framing})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`,
+    )
   if (session.connections.length > MANY) lines.push(`  and ${session.connections.length - MANY} more`)
   if (host.changes.length > 0) lines.push('', 'host changes, undone on exit', ...host.changes.map((change) => `  ${change}`))
   const counters = Object.entries(session.counters).filter(([, value]) => value > 0)
   if (counters.length > 0) lines.push('', 'counters', ...counters.map(([name, value]) => `  ${name} ${value}`))
-  if (status.events.length > 0) lines.push('', 'latest events', ...status.events.slice(-MANY).map(({ at, event }) => `  ${at.slice(11, 23)} ${describeEvent(event)}`))
+  if (status.events.length > 0)
+    lines.push('', 'latest events', ...status.events.slice(-MANY).map(({ at, event }) => `  ${at.slice(11, 23)} ${describeEvent(event)}`))
   return `${lines.join('\n')}\n`
 }
 
@@ -34,10 +46,14 @@ function peerLines(peer: PeerStatus, ikeSas: readonly IkeSaStatus[]): string[] {
 
 function ikeSaLines(sa: IkeSaStatus): string[] {
   const age = sa.establishedMillisecondsAgo === undefined ? '' : `, for ${formatDuration(sa.establishedMillisecondsAgo)}`
-  const lines = [`  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role})`]
+  const lines = [
+    `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role})`,
+  ]
   if (sa.addresses.length > 0) lines.push(`    addresses ${sa.addresses.map(describeAddress).join(', ')}`)
   for (const child of sa.children) {
-    lines.push(`    Child SA ${child.inboundSpi}/${child.outboundSpi}: ${child.localTs.join(', ')} <-> ${child.remoteTs.join(', ')} (${child.proposal})`)
+    lines.push(
+      `    Child SA ${child.inboundSpi}/${child.outboundSpi}: ${child.localTs.join(', ')} <-> ${child.remoteTs.join(', ')} (${child.proposal})`,
+    )
     lines.push(`      in ${child.packetsIn} packets, ${child.octetsIn} octets; out ${child.packetsOut} packets, ${child.octetsOut} octets`)
   }
   return lines

@@ -1,7 +1,7 @@
-/** One sentence on why a socket could not be bound, one on what to do. `at` is 'address:port'. */
-export function bindProblem(protocol: 'TCP' | 'UDP', at: string, code: string, reason: string): string {
+/** One sentence on why a socket could not be bound, one on what to do; undefined where there is nothing to add. `at` is 'address:port'. */
+export function bindProblem(protocol: 'TCP' | 'UDP', at: string, code: string): string | undefined {
   const remedy = REMEDIES[code]
-  return `cannot listen on ${protocol} ${at}: ${remedy?.why ?? reason}.${remedy === undefined ? '' : ` ${remedy.what}`}`
+  return remedy && `cannot listen on ${protocol} ${at}: ${remedy.why}. ${remedy.what}`
 }
 
 const REMEDIES: Readonly<Record<string, { readonly why: string; readonly what: string }>> = {
@@ -15,6 +15,11 @@ const REMEDIES: Readonly<Record<string, { readonly why: string; readonly what: s
   },
   ADDRESS_NOT_AVAILABLE: {
     why: 'this machine does not have that address',
+    what: 'Configure one that "ip address" lists, or none for all of them.',
+  },
+  // Deno's word for the same.
+  BAD_OPTION: {
+    why: 'the system refuses that address',
     what: 'Configure one that "ip address" lists, or none for all of them.',
   },
 }

@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   readonly random?: RandomSource
   /** What went wrong beside the protocol; `isFatal` has stopped the driver. */
   onFailure?(failure: DriverFailure): void
+  /** For the log: what sockets report of which they do not die (ICMP's word on a datagram, no file descriptor to accept with). */
+  onSocketError?(error: Error): void
 }
 
 export interface Runtime {
@@ -53,13 +55,15 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     crypto: cryptoPort(options.random),
   })
   if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))
+  const onError = (error: Error): void => options.onSocketError?.(error)
   const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))
   try {
     udp = await openUdpSockets(listeners.udp, {
       onDatagram: (local, remote, message, bytes) => driver.datagramReceived(local, remote, message, bytes),
+      onError,
     })
     for (const config of withoutShadowed(listeners.tcp)) {
-      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing)))
+      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onError))
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])

@@ -13,18 +13,22 @@ export interface TcpListenerConfig {
   readonly framing: FramingProfileName
 }
 
-/** Throws `TransportError`, whose message names the address, the port and what to do. */
+/**
+ * Throws `TransportError`, whose message names the address, the port and what to do. `onError` hears what goes wrong later, of
+ * which the listener does not die.
+ */
 export async function listenTcp(
   config: TcpListenerConfig,
   onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
+  onError: (error: Error) => void = () => {},
 ): Promise<Listener> {
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port }, (stream) => onConnection(plainStream(stream), config.framing))
+    listen({ address, port: config.port, onError }, (stream) => onConnection(plainStream(stream), config.framing))
   if (config.address === undefined) {
     try {
       return await listenOn('::')
     } catch (error) {
-      if (!(error instanceof TransportError) || !NO_IPV6.has(error.context.systemCode ?? '')) throw explained(error, '::', config.port)
+      if (!mayLackIpv6(error)) throw explained(error, '::', config.port)
     }
   }
   const address = config.address ?? '0.0.0.0'
@@ -49,8 +53,10 @@ export function connectTcp(
   }
 }
 
-/** A machine without IPv6 says one of these to '::'. */
-const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'])
+/** What a machine without IPv6 says to '::' differs with the runtime; these two it never says. */
+function mayLackIpv6(error: unknown): boolean {
+  return error instanceof TransportError && error.code !== 'ADDRESS_IN_USE' && error.code !== 'PERMISSION_DENIED'
+}
 
 function plainStream(stream: ByteStream): StreamPort {
   const local = plainEndpoint(stream.local)
@@ -67,6 +73,6 @@ function plainStream(stream: ByteStream): StreamPort {
 
 function explained(error: unknown, address: string, port: number): unknown {
   if (!(error instanceof TransportError)) return error
-  const problem = bindProblem('TCP', describeEndpoint(address, port), error.code, error.message)
-  return new TransportError(error.code, problem, { host: address, port, ...error.context })
+  const problem = bindProblem('TCP', describeEndpoint(address, port), error.code)
+  return problem === undefined ? error : new TransportError(error.code, problem, error.context)
 }

@@ -75,13 +75,13 @@ async function openSocket(address: string, port: number, receivers: UdpReceivers
     return socket
   } catch (error) {
     if (!(error instanceof UdpError)) throw error
-    const problem = bindProblem('UDP', describeEndpoint(address, port), error.code, error.message)
-    throw new UdpError(error.code, problem, { address, port, ...error.context })
+    const problem = bindProblem('UDP', describeEndpoint(address, port), error.code)
+    throw problem === undefined ? error : new UdpError(error.code, problem, error.context)
   }
 }
 
 function unlessWithoutIpv6(error: unknown): undefined {
-  // Where the family is missing altogether, IPv4 is all there is; a port taken by another program is still an error.
+  // As for TCP: where the family is missing altogether, IPv4 is all there is.
   if (error instanceof UdpError && error.code !== 'ADDRESS_IN_USE' && error.code !== 'PERMISSION_DENIED') return
   throw error
 }

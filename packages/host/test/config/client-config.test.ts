@@ -24,7 +24,14 @@ describe('a client configuration', () => {
       dns: 'report',
       crypto: 'auto',
       tun: { device: 'tun', name: 'underpass0', mtu: 1400, addresses: [] },
-      peer: { name: 'vpn.example.com', remoteId: undefined, localSubnets: 'virtual', remoteSubnets: ['0.0.0.0/0'], requestAddresses: ['ipv4'], esn: true },
+      peer: {
+        name: 'vpn.example.com',
+        remoteId: undefined,
+        localSubnets: 'virtual',
+        remoteSubnets: ['0.0.0.0/0'],
+        requestAddresses: ['ipv4'],
+        esn: true,
+      },
     })
     expect(config.peer.ikeProposals.length).toBeGreaterThan(3)
     expect(clientSessionConfig(config, '192.0.2.9')).toMatchObject({ acceptsPeers: false, peers: [{ dial: { address: '192.0.2.9' } }] })
@@ -66,7 +73,14 @@ max_half_open = 7
         { transport: 'tcp', port: 443, framing: 'pauly-03' },
         { transport: 'tcp', port: 444, framing: '3gpp-ftt' },
       ],
-      peer: { name: 'office', localSubnets: ['10.1.0.0/24', '10.1.2.1-10.1.2.9'], remoteSubnets: ['::/0'], requestAddresses: [], esn: false, replayWindow: 64 },
+      peer: {
+        name: 'office',
+        localSubnets: ['10.1.0.0/24', '10.1.2.1-10.1.2.9'],
+        remoteSubnets: ['::/0'],
+        requestAddresses: [],
+        esn: false,
+        replayWindow: 64,
+      },
       routes: ['10.5.0.0/16'],
       dns: 'resolvectl',
       crypto: 'noble',
@@ -91,33 +105,89 @@ max_half_open = 7
 
 describe('what is wrong with a client configuration is told with its key and line', () => {
   const rows: readonly (readonly [string, string, string])[] = [
-    ['not a transport', `${GOOD}transports = ["udp", "tpc:4500"]`, 'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?'],
-    ['TCP without a port', `${GOOD}transports = ["tcp"]`, 'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"'],
-    ['a port that is none', `${GOOD}transports = ["tcp:70000"]`, 'client.toml:5: peer.transports[0]: "tcp:70000" is not a transport; use "udp", "udp:PORT", "tcp:PORT"'],
+    [
+      'not a transport',
+      `${GOOD}transports = ["udp", "tpc:4500"]`,
+      'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?',
+    ],
+    [
+      'TCP without a port',
+      `${GOOD}transports = ["tcp"]`,
+      'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"',
+    ],
+    [
+      'a port that is none',
+      `${GOOD}transports = ["tcp:70000"]`,
+      'client.toml:5: peer.transports[0]: "tcp:70000" is not a transport; use "udp", "udp:PORT", "tcp:PORT"',
+    ],
     ['no transport', `${GOOD}transports = []`, 'client.toml:5: peer.transports: must not be empty'],
     ['an unknown key', `${GOOD}transport = ["udp"]`, 'client.toml:5: peer.transport: is not a key here; did you mean "transports"?'],
     ['an unknown table', `${GOOD}[lmits]\n`, 'client.toml:5: lmits: is not a key here; did you mean "limits"?'],
-    ['an unknown limit', `${GOOD}[limits]\nmax_half_opn = 1`, 'client.toml:6: limits.max_half_opn: is not a key here; did you mean "max_half_open"?'],
+    [
+      'an unknown limit',
+      `${GOOD}[limits]\nmax_half_opn = 1`,
+      'client.toml:6: limits.max_half_opn: is not a key here; did you mean "max_half_open"?',
+    ],
     ['a missing table', 'control = "x"', 'client.toml:1: peer: is required'],
     ['a missing key', GOOD.replace(/gateway.*\n/, ''), 'client.toml:1: peer.gateway: is required'],
     ['no secret', GOOD.replace(/psk.*\n/, ''), 'client.toml:1: peer.psk: is required (or psk_file)'],
     ['two secrets', `${GOOD}psk_file = "x"`, 'client.toml:5: peer.psk_file: cannot stand beside psk; use one of them'],
     ['a secret of the wrong kind', GOOD.replace(/psk = .*/, 'psk = 123456'), 'client.toml:4: peer.psk: is not text'],
     ['half an octet', GOOD.replace(/psk = .*/, 'psk = "0x123"'), 'client.toml:4: peer.psk: begins with 0x but is not hex of whole octets'],
-    ['a gateway that is no name', GOOD.replace('vpn.example.com', 'vpn example'), 'client.toml:2: peer.gateway: "vpn example" is neither a host name nor an address'],
-    ['an identity with a space', GOOD.replace('alice@', 'al ice@'), 'client.toml:3: peer.local_id: "al ice@example.com" is not an identity; write "@name.example", "user@host.example", an address, or "keyid:0x…"'],
-    ['an unknown algorithm', `${GOOD}ike = ["aes256gcm16-prfsha256-x25519", "rot13"]`, 'client.toml:5: peer.ike[1]: "rot13" is not an algorithm suite'],
-    ['an IKE suite without key exchange', `${GOOD}ike = ["aes256gcm16-prfsha256"]`, 'client.toml:5: peer.ike[0]: "aes256gcm16-prfsha256" is not an algorithm suite: it names no key exchange'],
-    ['a subnet that is none', `${GOOD}remote = ["10.0.0.0/33"]`, 'client.toml:5: peer.remote[0]: "10.0.0.0/33" is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"'],
-    ['a duration without a unit', `${GOOD}[timers]\nretry = "30"`, 'client.toml:6: timers.retry: "30" is not a duration; write "500ms", "30s" or "2m"'],
+    [
+      'a gateway that is no name',
+      GOOD.replace('vpn.example.com', 'vpn example'),
+      'client.toml:2: peer.gateway: "vpn example" is neither a host name nor an address',
+    ],
+    [
+      'an identity with a space',
+      GOOD.replace('alice@', 'al ice@'),
+      'client.toml:3: peer.local_id: "al ice@example.com" is not an identity; write "@name.example", "user@host.example", an address, or "keyid:0x…"',
+    ],
+    [
+      'an unknown algorithm',
+      `${GOOD}ike = ["aes256gcm16-prfsha256-x25519", "rot13"]`,
+      'client.toml:5: peer.ike[1]: "rot13" is not an algorithm suite',
+    ],
+    [
+      'an IKE suite without key exchange',
+      `${GOOD}ike = ["aes256gcm16-prfsha256"]`,
+      'client.toml:5: peer.ike[0]: "aes256gcm16-prfsha256" is not an algorithm suite: it names no key exchange',
+    ],
+    [
+      'a subnet that is none',
+      `${GOOD}remote = ["10.0.0.0/33"]`,
+      'client.toml:5: peer.remote[0]: "10.0.0.0/33" is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"',
+    ],
+    [
+      'a duration without a unit',
+      `${GOOD}[timers]\nretry = "30"`,
+      'client.toml:6: timers.retry: "30" is not a duration; write "500ms", "30s" or "2m"',
+    ],
     ['a duration that is a number', `${GOOD}[timers]\nretry = 30`, 'client.toml:6: timers.retry: 30 is not text'],
     ['a limit below its least', `${GOOD}[limits]\nmax_ike_sas = 0`, 'client.toml:6: limits.max_ike_sas: 0 is less than 1'],
-    ['a message longer than RFC 9329 can frame', `${GOOD}[limits]\nmax_message_length = 70000`, 'client.toml:6: limits.max_message_length: 70000 is more than 65533'],
-    ['a device that is none', `tun = "tap"\n${GOOD}`, 'client.toml:1: tun.device: "tap" is not known here; use "tun", "packet", "memory"; did you mean "tun"?'],
+    [
+      'a message longer than RFC 9329 can frame',
+      `${GOOD}[limits]\nmax_message_length = 70000`,
+      'client.toml:6: limits.max_message_length: 70000 is more than 65533',
+    ],
+    ['a device that is none', `tun = "tap"\n${GOOD}`, 'client.toml:1: tun.device: "tap" is not known here; use "tun", "packet", "memory"'],
     ['an interface name that is too long', `${GOOD}[tun]\nname = "a-very-long-name"`, 'client.toml:6: tun.name: is not an interface name'],
-    ['an unknown framing', `${GOOD}framing = "rfc8229"`, 'client.toml:5: peer.framing: "rfc8229" is not known here; use "rfc9329", "pauly-03", "3gpp-ftt"; did you mean "rfc9329"?'],
-    ['routes of the wrong kind', `${GOOD}[network]\nroutes = "all"`, 'client.toml:6: network.routes: is neither "negotiated", "none" nor a list of subnets'],
-    ['own subnets beside an assigned address', `${GOOD}local = ["10.1.0.0/24"]\nrequest_addresses = ["ipv4"]`, 'client.toml:5: peer.local: cannot stand beside request_addresses'],
+    [
+      'an unknown framing',
+      `${GOOD}framing = "rfc8229"`,
+      'client.toml:5: peer.framing: "rfc8229" is not known here; use "rfc9329", "pauly-03", "3gpp-ftt"; did you mean "rfc9329"?',
+    ],
+    [
+      'routes of the wrong kind',
+      `${GOOD}[network]\nroutes = "all"`,
+      'client.toml:6: network.routes: is neither "negotiated", "none" nor a list of subnets',
+    ],
+    [
+      'own subnets beside an assigned address',
+      `${GOOD}local = ["10.1.0.0/24"]\nrequest_addresses = ["ipv4"]`,
+      'client.toml:5: peer.local: cannot stand beside request_addresses',
+    ],
     ['no TOML', `${GOOD}oops\n`, 'client.toml:5: is not TOML:'],
   ]
   it.each(rows)('%s', (_, text, message) => {
@@ -126,7 +196,11 @@ describe('what is wrong with a client configuration is told with its key and lin
   })
 
   it('tells everything that is wrong at once, in the order of the file', () => {
-    expect(complaint(`tun = "tap"\n[peer]\ngateway = 1\nlocal_id = ""\nbogus = 1\n`).split('\n').map((line) => line.slice(0, 30))).toEqual([
+    expect(
+      complaint(`tun = "tap"\n[peer]\ngateway = 1\nlocal_id = ""\nbogus = 1\n`)
+        .split('\n')
+        .map((line) => line.slice(0, 30)),
+    ).toEqual([
       'client.toml:1: tun.device: "ta',
       'client.toml:3: peer.gateway: 1',
       'client.toml:4: peer.local_id: ',
@@ -135,7 +209,12 @@ describe('what is wrong with a client configuration is told with its key and lin
   })
 
   it('never shows the secret, not even where the file is no TOML', () => {
-    for (const text of [GOOD.replace('psk = "', 'psk = 0x"'), GOOD.replace(/psk = "(.*)"/, 'psk = "$1'), GOOD.replace(/psk = .*/, 'psk = "0x0123456789abcdef0123456789abcdefg"'), GOOD.replace('psk', 'pks')])
+    for (const text of [
+      GOOD.replace('psk = "', 'psk = 0x"'),
+      GOOD.replace(/psk = "(.*)"/, 'psk = "$1'),
+      GOOD.replace(/psk = .*/, 'psk = "0x0123456789abcdef0123456789abcdefg"'),
+      GOOD.replace('psk', 'pks'),
+    ])
       expect(complaint(text)).not.toContain('0123456789')
   })
 

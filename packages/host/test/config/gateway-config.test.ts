@@ -55,7 +55,12 @@ ${PEOPLE}${SECRETS}`)
       ['people/bob@example.com', 'bob@example.com'],
     ])
     expect(peers[0]!.pool).toBe(peers[1]!.pool)
-    expect(peers[0]).toMatchObject({ remoteSubnets: 'virtual', localSubnets: ['0.0.0.0/0'], dial: undefined, pool: { dns: ['10.2.0.53'], subnets: [] } })
+    expect(peers[0]).toMatchObject({
+      remoteSubnets: 'virtual',
+      localSubnets: ['0.0.0.0/0'],
+      dial: undefined,
+      pool: { dns: ['10.2.0.53'], subnets: [] },
+    })
     expect(new TextDecoder().decode(peers[1]!.psk)).toBe('0123456789abcdef-bob')
   })
 
@@ -77,20 +82,60 @@ remote = ["10.3.0.0/24"]
   })
 
   const rows: readonly (readonly [string, string, string])[] = [
-    ['a listener that is none', `[listen]\ntcp = ["x:1"]\n${PEOPLE}${SECRETS}`, 'gw.toml:2: listen.tcp[0]: "x:1" is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"'],
+    [
+      'a listener that is none',
+      `[listen]\ntcp = ["x:1"]\n${PEOPLE}${SECRETS}`,
+      'gw.toml:2: listen.tcp[0]: "x:1" is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"',
+    ],
     ['a port out of range', `[listen]\nudp = [500,\n  70000]\n${PEOPLE}${SECRETS}`, 'gw.toml:3: listen.udp[1]: '],
-    ['framing for UDP', `[listen]\nudp = [{ port = 500, framing = "rfc9329" }]\n${PEOPLE}${SECRETS}`, 'gw.toml:2: listen.udp[0]: takes no framing'],
+    [
+      'framing for UDP',
+      `[listen]\nudp = [{ port = 500, framing = "rfc9329" }]\n${PEOPLE}${SECRETS}`,
+      'gw.toml:2: listen.udp[0]: takes no framing',
+    ],
     ['no port at all', `[listen]\nudp = []\ntcp = []\n${PEOPLE}${SECRETS}`, 'gw.toml:1: listen: names no port'],
     ['no connection', SECRETS, 'gw.toml:1: connection: is required'],
     ['no secret for anybody', PEOPLE, 'gw.toml:1: connection[0]: has no psk and there is no [[secret]]'],
-    ['no secret for one', `${PEOPLE}remote_id = ["alice@example.com", "carol@example.com"]\n${SECRETS}`, 'gw.toml:5: connection[0].remote_id: has no secret for carol@example.com'],
-    ['two secrets for one', `${PEOPLE}${SECRETS}[[secret]]\nid = "bob@example.com"\npsk = "0123456789abcdef"\n`, 'gw.toml:12: secret[2].id: bob@example.com has a secret already'],
-    ['two connections of one name', `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('@gw', '@gw2')}psk = "0123456789abcdef"\n`, 'gw.toml:7: connection[1].name: "people" is the name of another connection'],
-    ['two connections for one pair', `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('people', 'more')}psk = "0123456789abcdef"\n`, '"people" and "more" are both @gw for any identity'],
-    ['a pool beside a remote subnet', `${PEOPLE}remote = ["10.3.0.0/24"]\n${SECRETS}`, 'gw.toml:5: connection[0].remote: cannot stand beside a pool'],
-    ['neither pool nor remote', `[[connection]]\nname = "x"\nlocal_id = "@gw"\nlocal = ["10.0.0.0/8"]\n${SECRETS}`, 'gw.toml:1: connection[0].remote: is required without a pool'],
-    ['an unknown key of a pool', `${PEOPLE.replace('dns', 'dsn')}${SECRETS}`, 'gw.toml:4: connection[0].pool.dsn: is not a key here; did you mean "dns"?'],
-    ['an unknown key of a connection', `${PEOPLE}rmeote_id = "x"\n${SECRETS}`, 'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?'],
+    [
+      'no secret for one',
+      `${PEOPLE}remote_id = ["alice@example.com", "carol@example.com"]\n${SECRETS}`,
+      'gw.toml:5: connection[0].remote_id: has no secret for carol@example.com',
+    ],
+    [
+      'two secrets for one',
+      `${PEOPLE}${SECRETS}[[secret]]\nid = "bob@example.com"\npsk = "0123456789abcdef"\n`,
+      'gw.toml:12: secret[2].id: bob@example.com has a secret already',
+    ],
+    [
+      'two connections of one name',
+      `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('@gw', '@gw2')}psk = "0123456789abcdef"\n`,
+      'gw.toml:7: connection[1].name: "people" is the name of another connection',
+    ],
+    [
+      'two connections for one pair',
+      `${PEOPLE}psk = "0123456789abcdef"\n${PEOPLE.replace('people', 'more')}psk = "0123456789abcdef"\n`,
+      '"people" and "more" are both @gw for any identity',
+    ],
+    [
+      'a pool beside a remote subnet',
+      `${PEOPLE}remote = ["10.3.0.0/24"]\n${SECRETS}`,
+      'gw.toml:5: connection[0].remote: cannot stand beside a pool',
+    ],
+    [
+      'neither pool nor remote',
+      `[[connection]]\nname = "x"\nlocal_id = "@gw"\nlocal = ["10.0.0.0/8"]\n${SECRETS}`,
+      'gw.toml:1: connection[0].remote: is required without a pool',
+    ],
+    [
+      'an unknown key of a pool',
+      `${PEOPLE.replace('dns', 'dsn')}${SECRETS}`,
+      'gw.toml:4: connection[0].pool.dsn: is not a key here; did you mean "dns"?',
+    ],
+    [
+      'an unknown key of a connection',
+      `${PEOPLE}rmeote_id = "x"\n${SECRETS}`,
+      'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?',
+    ],
   ]
   it.each(rows)('%s is told with its key and line', (_, text, message) => {
     expect(complaint(text)).toContain(message)

@@ -12,7 +12,9 @@ describe('RFC 7296 §2.15: shared secrets', () => {
   })
 
   it('(C-22) hex is taken as the octets it spells', () => {
-    expect(load('psk = "0x00ff10A0000102030405060708090a0b"').peer.psk).toEqual(Uint8Array.of(0, 255, 16, 160, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+    expect(load('psk = "0x00ff10A0000102030405060708090a0b"').peer.psk).toEqual(
+      Uint8Array.of(0, 255, 16, 160, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
+    )
   })
 
   it('text beyond ASCII is UTF-8', () => {
@@ -20,7 +22,12 @@ describe('RFC 7296 §2.15: shared secrets', () => {
   })
 
   it('a file beside the configuration holds either, and its last line end does not count', () => {
-    for (const [content, length] of [['sixteen octets!!\n', 16], ['sixteen octets!!\r\n', 16], ['sixteen octets! \n\n', 17], ['0x000102030405060708090a0b0c0d0e0f\n', 16]] as const) {
+    for (const [content, length] of [
+      ['sixteen octets!!\n', 16],
+      ['sixteen octets!!\r\n', 16],
+      ['sixteen octets! \n\n', 17],
+      ['0x000102030405060708090a0b0c0d0e0f\n', 16],
+    ] as const) {
       const file = temporaryFile('client.toml', peer('psk_file = "my.psk"'))
       writeFileSync(join(dirname(file), 'my.psk'), content, { mode: 0o600 })
       const config = loadClientConfig(file)
@@ -31,10 +38,14 @@ describe('RFC 7296 §2.15: shared secrets', () => {
 
   it('warns of a secret that everyone on the machine can read', () => {
     const inline = temporaryFile('client.toml', peer('psk = "0123456789abcdef"'), 0o644)
-    expect(loadClientConfig(inline).warnings.join()).toMatch(/client\.toml:4: peer\.psk: .* everyone on this machine can read it; chmod 600/)
+    expect(loadClientConfig(inline).warnings.join()).toMatch(
+      /client\.toml:4: peer\.psk: everyone on this machine can read it; chmod 600 \/.*client\.toml$/,
+    )
     const file = temporaryFile('client.toml', peer('psk_file = "my.psk"'), 0o644)
     writeFileSync(join(dirname(file), 'my.psk'), '0123456789abcdef', { mode: 0o644 })
-    expect(loadClientConfig(file).warnings).toEqual([expect.stringMatching(/:4: peer\.psk_file: my\.psk holds a secret and everyone/)])
+    expect(loadClientConfig(file).warnings).toEqual([
+      expect.stringMatching(/:4: peer\.psk_file: everyone on this machine can read my\.psk; chmod 600 /),
+    ])
   })
 
   it('warns of a short one', () => {

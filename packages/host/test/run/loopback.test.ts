@@ -37,10 +37,10 @@ describe('a gateway and a client over loopback sockets', () => {
   it('RFC 9329 §6.1 (T-LIFE-4, T-LIFE-5): the SAs outlive a reset of the connection', async () => {
     const { client, gateway, relay } = await tunnel('tcp')
     const before = childSpis(client)
-    const isBack = client.event('connection-opened')
     relay.cut()
     await client.event('connection-closed')
-    await isBack
+    // The originator's first message after the redial (T-LIFE-12) tells the gateway where the SA now is.
+    await client.event('liveness')
     await expectPacketsBothWays(client, gateway)
     expect(childSpis(client)).toEqual(before)
     expect(relay.connections()).toBe(2)

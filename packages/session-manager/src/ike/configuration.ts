@@ -84,9 +84,12 @@ export function readConfigurationReply(payload: Extract<Payload, { type: 'CP' }>
     else if (type === ConfigurationAttributeType.INTERNAL_IP6_DNS && value.length === 16) dns.push(formatAddress(value))
     else if (type === ConfigurationAttributeType.INTERNAL_IP4_SUBNET && value.length === 8) {
       const start = value.slice(0, 4).map((octet, index) => octet & value[4 + index]!)
-      subnets.push(formatRange({ start, end: start.map((octet, index) => octet | (0xff ^ value[4 + index]!)) }))
+      const range = { start, end: start.map((octet, index) => octet | (0xff ^ value[4 + index]!)) }
+      // A mask with holes is no subnet.
+      if (prefixLengthOf(range) !== undefined) subnets.push(formatRange(range))
     } else if (type === ConfigurationAttributeType.INTERNAL_IP6_SUBNET && value.length === 17 && value[16]! <= 128) {
-      subnets.push(`${formatAddress(value.subarray(0, 16))}/${value[16]}`)
+      const range = parseRange(`${formatAddress(value.subarray(0, 16))}/${value[16]}`)
+      if (range) subnets.push(formatRange(range))
     }
   }
   return { addresses, dns, subnets }

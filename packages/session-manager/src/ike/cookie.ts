@@ -25,7 +25,7 @@ export class CookieJar {
     this.#random = random
   }
 
-  /** The cookie to ask for. `now` in milliseconds; the secret changes every minute and the last one stays good. */
+  /** The cookie to ask for. `now` in milliseconds; the secret changes every minute and the last one stays good for one more. */
   bake(nonce: Uint8Array, address: string, initiatorSpi: bigint, now: number): Uint8Array {
     if (this.#current === undefined || now - this.#current.since >= SECRET_LIFETIME) {
       this.#previous = this.#current
@@ -35,9 +35,12 @@ export class CookieJar {
   }
 
   /** Whether this is a cookie of ours; a wrong one counts as none (C-12). */
-  isOurs(cookie: Uint8Array, nonce: Uint8Array, address: string, initiatorSpi: bigint): boolean {
+  isOurs(cookie: Uint8Array, nonce: Uint8Array, address: string, initiatorSpi: bigint, now: number): boolean {
     return [this.#current, this.#previous].some(
-      (secret) => secret !== undefined && constantTimeEqual(cookie, cookieFor(secret, nonce, address, initiatorSpi)),
+      (secret) =>
+        secret !== undefined &&
+        now - secret.since < 2 * SECRET_LIFETIME &&
+        constantTimeEqual(cookie, cookieFor(secret, nonce, address, initiatorSpi)),
     )
   }
 }

@@ -25,7 +25,7 @@ import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { find, findErrorNotify, findNotify, nameOfNotify } from './payload-queries.ts'
-import { chooseEspProposal, espOffer, isAnswerTo } from './proposals.ts'
+import { chooseEspProposal, espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage, Protection } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
@@ -164,7 +164,7 @@ function answerFirstChild(
   const localTs = narrowTrafficSelectors(find(inner, 'TSr')!.selectors, configuredSelectors(peer.localSubnets, []))
   if (remoteTs.length === 0 || localTs.length === 0)
     throw new SessionError('TS_UNACCEPTABLE', 'incompatible', 'the traffic selectors do not meet the configuration')
-  const outboundSpi = readU32(offered.proposals.find((proposal) => proposal.number === chosen.proposal.number)!.spi)
+  const outboundSpi = readU32(chosen.peerSpi)
   const child = makeFirstChild(core, sa, peer, record, { inboundSpi, outboundSpi, suite: chosen.suite, esn: chosen.esn, localTs, remoteTs })
   return {
     child,
@@ -212,7 +212,7 @@ function acceptFirstChild(
   })
   if (!answer || !tsi || !tsr) return reject('the gateway made no Child SA and did not say why')
   const proposal = answer.proposals[0]
-  if (!proposal || proposal.spi.length !== 4 || readU32(proposal.spi) === 0 || !isAnswerTo(answer.proposals, offer.proposals))
+  if (!proposal || !isEspSpi(proposal.spi) || !isAnswerTo(answer.proposals, offer.proposals))
     return reject('the ESP proposal chosen was not on offer')
   if (!areWithin(tsi.selectors, initiatorSelectors(peer)) || !areWithin(tsr.selectors, configuredSelectors(peer.remoteSubnets, [])))
     return reject('the traffic selectors of the answer are wider than those asked for')

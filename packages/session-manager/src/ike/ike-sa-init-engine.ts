@@ -62,7 +62,7 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   if (state.kind !== 'KE_INITIATED' || !path || (path.transport === 'tcp' && !path.connection.isOpen)) return
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
-  const natDetection = natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined)
+  const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
   const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
@@ -232,7 +232,7 @@ function limitReached(core: Core, address: string): string | undefined {
 function needsCookie(core: Core, arrival: Path, asked: IkeSaInitRequest, initiatorSpi: bigint): boolean {
   if (core.halfOpen.size < core.config.limits.cookieThreshold) return false
   if (arrival.transport === 'tcp' && !core.config.limits.cookiesOverTcp) return false
-  return !(asked.cookie && core.cookies.isOurs(asked.cookie, asked.nonce, remoteOf(arrival).address, initiatorSpi))
+  return !(asked.cookie && core.cookies.isOurs(asked.cookie, asked.nonce, remoteOf(arrival).address, initiatorSpi, core.now))
 }
 
 function askForCookie(core: Core, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): Verdict {

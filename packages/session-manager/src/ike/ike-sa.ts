@@ -17,6 +17,8 @@ export interface InitOffer {
   /** Methods tried before, so that INVALID_KE_PAYLOAD cannot go round in circles. */
   readonly refusedMethods: readonly number[]
   readonly cookie: Uint8Array | undefined
+  /** UDP: goes in the place of the source's NAT detection hash, the same in each repetition (C-12, C-27). */
+  readonly natMismatch: Uint8Array | undefined
   /** Answers that asked for a repetition (COOKIE, INVALID_KE_PAYLOAD): bounded. */
   readonly repetitions: number
 }

@@ -13,30 +13,23 @@ export interface ChosenIke {
 
 export interface ChosenEsp {
   readonly suite: EspSuite
+  /** The initiator's inbound SPI, from the proposal chosen. */
+  readonly peerSpi: Uint8Array
   readonly esn: boolean
   readonly proposal: Proposal
 }
 
 /**
- * The SA payload of IKE_SA_INIT. Suites that differ in nothing but one type share a proposal, AEADs and the others apart
- * (RFC 5282 §8), each transform once, in the order of the configuration.
+ * The SA payload of IKE_SA_INIT. Suites that differ in nothing but one type share a proposal, so that no combination is on offer
+ * that the configuration does not name; AEADs and the others are apart (RFC 5282 §8). The order is that of the configuration.
  */
 export function ikeOffer(suites: readonly IkeSuite[]): Proposal[] {
-  const aead = suites.filter((suite) => suite.integrity === undefined)
-  const classic = suites.filter((suite) => suite.integrity !== undefined)
-  return [aead, classic]
-    .filter((group) => group.length > 0)
-    .map((group, index) => ({
-      number: index + 1,
-      protocol: ProtocolId.IKE,
-      spi: new Uint8Array(0),
-      transforms: [
-        ...distinct(group.map((suite) => encryptionTransform(suite))),
-        ...distinct(group.map((suite) => ({ type: TransformType.PRF, id: suite.prf }))),
-        ...distinct(group.flatMap((suite) => (suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]))),
-        ...distinct(group.map((suite) => ({ type: TransformType.KE, id: suite.keyExchange }))),
-      ],
-    }))
+  return groupByOneType(suites.map(ikeTransforms)).map((transforms, index) => ({
+    number: index + 1,
+    protocol: ProtocolId.IKE,
+    spi: new Uint8Array(0),
+    transforms,
+  }))
 }
 
 /** The SA payload for a first Child SA: no KE transform (RFC 7296 §1.2), ESN as configured. */
@@ -45,20 +38,12 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
     type: TransformType.SN,
     id,
   }))
-  const aead = suites.filter((suite) => suite.integrity === undefined)
-  const classic = suites.filter((suite) => suite.integrity !== undefined)
-  return [aead, classic]
-    .filter((group) => group.length > 0)
-    .map((group, index) => ({
-      number: index + 1,
-      protocol: ProtocolId.ESP,
-      spi,
-      transforms: [
-        ...distinct(group.map((suite) => encryptionTransform(suite))),
-        ...distinct(group.flatMap((suite) => (suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]))),
-        ...sequenceNumbers,
-      ],
-    }))
+  return groupByOneType(suites.map(espTransforms)).map((transforms, index) => ({
+    number: index + 1,
+    protocol: ProtocolId.ESP,
+    spi,
+    transforms: [...transforms, ...sequenceNumbers],
+  }))
 }
 
 /** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
@@ -87,7 +72,7 @@ export function chooseEspProposal(
   spi: Uint8Array,
 ): ChosenEsp | undefined {
   const usable = offered.filter(
-    (proposal) => proposal.protocol === ProtocolId.ESP && proposal.spi.length === 4 && hasOnlyTypes(proposal, ESP_TYPES),
+    (proposal) => proposal.protocol === ProtocolId.ESP && isEspSpi(proposal.spi) && hasOnlyTypes(proposal, ESP_TYPES),
   )
   for (const suite of suites) {
     for (const proposal of usable) {
@@ -98,7 +83,9 @@ export function chooseEspProposal(
           { type: TransformType.SN, id: sequenceNumbers },
           noKeyExchange(proposal),
         ])
-        if (transforms) return { suite, esn: sequenceNumbers === SequenceNumbers.ESN_64, proposal: { ...proposal, spi, transforms } }
+        if (!transforms) continue
+        const esnChosen = sequenceNumbers === SequenceNumbers.ESN_64
+        return { suite, esn: esnChosen, peerSpi: proposal.spi, proposal: { ...proposal, spi, transforms } }
       }
     }
   }
@@ -113,8 +100,10 @@ export function isAnswerTo(answer: readonly Proposal[], offer: readonly Proposal
   if (!offered) return false
   const types = new Set(chosen.transforms.map((transform) => transform.type))
   if (types.size !== chosen.transforms.length) return false
+  // NONE says what an AEAD's offer said by leaving INTEG out (RFC 7296 §3.3.3); it never takes an algorithm's place (C-35).
+  const mayBeNone = !offered.transforms.some((transform) => transform.type === TransformType.INTEG)
   const isOnOffer = (transform: Transform): boolean =>
-    isNone(transform) || offered.transforms.some((candidate) => isSameTransform(candidate, transform))
+    (mayBeNone && isNone(transform)) || offered.transforms.some((candidate) => isSameTransform(candidate, transform))
   return chosen.transforms.every(isOnOffer) && offered.transforms.every((transform) => types.has(transform.type))
 }
 
@@ -143,15 +132,8 @@ function pick(proposal: Proposal, wanted: readonly Wanted[]): Transform[] | unde
       continue
     }
     const match = proposal.transforms.find((transform) => isSameTransform(transform, wish))
-    if (match) picked.push(match)
-    // RFC 7296 §3.3.3: an ESP proposal without a Sequence Numbers transform means the 32-bit ones.
-    else if (
-      wish.type === TransformType.SN &&
-      wish.id === SequenceNumbers.SN_32 &&
-      !proposal.transforms.some((transform) => transform.type === TransformType.SN)
-    )
-      continue
-    else return undefined
+    if (!match) return undefined
+    picked.push(match)
   }
   return picked
 }
@@ -186,6 +168,43 @@ function isSameTransform(a: Transform, b: Transform): boolean {
   )
 }
 
-function distinct(transforms: readonly Transform[]): Transform[] {
-  return transforms.filter((transform, index) => transforms.findIndex((other) => isSameTransform(other, transform)) === index)
+/** RFC 4303 §2.1: 0 is no SPI on the wire, and in UDP and TCP it marks IKE (U-1). */
+export function isEspSpi(spi: Uint8Array): boolean {
+  return spi.length === 4 && spi.some((octet) => octet !== 0)
+}
+
+function ikeTransforms(suite: IkeSuite): Transform[] {
+  return [
+    encryptionTransform(suite),
+    { type: TransformType.PRF, id: suite.prf },
+    ...(suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]),
+    { type: TransformType.KE, id: suite.keyExchange },
+  ]
+}
+
+function espTransforms(suite: EspSuite): Transform[] {
+  return [encryptionTransform(suite), ...(suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }])]
+}
+
+/** Proposals of which every combination is one of the suites: in each, one type at most has alternatives. */
+function groupByOneType(suites: readonly (readonly Transform[])[]): Transform[][] {
+  const groups: { readonly first: readonly Transform[]; variesIn: number | undefined; readonly more: Transform[] }[] = []
+  for (const suite of suites) {
+    const home = groups.find((group) => {
+      if (suite.length !== group.first.length || suite.some((transform, index) => transform.type !== group.first[index]!.type)) return false
+      const others = suite.filter((transform, index) => !isSameTransform(transform, group.first[index]!))
+      return others.length === 0 || (others.length === 1 && (group.variesIn ?? others[0]!.type) === others[0]!.type)
+    })
+    if (!home) {
+      groups.push({ first: suite, variesIn: undefined, more: [] })
+      continue
+    }
+    const other = suite.find((transform, index) => !isSameTransform(transform, home.first[index]!))
+    if (!other) continue
+    home.variesIn = other.type
+    if (!home.more.some((known) => isSameTransform(known, other))) home.more.push(other)
+  }
+  return groups.map(({ first, variesIn, more }) =>
+    first.flatMap((transform) => (transform.type === variesIn ? [transform, ...more] : [transform])),
+  )
 }

@@ -39,7 +39,8 @@ export function areWithin(inner: readonly TrafficSelector[], outer: readonly IpS
 }
 
 export function isIpSelector(selector: TrafficSelector): selector is IpSelector {
-  return isAddressRange(selector) && compareAddresses(selector.startAddress, selector.endAddress) <= 0
+  if (!isAddressRange(selector) || compareAddresses(selector.startAddress, selector.endAddress) > 0) return false
+  return selector.startPort <= selector.endPort || isOpaque(selector)
 }
 
 /** '10.8.0.0/24', with ' proto 6 port 80-90' behind it where it is narrower. */
@@ -47,7 +48,7 @@ export function describeSelector(selector: IpSelector): string {
   const range = formatRange({ start: selector.startAddress, end: selector.endAddress })
   const protocol = selector.ipProtocol === 0 ? '' : ` proto ${selector.ipProtocol}`
   if (selector.startPort === 0 && selector.endPort === 0xffff) return range + protocol
-  return `${range}${protocol} port ${selector.startPort === 0xffff && selector.endPort === 0 ? 'opaque' : `${selector.startPort}-${selector.endPort}`}`
+  return `${range}${protocol} port ${isOpaque(selector) ? 'opaque' : `${selector.startPort}-${selector.endPort}`}`
 }
 
 function intersect(a: IpSelector, b: IpSelector): IpSelector | undefined {
@@ -68,9 +69,13 @@ function intersect(a: IpSelector, b: IpSelector): IpSelector | undefined {
   )
 }
 
-/** OPAQUE is start 65535 with end 0 (RFC 7296 §3.13.1): it meets itself and ANY. */
+/** RFC 7296 §3.13.1. */
+function isOpaque(selector: IpSelector): boolean {
+  return selector.startPort === 0xffff && selector.endPort === 0
+}
+
+/** OPAQUE meets itself and ANY. */
 function intersectPorts(a: IpSelector, b: IpSelector): { startPort: number; endPort: number } | undefined {
-  const isOpaque = (s: IpSelector): boolean => s.startPort === 0xffff && s.endPort === 0
   const isAny = (s: IpSelector): boolean => s.startPort === 0 && s.endPort === 0xffff
   if (isOpaque(a) || isOpaque(b))
     return (isOpaque(a) || isAny(a)) && (isOpaque(b) || isAny(b)) ? { startPort: 0xffff, endPort: 0 } : undefined
@@ -83,6 +88,7 @@ function isWithin(inner: IpSelector, outer: IpSelector): boolean {
   if (inner.tsType !== outer.tsType) return false
   if (outer.ipProtocol !== 0 && outer.ipProtocol !== inner.ipProtocol) return false
   const isAnyPort = outer.startPort === 0 && outer.endPort === 0xffff
+  if (!isAnyPort && isOpaque(inner) !== isOpaque(outer)) return false
   if (!isAnyPort && (inner.startPort < outer.startPort || inner.endPort > outer.endPort)) return false
   return compareAddresses(inner.startAddress, outer.startAddress) >= 0 && compareAddresses(inner.endAddress, outer.endAddress) <= 0
 }

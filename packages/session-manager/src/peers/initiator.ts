@@ -168,6 +168,7 @@ export class Initiator {
       method: suites[0]!.keyExchange,
       refusedMethods: [],
       cookie: undefined,
+      natMismatch: option.transport === 'udp' ? core.random(20) : undefined,
       repetitions: 0,
     }
     const remote = { address: this.#address, port: option.port }

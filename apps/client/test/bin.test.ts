@@ -1,0 +1,66 @@
+/** The program as it is installed, with real signals. Only where it is built. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
+
+const BIN = fileURLToPath(new URL('../dist/underpass.js', import.meta.url))
+const EXAMPLE = fileURLToPath(new URL('../examples/client.toml', import.meta.url))
+
+describe.skipIf(!existsSync(BIN))('the underpass program', () => {
+  it('exits with what it found: 0 for the example, 2 for a mistake, 1 where nothing runs, 4 where nobody answers', async () => {
+    expect(await exitOf(start('check-config', '--config', EXAMPLE))).toBe(0)
+    expect(await exitOf(start('check-config', '--config', file('[peer]\nbogus = 1\n')))).toBe(2)
+    expect(await exitOf(start('status', '--control', '/nowhere/c.sock'))).toBe(1)
+    // Port 1 of this machine: nobody has a tcpmux any more.
+    expect(await exitOf(start('up', '--config', file(PEER)))).toBe(4)
+  }, 60_000)
+
+  it('goes down on SIGINT and SIGTERM with exit code 0', async () => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      const child = start('up', '--keep-retrying', '--config', file(PEER))
+      await said(child, 'trying again')
+      // Not `child.kill`: Deno then reports the signal as the cause of the end, whatever the program made of it.
+      process.kill(child.pid!, signal)
+      expect(await exitOf(child)).toBe(0)
+    }
+  }, 60_000)
+})
+
+const PEER =
+  'control = "CONTROL"\ntun = "memory"\n[peer]\ngateway = "127.0.0.1"\nlocal_id = "@me"\npsk = "correct horse battery staple"\ntransports = ["tcp:1"]\n'
+
+function start(...argv: readonly string[]): ChildProcess {
+  const runtime = 'Deno' in globalThis ? ['run', '-A'] : []
+  const child = spawn(process.execPath, [...runtime, BIN, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) resolve(child.exitCode)
+    else child.on('exit', (code) => resolve(code))
+  })
+}
+
+function said(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    child.stdout!.on('data', (chunk) => {
+      output += String(chunk)
+      if (output.includes(text)) resolve()
+    })
+    child.on('exit', () => reject(new Error(`it ended without saying "${text}": ${output}`)))
+  })
+}
+
+function file(text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'underpass-test-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const path = join(directory, 'client.toml')
+  writeFileSync(path, text.replace('CONTROL', join(directory, 'c.sock')), { mode: 0o600 })
+  return path
+}

@@ -1,0 +1,170 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { loadClientConfig, type ProcessIo } from '@underpass/host'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { main } from '../src/program.ts'
+
+const EXAMPLE = fileURLToPath(new URL('../examples/client.toml', import.meta.url))
+const PEER =
+  'control = "CONTROL"\ntun = "memory"\n[peer]\ngateway = "127.0.0.1"\nlocal_id = "alice@example.com"\npsk = "correct horse battery staple"\n'
+
+describe('underpass check-config', () => {
+  it('says what the example would do, without its secret; exit code 0', async () => {
+    const { exitCode, out } = await underpass('check-config', '--config', EXAMPLE)
+    expect(exitCode).toBe(0)
+    expect(out).toContain('connect to vpn.example.com as vpn.example.com: udp:500, then 4500, then tcp:4500\n')
+    expect(out).toContain('we are alice@example.com, they are @vpn.example.com (a secret of 33 octets)')
+    expect(out).toContain('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
+    expect(out).not.toContain('correct horse')
+  })
+
+  it('--json: the same as data', async () => {
+    const { out } = await underpass('check-config', '--config', EXAMPLE, '--json')
+    expect(JSON.parse(out)).toMatchObject({
+      ok: true,
+      config: { gateway: 'vpn.example.com', peer: { psk: '33 octets', localId: 'alice@example.com', esn: true } },
+    })
+    expect(out).not.toContain('correct horse')
+  })
+
+  it('the values that the example has commented out are the defaults', () => {
+    const written = loadClientConfig(EXAMPLE)
+    // Not those that exclude what is there, nor those that name another file or another list.
+    const uncommented = readFileSync(EXAMPLE, 'utf8').replace(/^# (?!local |address |ike |esp |control )(\w+ = .*)$/gm, '$1')
+    expect(uncommented).not.toBe(readFileSync(EXAMPLE, 'utf8'))
+    const all = loadClientConfig(file(uncommented))
+    expect({ ...all, file: '', warnings: [] }).toEqual({ ...written, file: '', warnings: [] })
+  })
+
+  it('a mistake is one line with file, line and key; exit code 2', async () => {
+    const path = file(`${PEER}transports = ["udp", "tpc:4500"]\n`)
+    const { exitCode, out, err } = await underpass('check-config', '--config', path)
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
+    expect(err).toBe(
+      `${path}:7: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?\n`,
+    )
+  })
+
+  it('a file that is not there: exit code 2', async () => {
+    expect(await underpass('check-config', '--config', '/nowhere/client.toml')).toMatchObject({
+      exitCode: 2,
+      err: expect.stringContaining('/nowhere/client.toml: cannot be read'),
+    })
+  })
+})
+
+describe('underpass up', () => {
+  it('--dry-run prints the plan and does nothing; exit code 0', async () => {
+    const { exitCode, out } = await underpass('up', '--dry-run', '--config', file(PEER))
+    expect(exitCode).toBe(0)
+    expect(out).toContain('connect to 127.0.0.1')
+    expect((await underpass('status', '--config', file(PEER))).exitCode).toBe(1)
+  })
+
+  it('nobody answers: exit code 4 (--json: a summary comes last)', async () => {
+    const port = await freePort()
+    const { exitCode, out } = await underpass('up', '--json', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
+    expect(exitCode).toBe(4)
+    const lines = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines.map(({ kind }) => kind)).toContain('transport-failed')
+    expect(lines.at(-1)).toMatchObject({ kind: 'summary', exitCode: 4 })
+  })
+
+  it('Ctrl-C while it tries: exit code 0', async () => {
+    const port = await freePort()
+    const running = underpass('up', '--keep-retrying', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
+    await running.said('trying again')
+    running.signal('SIGINT')
+    expect((await running).exitCode).toBe(0)
+  })
+
+  it('a wrong configuration: exit code 2', async () => {
+    expect((await underpass('up', '--config', file('[peer]\n'))).exitCode).toBe(2)
+  })
+})
+
+describe('underpass', () => {
+  it.each([[['fly']], [['up', '--config']], [['up', '--log-level', 'loud']], [['status', '--bogus']]])('%j: exit code 2', async (argv) => {
+    const { exitCode, err } = await underpass(...argv)
+    expect(exitCode).toBe(2)
+    expect(err).toMatch(/^error: /)
+  })
+
+  it('--help and --version: exit code 0', async () => {
+    expect(await underpass('--help')).toMatchObject({ exitCode: 0, out: expect.stringContaining('4 gateway unreachable') })
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { readonly version: string }
+    expect(await underpass('--version')).toMatchObject({ exitCode: 0, out: `${version}\n` })
+  })
+
+  it('status and down where nothing runs: exit code 1', async () => {
+    for (const command of ['status', 'down']) {
+      expect(await underpass(command, '--control', '/nowhere/c.sock')).toMatchObject({
+        exitCode: 1,
+        err: 'nothing is running: nobody answers on /nowhere/c.sock\n',
+      })
+    }
+  })
+})
+
+interface Running extends Promise<{ readonly exitCode: number; readonly out: string; readonly err: string }> {
+  said(text: string): Promise<void>
+  signal(name: string): void
+}
+
+function underpass(...argv: readonly string[]): Running {
+  const signals: ((name: string) => void)[] = []
+  let [out, err] = ['', '']
+  const io: ProcessIo = {
+    out: {
+      write: (text) => {
+        out += text
+      },
+    },
+    err: {
+      write: (text) => {
+        err += text
+      },
+    },
+    env: {},
+    onSignal: (listener) => {
+      signals.push(listener)
+      return () => {}
+    },
+    onCrash: () => () => {},
+    exitNow: () => {},
+  }
+  const done = main(argv, io).then((exitCode) => ({ exitCode, out, err }))
+  return Object.assign(done, {
+    async said(text: string) {
+      for (const deadline = Date.now() + 5_000; !out.includes(text); ) {
+        if (Date.now() > deadline) throw new Error(`"${text}" was not said; only: ${out}${err}`)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    },
+    signal(name: string) {
+      for (const listener of signals) listener(name)
+    },
+  })
+}
+
+function file(text: string): string {
+  const directory = mkdtempSync(join(tmpdir(), 'underpass-test-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  const path = join(directory, 'client.toml')
+  writeFileSync(path, text.replace('CONTROL', join(directory, 'c.sock')), { mode: 0o600 })
+  return path
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { readonly port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

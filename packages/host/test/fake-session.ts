@@ -1,0 +1,188 @@
+import type { Command, PeerStatus, SessionEvent, SessionStatus } from '@underpass/session-manager'
+import type { DriverFailure } from '@underpass/session-manager/driver'
+import { MemoryTun } from '@underpass/tun-device/memory'
+import type { ProcessIo, ProgramPorts, RunningSession, SessionOptions } from '../src/index.ts'
+import { FakeIp } from './network/fake-ip.ts'
+
+/** A session that says what the test has it say. */
+export class FakeSession implements RunningSession {
+  readonly commands: Command[] = []
+  readonly listening = { tcp: [{ address: '::', port: 4500 }], udp: [{ address: '0.0.0.0', port: 500 }] }
+  readonly cryptoReason = 'noble: a test'
+  state: PeerStatus['state'] = 'idle'
+  isClosed = false
+  onInitiate: (session: FakeSession) => void = () => {}
+  private readonly listeners: ((event: SessionEvent) => void)[] = []
+  private readonly failureListeners: ((failure: DriverFailure) => void)[] = []
+
+  readonly driver: RunningSession['driver'] = {
+    command: (command) => {
+      this.commands.push(command)
+      if (command.kind !== 'initiate') return
+      this.state = 'connecting'
+      setImmediate(() => this.onInitiate(this))
+    },
+    inspect: () => this.status(),
+    onEvent: (listener) => {
+      this.listeners.push(listener)
+      return () => {}
+    },
+    onFailure: (listener) => {
+      this.failureListeners.push(listener)
+      return () => {}
+    },
+  }
+
+  emit(...events: readonly SessionEvent[]): void {
+    for (const event of events) for (const listener of this.listeners) listener(event)
+  }
+
+  fail(failure: DriverFailure): void {
+    for (const listener of this.failureListeners) listener(failure)
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+  }
+
+  private status(): SessionStatus {
+    return { peers: [{ name: 'gw', state: this.state, attempts: [] }], ikeSas: [], connections: [], halfOpen: 0, counters: {} }
+  }
+}
+
+export interface FakeWorld {
+  readonly session: FakeSession
+  readonly ip: FakeIp
+  readonly ports: ProgramPorts
+  readonly io: ProcessIo
+  /** What the program was started with. */
+  started: SessionOptions | undefined
+  /** Everything on stdout and on stderr. */
+  readonly out: () => string
+  readonly err: () => string
+  /** Each JSON line of stdout. */
+  readonly lines: () => Record<string, unknown>[]
+  readonly signal: (name: string) => void
+  readonly crash: (error: unknown) => void
+  /** What `exitNow` was called with. */
+  readonly exits: number[]
+  /** Resolves when the text is on stdout. */
+  readonly said: (text: string) => Promise<void>
+}
+
+export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {}): FakeWorld {
+  const session = new FakeSession()
+  session.onInitiate = onInitiate
+  const ip = new FakeIp()
+  const signals: ((name: string) => void)[] = []
+  const crashes: ((error: unknown) => void)[] = []
+  let out = ''
+  let err = ''
+  const world: FakeWorld = {
+    session,
+    ip,
+    ports: {
+      run: ip.run,
+      resolve: async (name) => name,
+      requireNetAdmin: () => {},
+      openDevice: (tun) => {
+        const device = new MemoryTun(tun.name, { mtu: tun.mtu })
+        return { device, close: () => device.close() }
+      },
+      start: async (options) => {
+        world.started = options
+        return session
+      },
+    },
+    io: {
+      out: {
+        write: (text) => {
+          out += text
+        },
+      },
+      err: {
+        write: (text) => {
+          err += text
+        },
+      },
+      env: {},
+      onSignal: (listener) => {
+        signals.push(listener)
+        return () => void signals.splice(signals.indexOf(listener), 1)
+      },
+      onCrash: (listener) => {
+        crashes.push(listener)
+        return () => void crashes.splice(crashes.indexOf(listener), 1)
+      },
+      exitNow: (code) => void world.exits.push(code),
+    },
+    started: undefined,
+    out: () => out,
+    err: () => err,
+    lines: () =>
+      out
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    signal: (name) => {
+      for (const listener of [...signals]) listener(name)
+    },
+    crash: (error) => {
+      for (const listener of [...crashes]) listener(error)
+    },
+    exits: [],
+    async said(text) {
+      const deadline = Date.now() + 5_000
+      while (!out.includes(text)) {
+        if (Date.now() > deadline) throw new Error(`"${text}" was not said; only: ${out}${err}`)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      }
+    },
+  }
+  return world
+}
+
+/** The events of a tunnel that comes up over TCP. */
+export function comesUp(address = '10.99.0.2'): SessionEvent[] {
+  const path = {
+    transport: 'tcp',
+    local: { address: '198.51.100.7', port: 40_000 },
+    remote: { address: '192.0.2.9', port: 4500 },
+    framing: 'rfc9329',
+  } as const
+  return [
+    { kind: 'transport-tried', peer: 'gw', transport: 'udp:500', reason: 'first of the list' },
+    { kind: 'transport-failed', peer: 'gw', transport: 'udp:500', reason: 'no answer', afterMilliseconds: 1600 },
+    { kind: 'transport-tried', peer: 'gw', transport: 'tcp:4500', reason: 'next of the list' },
+    { kind: 'transport-chosen', peer: 'gw', transport: 'tcp:4500', reason: 'UDP had no answer in 1.6 s' },
+    {
+      kind: 'ike-sa-established',
+      ikeSa: '1',
+      peer: 'gw',
+      role: 'initiator',
+      localId: 'alice@example.com',
+      remoteId: '@gw',
+      proposal: 'aes256gcm16-prfsha256-x25519',
+      path,
+    },
+    { kind: 'addresses-assigned', ikeSa: '1', peer: 'gw', addresses: [{ address, prefixLength: 32 }], dns: ['10.2.0.53'], subnets: [] },
+    {
+      kind: 'child-sa-installed',
+      ikeSa: '1',
+      peer: 'gw',
+      inboundSpi: 'c1',
+      outboundSpi: 'c2',
+      proposal: 'aes256gcm16',
+      localTs: [`${address}/32`],
+      remoteTs: ['10.2.0.0/24'],
+    },
+  ]
+}
+
+export const WRONG_KEY: SessionEvent = {
+  kind: 'authentication-failed',
+  ikeSa: '1',
+  localId: 'alice@example.com',
+  remoteId: '@gw',
+  detail: 'the other end refused our AUTH',
+}

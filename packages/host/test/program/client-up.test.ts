@@ -1,0 +1,280 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { clientUp, HostError, loadClientConfig, Reporter, requestDown, requestStatus } from '../../src/index.ts'
+import { comesUp, type FakeSession, type FakeWorld, fakeWorld, WRONG_KEY } from '../fake-session.ts'
+import { temporaryDirectory, temporaryFile } from '../temporary.ts'
+
+describe('underpass up', () => {
+  it('says "tunnel up" with address, device, transport and why; Ctrl-C undoes everything and exits 0', async () => {
+    const { world, exit, control } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    expect(world.out()).toMatch(
+      /tunnel up: 10\.99\.0\.2 on underpass0, over tcp 192\.0\.2\.9:4500 \(UDP had no answer in 1\.6 s\), to 10\.2\.0\.0\/24\n/,
+    )
+    expect(world.ip.commands).toContain('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+    expect(world.session.isClosed).toBe(true)
+    expect(world.ip.commands.slice(-3)).toEqual([
+      'ip -4 route del 10.2.0.0/24 dev underpass0 proto 157',
+      'ip -4 address del 10.99.0.2/32 dev underpass0',
+      'ip link set dev underpass0 down',
+    ])
+    expect(existsSync(control)).toBe(false)
+    expect(existsSync(`${control}.journal`)).toBe(false)
+    expect(world.err()).toBe('')
+  })
+
+  it('the routes are there before it says so', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()), { ipTakes: 5 })
+    await world.said('tunnel up')
+    expect(world.ip.commands.at(-1)).toBe('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
+    world.signal('SIGTERM')
+    expect(await exit).toBe(0)
+  })
+
+  it('status and down over the control socket', async () => {
+    const { world, exit, control } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    const status = await requestStatus(control)
+    expect(status).toMatchObject({ program: 'underpass', host: { device: { name: 'underpass0' } }, session: { peers: [{ name: 'gw' }] } })
+    expect(status.host.changes).toContain('route 10.2.0.0/24 through underpass0')
+    expect(status.events.map(({ event }) => event.kind)).toContain('transport-chosen')
+    expect(await requestDown(control)).toEqual([])
+    expect(await exit).toBe(0)
+  })
+
+  it('a wrong key is one line that names the identities and no secret; exit code 3', async () => {
+    const { world, exit } = up((session) => {
+      session.state = 'waiting'
+      session.emit(WRONG_KEY)
+    })
+    expect(await exit).toBe(3)
+    const told = world
+      .out()
+      .split('\n')
+      .filter((line) => line.includes('authentication failed'))
+    expect(told).toEqual([
+      expect.stringMatching(/authentication failed: we are alice@example\.com, they are @gw: the other end refused our AUTH$/),
+    ])
+    expect(world.out() + world.err()).not.toContain('correct horse')
+  })
+
+  it('a wrong key ends it even with --keep-retrying', async () => {
+    const { exit } = up((session) => session.emit(WRONG_KEY), { keepRetrying: true })
+    expect(await exit).toBe(3)
+  })
+
+  it('no transport gets through: exit code 4, with what each came to', async () => {
+    const { world, exit } = up(nothingWorks)
+    expect(await exit).toBe(4)
+    expect(world.err()).toBe('the gateway cannot be reached: udp:500: no answer; tcp:4500: connection refused\n')
+  })
+
+  it('one transport that fails while others are tried is not the end', async () => {
+    const { world, exit } = up((session) => {
+      session.emit(...comesUp().slice(0, 3))
+      setTimeout(() => session.emit(...comesUp().slice(3)), 20)
+    })
+    await world.said('tunnel up')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+  })
+
+  it('--keep-retrying goes on, and comes up at last', async () => {
+    const { world, exit } = up(
+      (session) => {
+        nothingWorks(session)
+        setTimeout(() => {
+          session.state = 'up'
+          session.emit(...comesUp())
+        }, 20)
+      },
+      { keepRetrying: true },
+    )
+    await world.said('tunnel up')
+    expect(world.out()).toContain('cannot be reached: udp:500: no answer; tcp:4500: connection refused; trying again')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+  })
+
+  it('the gateway answers and refuses: exit code 1', async () => {
+    const { world, exit } = up((session) => {
+      session.state = 'waiting'
+      session.emit({ kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' })
+    })
+    expect(await exit).toBe(1)
+    expect(world.err()).toBe('the gateway refused: no proposal fits (NO_PROPOSAL_CHOSEN)\n')
+  })
+
+  it('a tunnel that was up is held: loss and return are told', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    world.session.state = 'waiting'
+    world.session.emit({ kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'no answer', byPeer: false })
+    nothingWorks(world.session)
+    await world.said('trying again')
+    world.session.emit(...comesUp('10.99.0.7'))
+    await world.said('tunnel up: 10.99.0.7')
+    expect(world.out()).toContain('tunnel down: no answer')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+  })
+
+  it('a rekeyed Child SA is no second "tunnel up"', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp(), comesUp().at(-1)!))
+    await world.said('tunnel up')
+    world.signal('SIGINT')
+    await exit
+    expect(world.out().match(/tunnel up/g)).toHaveLength(1)
+  })
+
+  it('a second Ctrl-C exits at once', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    world.signal('SIGINT')
+    world.signal('SIGINT')
+    expect(world.exits).toEqual([1])
+    expect(await exit).toBe(0)
+  })
+
+  it('a route that cannot be made ends it, and what was made is undone', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    world.ip.answer('ip -4 route add', { exitCode: 2, stderr: 'RTNETLINK answers: Invalid argument' })
+    expect(await exit).toBe(1)
+    expect(world.err()).toBe('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157: RTNETLINK answers: Invalid argument\n')
+    expect(world.ip.commands.at(-1)).toBe('ip link set dev underpass0 down')
+  })
+
+  it('a crash undoes everything', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    world.crash(new Error('boom'))
+    expect(await exit).toBe(1)
+    expect(world.ip.commands).toContain('ip -4 route del 10.2.0.0/24 dev underpass0 proto 157')
+  })
+
+  it('a failure of the driver that is fatal ends it', async () => {
+    const { world, exit } = up((session) => session.fail({ code: 'CORE_FAILED', isFatal: true, error: new Error('invariant') }))
+    expect(await exit).toBe(1)
+    expect(world.err()).toBe('CORE_FAILED: invariant\n')
+  })
+
+  it('a name without an address: exit code 4, or again later', async () => {
+    const notFound = async (name: string): Promise<string> => {
+      throw new HostError('NAME_NOT_FOUND', `${name} has no address: ENOTFOUND`, { name, reason: 'ENOTFOUND' })
+    }
+    const once = up(() => {}, { resolve: notFound })
+    expect(await once.exit).toBe(4)
+    expect(once.world.err()).toBe('192.0.2.9 has no address: ENOTFOUND\n')
+    const again = up(() => {}, { resolve: notFound, keepRetrying: true })
+    await again.world.said('has no address: ENOTFOUND; trying again')
+    again.world.signal('SIGINT')
+    expect(await again.exit).toBe(0)
+  })
+
+  it('without permission nothing is opened', async () => {
+    const { world, exit } = up(() => {}, {
+      requireNetAdmin: (device) => {
+        throw new HostError('NOT_PERMITTED', `${device} cannot be made without root`, { what: device })
+      },
+    })
+    expect(await exit).toBe(1)
+    expect(world.started).toBeUndefined()
+    expect(world.err()).toBe('underpass0 cannot be made without root\n')
+  })
+
+  it('tun = "memory" touches no network', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()), { tun: 'tun = "memory"\n' })
+    await world.said('tunnel up: 10.99.0.2, over tcp')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+    expect(world.ip.commands).toEqual([])
+  })
+
+  it('--json: events as lines, and a summary last', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()), { json: true })
+    await world.said('"tunnel-up"')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
+    const lines = world.lines()
+    expect(lines.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining([
+        'transport-tried',
+        'transport-failed',
+        'transport-chosen',
+        'ike-sa-established',
+        'child-sa-installed',
+        'tunnel-up',
+      ]),
+    )
+    expect(lines.find(({ kind }) => kind === 'tunnel-up')).toMatchObject({
+      addresses: ['10.99.0.2'],
+      path: 'tcp 192.0.2.9:4500',
+      reason: 'UDP had no answer in 1.6 s',
+      remoteTs: ['10.2.0.0/24'],
+    })
+    expect(lines.at(-1)).toMatchObject({ kind: 'summary', exitCode: 0, reason: 'SIGINT', problems: [] })
+  })
+
+  it('asks the core for the configured peer, with a UDP socket only where UDP is tried', async () => {
+    for (const [transports, count] of [
+      ['["udp", "tcp:4500"]', 1],
+      ['["tcp:4500"]', 0],
+    ] as const) {
+      const { world, exit } = up((session) => session.emit(...comesUp()), { tun: `tun = "memory"\n`, transports })
+      await world.said('tunnel up')
+      expect(world.session.commands).toEqual([{ kind: 'initiate', peer: 'gw' }])
+      expect(world.started!.listeners.udp).toHaveLength(count)
+      expect(world.started!.sessionConfig.peers[0]).toMatchObject({ dial: { address: '192.0.2.9' } })
+      world.signal('SIGINT')
+      await exit
+    }
+  })
+})
+
+interface Variation {
+  readonly keepRetrying?: boolean
+  readonly json?: boolean
+  /** Milliseconds. */
+  readonly ipTakes?: number
+  readonly tun?: string
+  readonly transports?: string
+  readonly resolve?: FakeWorld['ports']['resolve']
+  readonly requireNetAdmin?: FakeWorld['ports']['requireNetAdmin']
+}
+
+function up(
+  onInitiate: (session: FakeSession) => void,
+  variation: Variation = {},
+): { world: FakeWorld; exit: Promise<number>; control: string } {
+  const world = fakeWorld(onInitiate)
+  const control = join(temporaryDirectory(), 'c.sock')
+  const file = temporaryFile(
+    'client.toml',
+    `control = ${JSON.stringify(control)}\n${variation.tun ?? ''}[peer]\nname = "gw"\ngateway = "192.0.2.9"\nlocal_id = "alice@example.com"\nremote_id = "@gw"\npsk = "correct horse battery staple"\ntransports = ${variation.transports ?? '["udp", "tcp:4500"]'}\n`,
+  )
+  const run: FakeWorld['ports']['run'] = async (program, args) => {
+    if (variation.ipTakes !== undefined) await new Promise((resolve) => setTimeout(resolve, variation.ipTakes))
+    return await world.ip.run(program, args)
+  }
+  const { resolve = world.ports.resolve, requireNetAdmin = world.ports.requireNetAdmin } = variation
+  const reporter = new Reporter({ out: world.io.out, err: world.io.err, json: variation.json ?? false, level: 'info', colour: false })
+  const exit = clientUp({
+    config: loadClientConfig(file),
+    keepRetrying: variation.keepRetrying ?? false,
+    io: world.io,
+    ports: { ...world.ports, run, resolve, requireNetAdmin },
+    reporter,
+  })
+  return { world, exit, control }
+}
+
+function nothingWorks(session: FakeSession): void {
+  session.state = 'waiting'
+  session.emit(
+    { kind: 'transport-failed', peer: 'gw', transport: 'udp:500', reason: 'no answer', afterMilliseconds: 1600 },
+    { kind: 'transport-failed', peer: 'gw', transport: 'tcp:4500', reason: 'connection refused', afterMilliseconds: 3 },
+  )
+}

@@ -1,0 +1,176 @@
+import type { SessionEvent } from '@underpass/session-manager'
+import { describe, expect, it } from 'vitest'
+import { describeEvent, levelOf, Reporter } from '../../src/index.ts'
+
+const TCP = {
+  transport: 'tcp',
+  local: { address: '198.51.100.7', port: 40_000 },
+  remote: { address: '2001:db8::9', port: 4500 },
+  framing: 'rfc9329',
+} as const
+const UDP = { transport: 'udp', local: { address: '198.51.100.7', port: 4500 }, remote: { address: '192.0.2.9', port: 4500 } } as const
+const REMOTE = { address: '203.0.113.4', port: 50_000 }
+
+const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
+  [
+    { kind: 'transport-tried', peer: 'gw', transport: 'udp:500', reason: 'first of the list' },
+    'info',
+    'gw: trying udp:500: first of the list',
+  ],
+  [
+    { kind: 'transport-failed', peer: 'gw', transport: 'udp:500', reason: 'no answer', afterMilliseconds: 1600 },
+    'warn',
+    'gw: udp:500 failed after 1.6 s: no answer',
+  ],
+  [{ kind: 'transport-chosen', peer: 'gw', transport: 'tcp:4500', reason: 'UDP is blocked' }, 'info', 'gw: using tcp:4500: UDP is blocked'],
+  [
+    { kind: 'ike-sa-established', ikeSa: '1', peer: 'gw', role: 'initiator', localId: '@me', remoteId: '@gw', proposal: 'aes', path: TCP },
+    'info',
+    'gw: IKE SA 1 established over tcp [2001:db8::9]:4500; we are @me, they are @gw (aes, initiator)',
+  ],
+  [
+    {
+      kind: 'addresses-assigned',
+      ikeSa: '1',
+      peer: 'gw',
+      addresses: [
+        { address: '10.99.0.2', prefixLength: 32 },
+        { address: 'fd00::2', prefixLength: 64 },
+      ],
+      dns: ['10.2.0.53'],
+      subnets: ['10.2.0.0/24'],
+    },
+    'info',
+    'gw: assigned 10.99.0.2, fd00::2/64; name servers 10.2.0.53; subnets 10.2.0.0/24',
+  ],
+  [
+    {
+      kind: 'child-sa-installed',
+      ikeSa: '1',
+      peer: 'gw',
+      inboundSpi: 'c1',
+      outboundSpi: 'c2',
+      proposal: 'aes',
+      localTs: ['10.99.0.2/32'],
+      remoteTs: ['10.2.0.0/24', '10.3.0.0/24'],
+    },
+    'info',
+    'gw: Child SA c1/c2 installed: 10.99.0.2/32 <-> 10.2.0.0/24, 10.3.0.0/24 (aes)',
+  ],
+  [{ kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
+  [
+    { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'Delete', byPeer: true },
+    'info',
+    'gw: IKE SA 1 closed by the other end: Delete',
+  ],
+  [{ kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
+  [
+    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: 'AUTH does not verify' },
+    'error',
+    'authentication failed: we are @me, they are @gw: AUTH does not verify',
+  ],
+  [
+    { kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' },
+    'error',
+    'gw: handshake failed: no proposal fits (NO_PROPOSAL_CHOSEN)',
+  ],
+  [
+    { kind: 'connection-opened', connection: 2, local: REMOTE, remote: REMOTE, role: 'originator' },
+    'info',
+    'TCP connection 2 to 203.0.113.4:50000 open',
+  ],
+  [
+    { kind: 'connection-opened', connection: 1, local: REMOTE, remote: REMOTE, role: 'responder' },
+    'info',
+    'TCP connection 1 accepted from 203.0.113.4:50000',
+  ],
+  [
+    { kind: 'connection-closed', connection: 1, remote: REMOTE, reason: 'reset' },
+    'info',
+    'TCP connection 1 with 203.0.113.4:50000 closed: reset',
+  ],
+  [
+    { kind: 'reconnecting', peer: 'gw', ikeSa: '1', inMilliseconds: 250, reason: 'connection reset' },
+    'warn',
+    'gw: connecting again in 250 ms: connection reset',
+  ],
+  [
+    { kind: 'path-moved', ikeSa: '1', peer: 'gw', from: UDP, to: { ...TCP, framing: 'pauly-03' } },
+    'info',
+    'gw: moved from udp 192.0.2.9:4500 to tcp [2001:db8::9]:4500 (pauly-03 framing)',
+  ],
+  [{ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'alive' }, 'debug', 'gw: the other end is alive'],
+  [{ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'dead' }, 'warn', 'gw: the other end does not answer any more'],
+  [
+    { kind: 'limit-reached', limit: 'maxHalfOpenPerAddress', remote: REMOTE },
+    'warn',
+    'limit reached: limits.max_half_open_per_address (by 203.0.113.4:50000)',
+  ],
+  [{ kind: 'dropped', what: 'ESP', remote: undefined, detail: 'unknown SPI' }, 'debug', 'dropped ESP: unknown SPI'],
+]
+
+describe('events in words', () => {
+  it.each(ROWS)('%j', (event, level, words) => {
+    expect(describeEvent(event)).toBe(words)
+    expect(levelOf(event)).toBe(level)
+  })
+})
+
+describe('the reporter', () => {
+  it('prints a timeline down to its level, without colours off a terminal', () => {
+    const { reporter, out } = reporting({})
+    for (const [event] of ROWS) reporter.event(event)
+    const lines = out().trimEnd().split('\n')
+    expect(lines).toHaveLength(ROWS.filter(([, level]) => level !== 'debug').length)
+    expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.500 gw: trying udp:500: first of the list$/)
+  })
+
+  it('colours a terminal', () => {
+    const { reporter, out } = reporting({ colour: true })
+    reporter.event(ROWS[9]![0])
+    expect(out()).toContain('\u001b[')
+  })
+
+  it('JSON: one event a line with its time, and never a colour', () => {
+    const { reporter, out } = reporting({ json: true, colour: true, level: 'debug' })
+    for (const [event] of ROWS) reporter.event(event)
+    reporter.summary({ exitCode: 0 })
+    const lines = out()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(lines).toHaveLength(ROWS.length + 1)
+    expect(lines[0]).toEqual({ at: '2026-01-01T00:00:00.500Z', ...ROWS[0]![0] })
+    expect(lines.at(-1)).toMatchObject({ kind: 'summary', exitCode: 0 })
+  })
+
+  it('keeps the latest events for status, and no drops among them', () => {
+    const { reporter } = reporting({})
+    for (let i = 0; i < 200; i++) {
+      reporter.event({ kind: 'dropped', what: 'ESP', remote: undefined, detail: 'replay' })
+      reporter.event({ kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: String(i), reason: 'rekeyed' })
+    }
+    expect(reporter.recent).toHaveLength(100)
+    expect(reporter.recent.at(-1)!.event).toMatchObject({ inboundSpi: '199' })
+  })
+})
+
+function reporting(options: { readonly json?: boolean; readonly colour?: boolean; readonly level?: 'info' | 'debug' }): {
+  reporter: Reporter
+  out: () => string
+} {
+  let out = ''
+  const write = (text: string): void => {
+    out += text
+  }
+  const now = (): Date => new Date('2026-01-01T00:00:00.500Z')
+  const reporter = new Reporter({
+    out: { write },
+    err: { write },
+    json: options.json ?? false,
+    colour: options.colour ?? false,
+    level: options.level ?? 'info',
+    now,
+  })
+  return { reporter, out: () => out }
+}
