@@ -70,13 +70,14 @@ function start(lab, namespace, { program, command, label }, config) {
   const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
   lab.defer(async () => rmSync(control, { force: true }))
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
-  return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']))
+  return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']), command === 'up')
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */
 export class App {
-  constructor(background) {
+  constructor(background, isClient) {
     this.background = background
+    this.isClient = isClient
   }
 
   /** Where in its output a later wait begins. */
@@ -98,9 +99,13 @@ export class App {
       .filter((event) => event?.kind === kind)
   }
 
-  /** Until the Child SA is installed: its events put together. `address` is the inner one a client was assigned, or a gateway gave. */
+  /**
+   * Until the Child SA is installed, and a client has its address and routes: the events put together. `address` is the inner
+   * one a client was assigned, or a gateway gave.
+   */
   async established(options) {
     const child = await this.waitFor('child-sa-installed', options)
+    if (this.isClient) await this.waitFor('tunnel-up', options)
     const assigned = this.events('addresses-assigned', options?.since).at(-1)
     return {
       child,

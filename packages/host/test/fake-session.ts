@@ -34,7 +34,10 @@ export class FakeSession implements RunningSession {
   }
 
   emit(...events: readonly SessionEvent[]): void {
-    for (const event of events) for (const listener of this.listeners) listener(event)
+    for (const event of events) {
+      if (event.kind === 'child-sa-installed') this.state = 'up'
+      for (const listener of this.listeners) listener(event)
+    }
   }
 
   fail(failure: DriverFailure): void {

@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadLibc, type Readiness, watchReadable } from '../src/index.ts'
+import { build } from './build.ts'
 
 const libc = loadLibc()
 const armed = (readiness: Readiness): Promise<void> => new Promise((resolve) => readiness.arm(resolve))
@@ -75,8 +76,7 @@ function run(mode: string): { status: number | null; milliseconds: number; outpu
 
 describe('the process around a wait', () => {
   beforeAll(() => {
-    const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
-    execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])
+    build()
   })
 
   it('ends by itself after close()', () => {

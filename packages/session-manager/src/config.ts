@@ -126,6 +126,8 @@ export interface Timers {
   readonly maxRedial: number
   /** An originator goes on redialling for an IKE SA this long before it starts anew. */
   readonly reconnect: number
+  /** What is asked first on a new connection of an IKE SA must be answered within this; else the peer has lost the SA. */
+  readonly resume: number
   /** A responder keeps an IKE SA without a connection this long (T-LIFE-4). */
   readonly disconnected: number
   /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
@@ -165,6 +167,7 @@ export const DEFAULT_TIMERS: Timers = {
   redial: 250,
   maxRedial: 30_000,
   reconnect: 60_000,
+  resume: 5_000,
   disconnected: 600_000,
   deletion: 2_000,
   retry: 1_000,

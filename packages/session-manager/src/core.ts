@@ -36,7 +36,7 @@ export interface Core {
   readonly counters: Counters
   readonly emit: (output: Output) => void
   event(event: SessionEvent): void
-  count(counter: string): void
+  count(counter: string, by?: number): void
   /** Hands work out; `then` runs when its result comes in, unless the SA is gone by then. */
   startJob(work: CryptoWork, sa: IkeSa, then: JobContinuation): void
   nextConnectionId(): ConnectionId

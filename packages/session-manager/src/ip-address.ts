@@ -81,6 +81,8 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::')
   if (halves.length > 2) return undefined
+  // An embedded IPv4 address can only be at the end.
+  if (halves.length === 2 && halves[0]!.includes('.')) return undefined
   const head = parseGroups(halves[0]!)
   const tail = halves.length === 2 ? parseGroups(halves[1]!) : []
   if (!head || !tail) return undefined

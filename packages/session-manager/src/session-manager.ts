@@ -39,6 +39,12 @@ import { TimerQueue } from './timer-queue.ts'
 /** Unprotected answers to strangers in one second. */
 const STRANGERS_PER_SECOND = 10
 
+/** Octets of IKE that every implementation must take (RFC 7296 §2), which a connection must then be able to hold. */
+const SMALLEST_BUFFER = 1280
+
+/** RFC 9329 §3. */
+const LONGEST_MESSAGE = 65_533
+
 export class SessionManager implements Core {
   readonly config: SessionConfig
   readonly random: RandomSource
@@ -144,8 +150,8 @@ export class SessionManager implements Core {
     this.emit({ kind: 'event', event })
   }
 
-  count(counter: string): void {
-    this.counters[counter] = (this.counters[counter] ?? 0) + 1
+  count(counter: string, by: number = 1): void {
+    this.counters[counter] = (this.counters[counter] ?? 0) + by
   }
 
   startJob(work: CryptoWork, sa: IkeSa, then: JobContinuation): void {
@@ -169,6 +175,8 @@ export class SessionManager implements Core {
   /** Ours to close: the driver will not report it. The IKE SAs on it stay (T-LIFE-4). */
   closeConnection(connection: Connection, how: 'end' | 'reset', reason: string): void {
     if (!this.connections.has(connection.id)) return
+    // IKE that waits for the socket goes out before the FIN: it may be our Delete, or the answer to theirs.
+    if (how === 'end') connection.sendWaitingIke(this.emit)
     this.emit({ kind: 'close-connection', connection: connection.id, how })
     this.#forgetConnection(connection, reason)
   }
@@ -191,6 +199,8 @@ export class SessionManager implements Core {
           handleIkeMessage(this, deframer.buffer.subarray(deframer.offset, deframer.offset + deframer.length), arrival),
         )
       else this.#judge(connection, 'unparsable')
+      // Who asks and never reads loses the connection: IKE is not dropped, so this is what bounds it.
+      if (connection.queuedIkeOctets > this.config.limits.maxSendQueue) this.#limitClose(connection, 'maxSendQueue')
       if (!this.connections.has(id)) return
     }
   }
@@ -201,6 +211,7 @@ export class SessionManager implements Core {
     switch (verdict) {
       case 'valid':
         connection.unknownSpis = 0
+        connection.corruptFrames = 0
         return
       case 'ignored':
         return
@@ -270,6 +281,7 @@ export class SessionManager implements Core {
   #forgetConnection(connection: Connection, reason: string): void {
     this.connections.delete(connection.id)
     this.timers.clearAll(connection)
+    connection.deframer.reset()
     if (connection.role === 'responder') this.#forgetAddress(connection.remote.address)
     this.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
     connection.initiator?.connectionClosed(this, connection, reason)
@@ -307,6 +319,7 @@ export class SessionManager implements Core {
   }
 
   #closeCorrupt(connection: Connection, reason: string): void {
+    if (reason === 'TOO_LONG' || reason === 'BUFFER_FULL') return this.#limitClose(connection, 'maxBufferedPerConnection')
     this.count(`connection-${reason.toLowerCase().replaceAll('_', '-')}`)
     this.closeConnection(connection, 'reset', reason)
   }
@@ -362,13 +375,17 @@ export class SessionManager implements Core {
   #onConnectionTimer(connection: Connection, name: Connection['timerNames']): void {
     if (name === 'prefix') {
       this.count('limit-prefix')
+      this.event({ kind: 'limit-reached', limit: 'prefix', remote: connection.remote })
       return this.closeConnection(connection, 'reset', `the prefix did not come within ${this.config.timers.prefix} ms`)
     }
-    if (connection.ikeSas.size === 0) this.closeConnection(connection, 'end', 'no IKE SA uses it')
+    if (connection.ikeSas.size > 0) return
+    this.count('limit-idleConnection')
+    this.closeConnection(connection, 'end', 'no IKE SA uses it')
   }
 }
 
 function checkConfig(config: SessionConfig): void {
+  checkNumbers(config)
   const names = new Set<string>()
   for (const peer of config.peers) {
     const refuse = (why: string): never => {
@@ -384,4 +401,19 @@ function checkConfig(config: SessionConfig): void {
       refuse('its own side is virtual, but no inner address is asked for')
     if (peer.remoteSubnets === 'virtual' && !peer.pool) refuse('the other side is virtual, but there is no pool to take its address from')
   }
+}
+
+/** A wait of 0 would never end, NaN never come; the framing has limits of its own. */
+function checkNumbers({ limits, timers }: SessionConfig): void {
+  const refuse = (what: string): never => {
+    throw new SessionError('INVALID_CONFIG', 'caller', what)
+  }
+  for (const [name, value] of Object.entries(timers))
+    if (name === 'maxRetransmissions' ? !(value >= 0) : !(value > 0)) refuse(`timers.${name} is ${value}, which is not above 0`)
+  for (const [name, value] of Object.entries(limits))
+    if (typeof value === 'number' && !(value >= 0)) refuse(`limits.${name} is ${value}, which is below 0`)
+  if (limits.maxBufferedPerConnection < SMALLEST_BUFFER)
+    refuse(`limits.maxBufferedPerConnection is ${limits.maxBufferedPerConnection}, an IKE message needs ${SMALLEST_BUFFER}`)
+  if (limits.maxMessageLength > LONGEST_MESSAGE)
+    refuse(`limits.maxMessageLength is ${limits.maxMessageLength}, a frame holds ${LONGEST_MESSAGE} (RFC 9329 §3)`)
 }

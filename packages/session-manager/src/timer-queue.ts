@@ -1,25 +1,37 @@
 /**
  * All timers of the core: a binary heap, so that ten thousand idle SAs cost as little per packet as one. A timer that moves
- * leaves its old entry behind, which is skipped when its turn comes. Equal times fire in the order in which they were set.
+ * leaves its old entry behind, which is skipped when its turn comes; where such entries are more than the live ones they are
+ * thrown out, so that the queue holds no owner that is long gone. Equal times fire in the order in which they were set.
  */
 export class TimerQueue<Owner extends TimerOwner> {
-  readonly #heap: Entry<Owner>[] = []
+  #heap: Entry<Owner>[] = []
   #order = 0
+  #live = 0
 
   /** Sets, or moves, the owner's timer of that name. */
   set(owner: Owner, name: Owner['timerNames'], at: number): void {
     const entry: Entry<Owner> = { owner, name, at, order: this.#order++ }
+    if (!owner.timers.has(name)) this.#live++
     owner.timers.set(name, entry)
+    this.#compact()
     this.#heap.push(entry)
     this.#rise(this.#heap.length - 1)
   }
 
   clear(owner: Owner, name: Owner['timerNames']): void {
-    owner.timers.delete(name)
+    if (owner.timers.delete(name)) this.#live--
+    this.#compact()
   }
 
   clearAll(owner: Owner): void {
+    this.#live -= owner.timers.size
     owner.timers.clear()
+    this.#compact()
+  }
+
+  /** Entries held, live or not. */
+  get size(): number {
+    return this.#heap.length
   }
 
   has(owner: Owner, name: Owner['timerNames']): boolean {
@@ -39,11 +51,19 @@ export class TimerQueue<Owner extends TimerOwner> {
     if (first === undefined || first.at > now) return undefined
     this.#removeFirst()
     first.owner.timers.delete(first.name)
+    this.#live--
     return first
   }
 
   #dropStale(): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.owner.timers.get(this.#heap[0]!.name) !== this.#heap[0]) this.#removeFirst()
+    while (this.#heap.length > 0 && !isLive(this.#heap[0]!)) this.#removeFirst()
+  }
+
+  /** Each rebuilding is paid for by as many sets before it: constant work per timer. */
+  #compact(): void {
+    if (this.#heap.length <= SMALL || this.#heap.length <= 2 * this.#live) return
+    // In order of time an array is a heap.
+    this.#heap = this.#heap.filter(isLive).sort((a, b) => a.at - b.at || a.order - b.order)
   }
 
   #removeFirst(): void {
@@ -89,6 +109,13 @@ interface Entry<Owner extends TimerOwner> {
   readonly name: Owner['timerNames']
   readonly at: number
   readonly order: number
+}
+
+/** Below this many entries it does not matter. */
+const SMALL = 64
+
+function isLive<Owner extends TimerOwner>(entry: Entry<Owner>): boolean {
+  return entry.owner.timers.get(entry.name) === entry
 }
 
 function isBefore(a: { at: number; order: number }, b: { at: number; order: number }): boolean {

@@ -2,10 +2,10 @@
 import {
   decodeHeader,
   decodeMessage,
+  ExchangeType,
   encodeEncryptedEnvelope,
   encodeMessage,
   encodePayloads,
-  ExchangeType,
   HeaderFlag,
   type IkeHeader,
   type Payload,
@@ -63,7 +63,11 @@ export class MeddledPair extends Pair {
   }
 
   /** Octets of an IKE message come to `to` by the path that its IKE SA uses, or from a stranger. */
-  inject(to: Node, octets: Uint8Array, from: { transport: 'udp' | 'tcp'; remote?: Endpoint } = { transport: this.saOf(to).transport }): void {
+  inject(
+    to: Node,
+    octets: Uint8Array,
+    from: { transport: 'udp' | 'tcp'; remote?: Endpoint } = { transport: this.saOf(to).transport },
+  ): void {
     if (from.transport === 'tcp') {
       const pipe = this.pipes.find((candidate) => candidate.isOpen)
       if (!pipe) throw new Error('no connection is open')

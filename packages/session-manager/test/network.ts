@@ -53,6 +53,8 @@ export class Node {
   readonly core: SessionManager
   readonly name: string
   address: string
+  /** What others see this node as, where a NAT stands before it. */
+  natAddress: string | undefined
   readonly events: SessionEvent[] = []
   readonly received: Uint8Array[] = []
   /** Everything the core put out, for determinism tests. */
@@ -271,13 +273,14 @@ export class Network {
       this.#responderIds += 2
       this.pipes.push(pipe)
       const from = { address: node.address, port: this.#port++ }
+      const seen = { ...from, address: node.natAddress ?? from.address }
       const at = { address: to.address, port: output.remote.port }
       this.input(to, {
         kind: 'connection-opened',
         connection: pipe.responderId,
         role: 'responder',
         local: at,
-        remote: from,
+        remote: seen,
         framing: output.framing,
       })
       if (pipe.isOpen)
@@ -323,7 +326,7 @@ export class Network {
   }
 
   #datagram(node: Node, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void {
-    const to = this.nodes.find((other) => other.address === remote.address)
+    const to = this.nodes.find((other) => (other.natAddress ?? other.address) === remote.address)
     if (kind === 'ike') this.#logMessage(node, 'udp', bytes)
     else this.datagrams.push({ at: this.now, from: node, kind, remote })
     if (!to || this.link.isUdpBlocked || this.link.loses({ from: node, kind, bytes })) return
@@ -333,7 +336,7 @@ export class Network {
       this.input(to, {
         kind: 'datagram',
         local: { address: to.address, port },
-        remote: { address: node.address, port },
+        remote: { address: node.natAddress ?? node.address, port },
         message: kind,
         bytes: copy,
       }),

@@ -1,5 +1,6 @@
 /** A client and a gateway that know each other's key, on a `Network`: where most scenarios begin. */
 import { nobleProvider } from '@underpass/esp-crypto'
+import type { IkeSa } from '../src/ike/ike-sa.ts'
 import {
   DEFAULT_LIMITS,
   DEFAULT_TIMERS,
@@ -13,7 +14,6 @@ import {
   type Timers,
   type TransportOption,
 } from '../src/index.ts'
-import type { IkeSa } from '../src/ike/ike-sa.ts'
 import { type LinkOptions, Network, type Node, type Pipe } from './network.ts'
 
 export interface PairOptions {

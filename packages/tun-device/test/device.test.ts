@@ -5,6 +5,7 @@ import { faults } from './packets.ts'
 const DEVICES: readonly [Kind, User][] = [
   ['tun-plain', 'root'],
   ['tun', 'root'],
+  ['tun', 'nobody'],
   ['packet', 'root'],
   ['packet', 'nobody'],
 ]

@@ -1,4 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /*
@@ -57,7 +59,7 @@ export function runFixture(name: string, user: User, args: readonly string[]): P
   const environment = {
     ...process.env,
     DENO_NO_UPDATE_CHECK: '1',
-    ...(user === 'nobody' ? { HOME: '/tmp', DENO_DIR: '/tmp/deno-of-nobody' } : {}),
+    ...(user === 'nobody' ? { HOME: tmpdir(), DENO_DIR: join(tmpdir(), 'deno-of-nobody') } : {}),
   }
   return new Promise((resolve, reject) => {
     const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environment, timeout: 60_000 })

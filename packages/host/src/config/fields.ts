@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import type { EspSuite, FramingProfileName, Identity, IkeSuite, TransportOption } from '@underpass/session-manager'
 import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-manager'
+// Not `import { z }`: on Bun, vitest loses that name.
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { parseIp, parseIpPrefix, parseIpRange } from '../ip-prefix.ts'
@@ -25,7 +26,7 @@ export function textAs<T>(parse: (text: string) => T | undefined, isNot: string 
 /** '500ms', '30s', '2m' or '1h' as milliseconds. */
 export const duration: z.ZodType<number, string> = textAs(parseDuration, 'is not a duration; write "500ms", "30s" or "2m"')
 
-export const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
+const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
 
 export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum(['rfc9329', 'pauly-03', '3gpp-ftt'])
 
@@ -89,7 +90,7 @@ export function describeTransport(option: TransportOption): string {
   return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port}, then ${option.natPort}`
 }
 
-export function parseDuration(text: string): number | undefined {
+function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text.trim())
   return match ? Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS]) : undefined
 }

@@ -9,6 +9,7 @@ import {
   type SessionConfig,
 } from '@underpass/session-manager'
 import * as z from 'zod'
+import { type IpRange, parseIpRange } from '../ip-prefix.ts'
 import { address, framing, identity, subnet, table, textAs } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
 import { SECRET_KEYS } from './secrets.ts'
@@ -112,6 +113,7 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   const secrets = readSecrets(written, findings)
   const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
   checkDistinct(written, peers, findings)
+  checkPools(written, findings)
   return {
     ...sharedConfig(written, findings.file, findings.warnings, 'underpass-gw0'),
     udp,
@@ -196,6 +198,27 @@ function checkDistinct(written: WrittenGateway, peers: readonly PeerConfig[], fi
     if (first !== undefined) findings.issue(['connection'], `${JSON.stringify(first)} and ${JSON.stringify(peer.name)} are both ${pair}`)
     pairs.set(pair, peer.name)
   }
+}
+
+/** Each connection leases on its own: an address in two pools would be two peers' at once. */
+function checkPools(written: WrittenGateway, findings: Findings): void {
+  const taken: { readonly name: string; readonly text: string; readonly range: IpRange }[] = []
+  for (const [i, { name, pool }] of written.connection.entries()) {
+    for (const [j, text] of (pool?.ranges ?? []).entries()) {
+      const range = parseIpRange(text)!
+      const other = taken.find((one) => overlap(one.range, range))
+      if (other)
+        findings.issue(
+          ['connection', i, 'pool', 'ranges', j],
+          `${JSON.stringify(text)} overlaps ${JSON.stringify(other.text)} of ${JSON.stringify(other.name)}`,
+        )
+      taken.push({ name, text, range })
+    }
+  }
+}
+
+function overlap(a: IpRange, b: IpRange): boolean {
+  return a.family === b.family && a.first <= b.last && b.first <= a.last
 }
 
 function isSame(a: Identity, b: Identity): boolean {

@@ -24,7 +24,7 @@ export function issueAt(locator: TomlLocator, path: KeyPath, message: string): C
   return { line: locator.lineOf(path), key: formatKeyPath(path), message }
 }
 
-export function formatKeyPath(path: KeyPath): string {
+function formatKeyPath(path: KeyPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${part}`)).join('')
 }
 

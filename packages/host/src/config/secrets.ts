@@ -19,7 +19,7 @@ export type ReadSecret =
   | { readonly kind: 'secret'; readonly octets: Uint8Array; readonly warnings: readonly SecretWarning[] }
   | { readonly kind: 'refused'; readonly key: 'psk' | 'psk_file'; readonly message: string }
 
-export interface SecretWarning {
+interface SecretWarning {
   readonly key: 'psk' | 'psk_file'
   readonly message: string
 }

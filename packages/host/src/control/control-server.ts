@@ -39,7 +39,7 @@ export async function openControlSocket(path: string, handlers: ControlHandlers)
     await bind(server, path)
   } catch (error) {
     server.close()
-    throw error instanceof HostError ? error : failed(path, reasonOf(error))
+    throw error instanceof HostError ? error : failed(path, `${reasonOf(error)}; name another one as "control"`)
   }
   return {
     path,

@@ -23,7 +23,9 @@ export interface TunnelFacts {
 
 export class AttemptWatch {
   private tunnel: TunnelFacts = NO_TUNNEL
-  private state: 'down' | 'rising' | 'up' = 'down'
+  private isUp = false
+  private hasChild = false
+  private closeReason = ''
   private refusal: string | undefined
   private failures: string[] = []
 
@@ -52,35 +54,46 @@ export class AttemptWatch {
         return undefined
       case 'child-sa-installed':
         this.tunnel = { ...this.tunnel, remoteTs: event.remoteTs }
-        // A rekeyed Child SA is no news: the tunnel is up already.
-        if (this.state === 'down') this.state = 'rising'
+        this.hasChild = true
         return undefined
-      case 'ike-sa-closed': {
-        const wasUp = this.state !== 'down'
-        this.state = 'down'
-        this.tunnel = NO_TUNNEL
-        return wasUp ? { kind: 'down', reason: event.reason } : undefined
-      }
+      case 'ike-sa-closed':
+        this.closeReason = event.reason
+        return undefined
       default:
         return undefined
     }
   }
 
-  /** After events, once the core has come to rest: whether the tunnel has come up, or a whole attempt is over without one. */
+  /**
+   * After events, once the core has come to rest: whether the tunnel has come up or gone down, or a whole attempt is over without
+   * one. A rekeyed SA is no news: the peer is up all the while.
+   */
   consider(status: SessionStatus): Verdict | undefined {
-    if (this.state === 'up') return undefined
-    const { refusal, failures } = this
-    if (this.state === 'rising') {
-      this.state = 'up'
-      this.refusal = undefined
-      this.failures = []
-      return { kind: 'up', tunnel: this.tunnel }
-    }
     const peer = status.peers[0]?.state
-    if ((peer !== 'waiting' && peer !== 'idle') || (refusal === undefined && failures.length === 0)) return undefined
+    if (this.isUp) return peer === 'up' ? undefined : this.lose()
+    if (peer === 'up') return this.hasChild ? this.win() : undefined
+    const { refusal, failures } = this
+    if (peer === 'connecting' || (refusal === undefined && failures.length === 0)) return undefined
+    this.forget()
+    return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
+  }
+
+  private win(): Verdict {
+    this.isUp = true
+    this.forget()
+    return { kind: 'up', tunnel: this.tunnel }
+  }
+
+  private lose(): Verdict {
+    this.isUp = false
+    this.hasChild = false
+    this.tunnel = NO_TUNNEL
+    return { kind: 'down', reason: this.closeReason }
+  }
+
+  private forget(): void {
     this.refusal = undefined
     this.failures = []
-    return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
   }
 }
 

@@ -26,7 +26,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'ike-sa-closed':
       return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
     case 'authentication-failed':
-      return `authentication failed: we are ${event.localId}, they are ${event.remoteId}: ${event.detail}`
+      return `authentication failed: ${event.localId === '' ? '' : `we are ${event.localId}, `}they are ${event.remoteId}: ${event.detail}`
     case 'handshake-failed':
       return `${event.peer}: handshake failed: ${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
     case 'connection-opened':

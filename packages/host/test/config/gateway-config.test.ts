@@ -137,6 +137,13 @@ remote = ["10.3.0.0/24"]
       'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?',
     ],
   ]
+  it('two pools that overlap', () => {
+    const other = PEOPLE.replace('people', 'more').replace('@gw', '@gw2').replace('10.99.0.2-10.99.0.9', '10.99.0.8/30')
+    expect(complaint(PEOPLE + other + SECRETS)).toBe(
+      'gw.toml:8: connection[1].pool.ranges[0]: "10.99.0.8/30" overlaps "10.99.0.2-10.99.0.9" of "people"',
+    )
+  })
+
   it.each(rows)('%s is told with its key and line', (_, text, message) => {
     expect(complaint(text)).toContain(message)
   })

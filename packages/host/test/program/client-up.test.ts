@@ -122,12 +122,25 @@ describe('underpass up', () => {
     expect(await exit).toBe(0)
   })
 
-  it('a rekeyed Child SA is no second "tunnel up"', async () => {
-    const { world, exit } = up((session) => session.emit(...comesUp(), comesUp().at(-1)!))
+  it('rekeyed SAs are neither "tunnel down" nor a second "tunnel up"', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
     await world.said('tunnel up')
+    const [child, ike] = [comesUp().at(-1)!, comesUp().at(-3)!]
+    world.session.emit(child, { kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'rekeyed' })
+    world.session.emit(ike, { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'rekeyed', byPeer: false })
+    await world.said('IKE SA 1 closed')
+    await new Promise((resolve) => setTimeout(resolve, 10))
     world.signal('SIGINT')
     await exit
-    expect(world.out().match(/tunnel up/g)).toHaveLength(1)
+    expect(world.out().match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
+  })
+
+  it('the reason may come after the tunnel', async () => {
+    const [events, chosen] = [comesUp().filter(({ kind }) => kind !== 'transport-chosen'), comesUp()[3]!]
+    const { world, exit } = up((session) => session.emit(...events, chosen))
+    await world.said('tunnel up: 10.99.0.2 on underpass0, over tcp 192.0.2.9:4500 (UDP had no answer in 1.6 s)')
+    world.signal('SIGINT')
+    expect(await exit).toBe(0)
   })
 
   it('a second Ctrl-C exits at once', async () => {

@@ -53,6 +53,17 @@ describe('a client and a gateway', () => {
     expect(await client.exit).toBe(0)
   })
 
+  it('two people of one connection get two addresses of its pool', async () => {
+    const gateway = await startGateway(`\n[[secret]]\nid = "bob@example.com"\npsk = "${ALICE}"`)
+    const addresses: string[] = []
+    for (const id of ['alice@example.com', 'bob@example.com']) {
+      const { world } = startClient(`transports = ["tcp:${gateway.port}"]`, ALICE, id)
+      await world.said('tunnel up')
+      addresses.push(/tunnel up: (\S+),/.exec(world.out())![1]!)
+    }
+    expect(new Set(addresses).size).toBe(2)
+  })
+
   it('a wrong key: exit code 3 and one line on each side, without the secret', async () => {
     const gateway = await startGateway()
     const client = startClient(`transports = ["tcp:${gateway.port}"]`, 'not the right key at all')
@@ -124,7 +135,7 @@ psk = "${ALICE}"
   return { world, control, exit, port: portOf('tcp'), udpPort: portOf('udp') }
 }
 
-function startClient(peer: string, psk = ALICE): Program {
+function startClient(peer: string, psk = ALICE, id = 'alice@example.com'): Program {
   const world = fakeWorld()
   const control = join(temporaryDirectory(), 'c.sock')
   const file = temporaryFile(
@@ -135,7 +146,7 @@ provider = { crypto = "noble" }
 [peer]
 name = "gw"
 gateway = "127.0.0.1"
-local_id = "alice@example.com"
+local_id = "${id}"
 remote_id = "@gw"
 psk = "${psk}"
 ${peer}

@@ -49,7 +49,11 @@ export class PacketSelector {
 export function isIpPacket(packet: Uint8Array, offset: number, length: number): boolean {
   if (length < 20) return false
   const version = packet[offset]! >> 4
-  if (version === 4) return (packet[offset]! & 0x0f) << 2 >= 20 && ((packet[offset + 2]! << 8) | packet[offset + 3]!) <= length
+  if (version === 4) {
+    const headerLength = (packet[offset]! & 0x0f) << 2
+    const totalLength = (packet[offset + 2]! << 8) | packet[offset + 3]!
+    return headerLength >= 20 && headerLength <= totalLength && totalLength <= length
+  }
   return version === 6 && length >= 40 && ((packet[offset + 4]! << 8) | packet[offset + 5]!) + 40 <= length
 }
 
@@ -78,10 +82,17 @@ function matchesUpperLayer(packet: Uint8Array, offset: number, length: number, s
   if (row.isAnyPort) return true
   const isLaterFragment = isIpv4 && (((packet[offset + 6]! & 0x1f) << 8) | packet[offset + 7]!) !== 0
   const portsAt = offset + (isIpv4 ? (packet[offset]! & 0x0f) << 2 : 40)
-  if (isLaterFragment || !PROTOCOLS_WITH_PORTS.has(protocol) || portsAt + 4 > offset + length) return false
-  const port = (packet[portsAt + 2 * side]! << 8) | packet[portsAt + 2 * side + 1]!
+  if (isLaterFragment || portsAt + 4 > offset + length) return false
+  // RFC 7296 §3.13.1: ICMP's type and code stand for the port, on both sides.
+  const isIcmp = protocol === ICMP || protocol === ICMPV6
+  if (!isIcmp && !PROTOCOLS_WITH_PORTS.has(protocol)) return false
+  const portAt = isIcmp ? portsAt : portsAt + 2 * side
+  const port = (packet[portAt]! << 8) | packet[portAt + 1]!
   return port >= row.startPort && port <= row.endPort
 }
+
+const ICMP = 1
+const ICMPV6 = 58
 
 /** TCP, UDP, DCCP, SCTP, UDP-Lite. */
 const PROTOCOLS_WITH_PORTS: ReadonlySet<number> = new Set([6, 17, 33, 132, 136])

@@ -6,7 +6,7 @@
 import { EspDrop, espSpi, nameOfDrop } from '@underpass/esp-crypto'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { Core } from '../core.ts'
-import { movePath, resend } from '../ike/ike-sa-life.ts'
+import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
 import type { Path } from '../paths/path.ts'
 import type { TunBatch } from './tun-batch.ts'
 
@@ -24,7 +24,10 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   if (opened < 0) return dropped(core, DROP_COUNTERS[-opened] ?? 'esp-dropped', opened === EspDrop.ICV ? 'unauthentic' : 'ignored')
   // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
   sa.lastInboundAt = core.now
-  if (sa.role === 'responder' && movePath(core, sa, arrival) && sa.transport === 'tcp') resend(core, sa)
+  if (sa.role === 'responder' && movePath(core, sa, arrival) && sa.transport === 'tcp') {
+    resend(core, sa)
+    sendNextRequest(core, sa)
+  }
   if (opened === 0) return dropped(core, 'esp-dummies', 'valid')
   if (!isIpPacket(tun.buffer, at, opened)) return dropped(core, 'esp-inner-malformed', 'valid')
   if (!child.accepts(tun.buffer, at, opened)) return dropped(core, 'esp-selector-mismatch', 'valid')

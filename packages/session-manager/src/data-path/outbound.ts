@@ -9,6 +9,7 @@ import type { ChildSa } from '../child/child-sa.ts'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { PacketBatch } from '../contract.ts'
 import type { Core } from '../core.ts'
+import type { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
 
 const SLAB = 524_288
@@ -45,6 +46,9 @@ export class Outbound {
     const espLength = length + child.outbound.overhead(length)
     // T-FRM-2, T-FRM-3: what is longer than a message may be is not for this tunnel.
     if (espLength > core.config.limits.maxMessageLength) return core.count('esp-too-long')
+    // Dropped before it has a Sequence Number and before it costs a seal.
+    if (path.transport === 'tcp' && this.#at - this.#runStart + header + espLength > path.connection.espRoom)
+      return refuseForFullQueue(core, path.connection)
     if (this.#at + header + espLength > this.#slab.length) this.#newSlab(core, path, header + espLength)
     const nextHeader = buffer[offset]! >> 4 === 4 ? NextHeader.IPV4 : NextHeader.IPV6
     const written = child.outbound.encapsulate(buffer, offset, length, nextHeader, this.#slab, this.#at + header)
@@ -79,11 +83,13 @@ export class Outbound {
     this.#runCount = 0
     if (path === undefined || count === 0) return
     const bytes = this.#slab.subarray(this.#runStart, this.#at)
-    if (path.transport === 'tcp') {
-      if (!path.connection.sendEsp(bytes, core.emit)) core.count('esp-queue-full')
-      return
-    }
+    if (path.transport === 'tcp') return path.connection.sendEsp(bytes, core.emit)
     const batch = { buffer: bytes, offsets: this.#offsets.slice(0, count), lengths: this.#lengths.slice(0, count), count }
     core.emit({ kind: 'send-esp-datagrams', local: path.local, remote: path.remote, batch })
   }
+}
+
+function refuseForFullQueue(core: Core, connection: Connection): void {
+  core.count('limit-maxSendQueue')
+  if (connection.noteFull()) core.event({ kind: 'limit-reached', limit: 'maxSendQueue', remote: connection.remote })
 }

@@ -24,6 +24,7 @@ import { configurationReply, configurationRequest, readConfigurationReply, reque
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
+import { mobikeSupport } from './mobike.ts'
 import { find, findErrorNotify, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal, espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage, Protection } from './protection.ts'
@@ -50,6 +51,7 @@ export function buildIkeAuthRequest(
     { type: 'SA', proposals },
     { type: 'TSi', selectors: initiatorSelectors(peer) },
     { type: 'TSr', selectors: configuredSelectors(peer.remoteSubnets === 'virtual' ? [] : peer.remoteSubnets, []) },
+    ...mobikeSupport(),
   ]
   return { plan: { purpose: 'ike-auth', exchangeType: ExchangeType.IKE_AUTH, payloads }, child: { inboundSpi, proposals } }
 }
@@ -76,12 +78,18 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   ]
   sa.peer = peer.peer
   sa.remoteId = peer.remoteId
+  const mobike = mobikeSupport(inner)
+  sa.isMobike = mobike.length > 0
   const effects: Effect[] = findNotify(inner, NotifyType.INITIAL_CONTACT)
     ? [{ kind: 'forget-others' }, { kind: 'established' }]
     : [{ kind: 'established' }]
   try {
     const { child, payloads } = answerFirstChild(core, sa, peer, state.record, inner)
-    return { to: { kind: 'ESTABLISHED' }, reply: [...reply, ...payloads], effects: [...effects, { kind: 'install-child', child }] }
+    return {
+      to: { kind: 'ESTABLISHED' },
+      reply: [...reply, ...payloads, ...mobike],
+      effects: [...effects, { kind: 'install-child', child }],
+    }
   } catch (error) {
     // The IKE SA stands even where no Child SA could be made (RFC 7296 §1.2).
     if (!(error instanceof SessionError) || error.blame !== 'incompatible') throw error
@@ -128,6 +136,7 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       `the AUTH payload of ${describeIdentity(remoteId)} does not verify: the two ends have different keys`,
     )
   sa.remoteId = verifiedPeer.remoteId
+  sa.isMobike = mobikeSupport(inner).length > 0
   if (refusal) {
     const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}`
     return {
@@ -159,7 +168,10 @@ function answerFirstChild(
   const inboundSpi = allocateEspSpi(core)
   const chosen = chooseEspProposal(offered.proposals, usableEspSuites(core, peer), peer.esn, u32(inboundSpi))
   if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the ESP proposals fits the configuration')
-  const leased = request && pool ? leaseAddresses(core, sa, peer, describeIdentity(remoteId), request) : []
+  const leased =
+    request && pool
+      ? leaseAddresses(core, sa, peer, describeIdentity(remoteId), request, findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined)
+      : []
   const remoteTs = narrowTrafficSelectors(find(inner, 'TSi')!.selectors, configuredSelectors(peer.remoteSubnets, leased))
   const localTs = narrowTrafficSelectors(find(inner, 'TSr')!.selectors, configuredSelectors(peer.localSubnets, []))
   if (remoteTs.length === 0 || localTs.length === 0)
@@ -178,10 +190,17 @@ function answerFirstChild(
 }
 
 /** One address for each family that is asked for and that the pool has; INTERNAL_ADDRESS_FAILURE where none can be had at all. */
-function leaseAddresses(core: Core, sa: IkeSa, peer: PeerConfig, owner: string, request: PayloadOf<'CP'>): Uint8Array[] {
+function leaseAddresses(
+  core: Core,
+  sa: IkeSa,
+  peer: PeerConfig,
+  owner: string,
+  request: PayloadOf<'CP'>,
+  isFirstContact: boolean,
+): Uint8Array[] {
   const pool = core.pools.get(peer.name)
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
-  const leased = wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint) ?? [])
+  const leased = wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint, isFirstContact) ?? [])
   sa.leases = leased
   sa.addresses = leased.map((address) => ({ address: formatAddress(address), prefixLength: address.length * 8 }))
   if (leased.length === 0)

@@ -74,6 +74,9 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (!(error instanceof CodecError)) throw error
     return drop(core, arrival, 'ike-malformed', error.message, 'unparsable')
   }
+  // Neither forged nor damaged, only unprotected, as INVALID_IKE_SPI of a peer that lost the SA is: a hint at most (§2.21.4).
+  if (!message.payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF'))
+    return drop(core, arrival, 'ike-unprotected', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'ignored')
   const opened = openMessage(protection, octets, message)
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')

@@ -72,7 +72,7 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
 export function transmitIkeSaInit(core: Core, sa: IkeSa): void {
   if (sa.state.kind !== 'IKE_SA_INIT_SENT' || !sa.path) return
   sa.state.transmissions++
-  sendTo(core, sa.path, sa.state.request.slice())
+  sendTo(core, sa.path, sa.state.request)
   if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, sa.state.transmissions))
 }
 
@@ -153,7 +153,7 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }
-  sendTo(core, path, response.slice())
+  sendTo(core, path, response)
 }
 
 function keyPairReady(core: Core, sa: IkeSa, result: CryptoResult): void {
@@ -211,14 +211,14 @@ function takeRefusal(core: Core, sa: IkeSa, detail: string): Verdict {
 
 function repeatAnswer(core: Core, sa: IkeSa, arrival: Path): Verdict {
   core.count('ike-retransmissions-in')
-  if (sa.state.kind === 'IKE_SA_INIT_ANSWERED') sendTo(core, arrival, sa.state.record.response.slice())
+  if (sa.state.kind === 'IKE_SA_INIT_ANSWERED') sendTo(core, arrival, sa.state.record.response)
   return 'ignored'
 }
 
-/** T-LIFE-10: in RFC 9329 a connection carries one IKE SA; pauly-03 allows several. */
+/** T-LIFE-10: in RFC 9329 a connection carries one IKE SA, also where the same IKE_SA_INIT comes again; pauly-03 allows several. */
 function isConnectionTaken(arrival: Path, initiatorSpi: bigint): boolean {
   if (arrival.transport !== 'tcp' || arrival.connection.framing === 'pauly-03') return false
-  return [...arrival.connection.ikeSas].some((sa) => sa.initiatorSpi !== initiatorSpi)
+  return [...arrival.connection.ikeSas].some((sa) => sa.initiatorSpi !== initiatorSpi || !sa.isHalfOpen)
 }
 
 function limitReached(core: Core, address: string): string | undefined {

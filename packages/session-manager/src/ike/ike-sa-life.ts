@@ -12,6 +12,7 @@ import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
 import type { RequestPlan } from './message-window.ts'
+import { buildUpdateSaAddresses } from './mobike.ts'
 import { sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { describeSelector } from './traffic-selectors.ts'
@@ -56,7 +57,7 @@ export function sendRequest(core: Core, sa: IkeSa, plan: RequestPlan): void {
 export function sendNextRequest(core: Core, sa: IkeSa): void {
   const { window, protection } = sa
   if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED') return
-  const plan = window.waiting.shift() ?? owedProbe(sa)
+  const plan = owedProbe(sa) ?? window.waiting.shift()
   if (!plan) return
   const messageId = window.takeMessageId()
   const bytes = sealMessage(protection, headerFor(sa, plan.exchangeType, messageId, 'request'), plan.payloads, core.random)
@@ -77,11 +78,11 @@ export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeH
   if (sa.path) sendTo(core, sa.path, response)
 }
 
-/** A connection's queue copies nothing: the octets are given away. */
+/** The octets stay the caller's, who may keep them for a repetition. */
 export function sendTo(core: Core, path: Path, message: Uint8Array): void {
   core.count('ike-messages-out')
   if (path.transport === 'tcp') path.connection.sendIke(message, core.emit)
-  else core.emit({ kind: 'send-datagram', local: path.local, remote: path.remote, message: 'ike', bytes: message })
+  else core.emit({ kind: 'send-datagram', local: path.local, remote: path.remote, message: 'ike', bytes: message.slice() })
 }
 
 /** A valid message came by `arrival`: that is where this SA's packets go now (RFC 9329 §6.1). Answers whether that is a change. */
@@ -89,10 +90,9 @@ export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   if (isSamePath(sa.path, arrival)) return false
   // The original initiator knows where its peer is; only the responder follows (RFC 7296 §2.23, T-LIFE-17).
   if (sa.role === 'initiator' || sa.transport !== arrival.transport) return false
-  const from = sa.path
+  const from = sa.path ? describePath(sa.path) : sa.lastPath
   attachPath(core, sa, arrival)
-  if (from && !sa.isHalfOpen)
-    core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from: describePath(from), to: describePath(arrival) })
+  if (from && !sa.isHalfOpen) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(arrival) })
   return true
 }
 
@@ -110,6 +110,7 @@ export function attachPath(core: Core, sa: IkeSa, path: Path): void {
 /** The SA has no path now. A connection that nobody rides any more is closed after a while, or at once by who opened it. */
 export function detachPath(core: Core, sa: IkeSa): void {
   const path = sa.path
+  if (path) sa.lastPath = describePath(path)
   sa.path = undefined
   if (path?.transport !== 'tcp') return
   path.connection.ikeSas.delete(sa)
@@ -162,9 +163,9 @@ function transmitOutstanding(core: Core, sa: IkeSa): void {
   const outstanding = sa.window.outstanding
   if (!outstanding || !sa.path) return
   outstanding.transmissions++
-  sendTo(core, sa.path, outstanding.bytes.slice())
+  sendTo(core, sa.path, outstanding.bytes)
   if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, outstanding.transmissions))
-  else core.timers.set(sa, 'response', core.now + core.config.timers.response)
+  else core.timers.set(sa, 'response', core.now + (sa.isResuming ? core.config.timers.resume : core.config.timers.response))
 }
 
 function establish(core: Core, sa: IkeSa): void {
@@ -218,7 +219,7 @@ function forgetOthers(core: Core, sa: IkeSa): void {
 function owedProbe(sa: IkeSa): RequestPlan | undefined {
   if (!sa.owesPathProbe || sa.state.kind !== 'ESTABLISHED') return undefined
   sa.owesPathProbe = false
-  return buildLivenessCheck()
+  return sa.isMobike ? buildUpdateSaAddresses(sa) : buildLivenessCheck()
 }
 
 function headerFor(

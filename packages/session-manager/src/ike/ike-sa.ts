@@ -2,7 +2,7 @@
 import type { Payload, Proposal } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
-import type { AssignedAddress } from '../events.ts'
+import type { AssignedAddress, PathDescription } from '../events.ts'
 import type { Path } from '../paths/path.ts'
 import type { Initiator } from '../peers/initiator.ts'
 import { MessageWindow } from './message-window.ts'
@@ -79,6 +79,8 @@ export class IkeSa {
   state: IkeSaState
   /** `undefined` while there is no connection. */
   path: Path | undefined
+  /** The path before this one, for people. */
+  lastPath: PathDescription | undefined
   peer: PeerConfig | undefined
   /** Whose attempt this is, on the initiator's side. */
   initiator: Initiator | undefined
@@ -90,8 +92,12 @@ export class IkeSa {
   establishedAt: number | undefined
   /** When the last message of theirs proved valid, IKE or ESP. */
   lastInboundAt: number
-  /** After a redial: an empty INFORMATIONAL is owed, so that the responder learns the new path (T-LIFE-12). */
+  /** After a redial: UPDATE_SA_ADDRESSES or an empty INFORMATIONAL is owed, so that the responder learns the new path (T-LIFE-12). */
   owesPathProbe = false
+  /** Both ends speak MOBIKE (RFC 4555 §3.2). */
+  isMobike = false
+  /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
+  resumedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */
@@ -127,6 +133,11 @@ export class IkeSa {
 
   get isHalfOpen(): boolean {
     return this.state.kind !== 'ESTABLISHED' && this.state.kind !== 'DELETING' && this.state.kind !== 'CLOSED'
+  }
+
+  /** A new connection is up and the peer has not answered on it yet. */
+  get isResuming(): boolean {
+    return this.resumedAt !== undefined && this.lastInboundAt < this.resumedAt
   }
 
   get peerName(): string {

@@ -10,6 +10,7 @@ import type { Core } from '../core.ts'
 import { readU32, u32 } from '../octets.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
+import { answerMobike } from './mobike.ts'
 import { findNotify } from './payload-queries.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
@@ -56,7 +57,10 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: Au
   const children = childrenNamed(sa, named)
   const reply: Payload[] =
     children.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis: children.map((child) => u32(child.inboundSpi)) }] : []
-  return { reply, effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })) }
+  return {
+    reply: [...reply, ...answerMobike(sa, inner)],
+    effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
+  }
 }
 
 /** The answer to one of ours. */

@@ -35,7 +35,9 @@ export class Connection {
   readonly #ikeQueue: Uint8Array[] = []
   readonly #espQueue: Uint8Array[] = []
   #queuedOctets = 0
+  #queuedIkeOctets = 0
   #isBlocked = false
+  #hasSaidFull = false
   #owesPrefix: boolean
 
   constructor(
@@ -70,27 +72,39 @@ export class Connection {
     return this.#queuedOctets
   }
 
+  get queuedIkeOctets(): number {
+    return this.#queuedIkeOctets
+  }
+
+  /** How many octets of ESP frames `sendEsp` has room for. */
+  get espRoom(): number {
+    return this.#isBlocked ? Math.max(0, this.#maxSendQueue - this.#queuedOctets) : Number.POSITIVE_INFINITY
+  }
+
+  /** Whether ESP that found no room is news: once for each time that the socket was full. */
+  noteFull(): boolean {
+    const isNews = !this.#hasSaidFull
+    this.#hasSaidFull = true
+    return isNews
+  }
+
   /** IKE is never dropped, and goes ahead of ESP that waits. The prefix leaves in one write with the first message. */
   sendIke(message: Uint8Array, emit: (output: Output) => void): void {
-    const frame = frameIke(this.framing, message, { prefix: this.#owesPrefix })
-    this.#owesPrefix = false
+    const isFirst = this.#owesPrefix && !this.#isBlocked
+    const frame = frameIke(this.framing, message, { prefix: isFirst })
+    if (isFirst) this.#owesPrefix = false
     if (!this.#isBlocked) return emit({ kind: 'write-connection', connection: this.id, bytes: frame })
     this.#ikeQueue.push(frame)
     this.#queuedOctets += frame.length
+    this.#queuedIkeOctets += frame.length
   }
 
-  /** Whole frames of ESP. Answers false where the queue is full and they were dropped. */
-  sendEsp(frames: Uint8Array, emit: (output: Output) => void): boolean {
-    if (this.#isBlocked) {
-      if (this.#queuedOctets + frames.length > this.#maxSendQueue) return false
-      this.#espQueue.push(frames)
-      this.#queuedOctets += frames.length
-      return true
-    }
-    const bytes = this.#owesPrefix ? concat(STREAM_PREFIX, frames) : frames
-    this.#owesPrefix = false
-    emit({ kind: 'write-connection', connection: this.id, bytes })
-    return true
+  /** Whole frames of ESP, no more than `espRoom`. */
+  sendEsp(frames: Uint8Array, emit: (output: Output) => void): void {
+    if (!this.#isBlocked) return this.#write(frames, emit)
+    // A copy: a few octets that wait must not keep a whole slab of the data path from being freed.
+    this.#espQueue.push(frames.slice())
+    this.#queuedOctets += frames.length
   }
 
   /** The socket is full: what comes now waits here, where IKE can overtake ESP. */
@@ -100,9 +114,17 @@ export class Connection {
 
   drain(emit: (output: Output) => void): void {
     this.#isBlocked = false
+    this.#hasSaidFull = false
     const waiting = [...this.#ikeQueue.splice(0), ...this.#espQueue.splice(0)]
     this.#queuedOctets = 0
-    if (waiting.length > 0) emit({ kind: 'write-connection', connection: this.id, bytes: concat(...waiting) })
+    this.#queuedIkeOctets = 0
+    if (waiting.length > 0) this.#write(concat(...waiting), emit)
+  }
+
+  /** Before the connection is ended: the driver sends what it is given and then the FIN. */
+  sendWaitingIke(emit: (output: Output) => void): void {
+    if (!this.isOpen || this.#ikeQueue.length === 0) return
+    this.#write(concat(...this.#ikeQueue.splice(0)), emit)
   }
 
   status(): ConnectionStatus {
@@ -114,5 +136,12 @@ export class Connection {
       ikeSas: [...this.ikeSas].map((sa) => sa.id),
       queuedOctets: this.#queuedOctets,
     }
+  }
+
+  /** The prefix leaves with the first octets, whatever they are (T-PFX-1). */
+  #write(frames: Uint8Array, emit: (output: Output) => void): void {
+    const bytes = this.#owesPrefix ? concat(STREAM_PREFIX, frames) : frames
+    this.#owesPrefix = false
+    emit({ kind: 'write-connection', connection: this.id, bytes })
   }
 }

@@ -2,32 +2,30 @@
  * Inner addresses to hand out (RFC 7296 §2.19). An identity that comes back gets the address it had while nobody else needs
  * it; an address given back is free again.
  */
-import { compareAddresses, formatAddress, parseRange } from '../ip-address.ts'
+import { formatAddress, parseRange } from '../ip-address.ts'
 
 export class AddressPool {
   readonly #ranges: PoolRange[]
-  /** Address text → who holds it. */
-  readonly #held = new Map<string, string>()
+  /** Address text → who holds it, and how often: an identity that lost its SA takes its own address over before the old SA is gone. */
+  readonly #held = new Map<string, { readonly owner: string; readonly leases: number }>()
   /** Owner and family → the address last held, oldest first; bounded, as identities are a peer's to choose. */
   readonly #remembered = new Map<string, Uint8Array>()
 
   constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.flatMap((text) => {
-      const range = parseRange(text)
-      return range
-        ? [{ length: range.start.length, first: toNumber(range.start), last: toNumber(range.end), next: toNumber(range.start) }]
-        : []
-    })
+    this.#ranges = ranges.flatMap((text) => poolRange(text) ?? [])
   }
 
   hasFamily(family: 'ipv4' | 'ipv6'): boolean {
     return this.#ranges.some((range) => range.length === octetsOf(family))
   }
 
-  /** An address for `owner`, the `hint` if it is free, or `undefined` where the pool has none left. */
-  lease(owner: string, family: 'ipv4' | 'ipv6', hint?: Uint8Array): Uint8Array | undefined {
+  /**
+   * An address for `owner`, the `hint` if it is free, or `undefined` where the pool has none left. `takesOver`: what the owner
+   * still holds is from an SA that it has lost (INITIAL_CONTACT) and is given again.
+   */
+  lease(owner: string, family: 'ipv4' | 'ipv6', hint?: Uint8Array, takesOver = false): Uint8Array | undefined {
     const remembered = this.#remembered.get(`${family} ${owner}`)
-    for (const wish of [remembered, hint]) if (wish && this.#isFree(wish)) return this.#take(owner, family, wish)
+    for (const wish of [remembered, hint]) if (wish?.length === octetsOf(family) && this.#mayHave(owner, wish, takesOver)) return this.#take(owner, family, wish)
     for (const range of this.#ranges) {
       if (range.length !== octetsOf(family)) continue
       const free = this.#findFree(range)
@@ -36,8 +34,12 @@ export class AddressPool {
     return undefined
   }
 
+  /** One lease of the address ends. */
   release(address: Uint8Array): void {
-    this.#held.delete(formatAddress(address))
+    const text = formatAddress(address)
+    const held = this.#held.get(text)
+    if (held && held.leases > 1) this.#held.set(text, { ...held, leases: held.leases - 1 })
+    else this.#held.delete(text)
   }
 
   get leased(): number {
@@ -45,7 +47,8 @@ export class AddressPool {
   }
 
   #take(owner: string, family: string, address: Uint8Array): Uint8Array {
-    this.#held.set(formatAddress(address), owner)
+    const text = formatAddress(address)
+    this.#held.set(text, { owner, leases: (this.#held.get(text)?.leases ?? 0) + 1 })
     const key = `${family} ${owner}`
     this.#remembered.delete(key)
     this.#remembered.set(key, address)
@@ -53,10 +56,11 @@ export class AddressPool {
     return address
   }
 
-  #isFree(address: Uint8Array): boolean {
+  #mayHave(owner: string, address: Uint8Array, takesOver: boolean): boolean {
     const number = toNumber(address)
     const isOurs = this.#ranges.some((range) => range.length === address.length && number >= range.first && number <= range.last)
-    return isOurs && !this.#held.has(formatAddress(address))
+    const held = this.#held.get(formatAddress(address))
+    return isOurs && (held === undefined || (takesOver && held.owner === owner))
   }
 
   /** From where the last search ended, so that leasing stays cheap in a large pool that fills. */
@@ -79,6 +83,17 @@ interface PoolRange {
   next: bigint
 }
 
+/** Of a prefix the network and broadcast addresses stay free, and in IPv6 that of RFC 4291 §2.6.1; 'first-last' is taken as it is. */
+function poolRange(text: string): PoolRange | undefined {
+  const range = parseRange(text)
+  if (!range) return undefined
+  const { length } = range.start
+  const [start, end] = [toNumber(range.start), toNumber(range.end)]
+  const isSubnet = text.includes('/') && end - start > 1n
+  const first = isSubnet ? start + 1n : start
+  return { length, first, last: isSubnet && length === 4 ? end - 1n : end, next: first }
+}
+
 const MAX_REMEMBERED = 65_536
 
 function octetsOf(family: 'ipv4' | 'ipv6'): number {
@@ -91,14 +106,4 @@ function toNumber(address: Uint8Array): bigint {
 
 function toOctets(number: bigint, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => Number((number >> BigInt(8 * (length - 1 - index))) & 0xffn))
-}
-
-/** For tests and `check-config`: whether the ranges of a pool overlap. */
-export function rangesOverlap(ranges: readonly string[]): boolean {
-  const parsed = ranges.map(parseRange).filter((range) => range !== undefined)
-  return parsed.some((a, index) =>
-    parsed
-      .slice(index + 1)
-      .some((b) => a.start.length === b.start.length && compareAddresses(a.start, b.end) <= 0 && compareAddresses(b.start, a.end) <= 0),
-  )
 }

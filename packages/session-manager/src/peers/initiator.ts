@@ -15,16 +15,27 @@ import type { PeerStatus } from '../status.ts'
 
 type Attempt = PeerStatus['attempts'][number]
 
+/** Connections that were opened for an IKE SA and died unanswered: more than this, and the peer has lost the SA. */
+const MAX_FRUITLESS = 3
+
+interface ConnectionLoss {
+  /** When the connection was lost. */
+  readonly since: number
+  readonly tries: number
+  readonly fruitless: number
+}
+
 type InitiatorState =
   | { readonly kind: 'idle' }
-  | { readonly kind: 'connecting'; readonly sa: IkeSa; readonly index: number; readonly since: number }
-  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number }
+  /** `reopened`: repetitions of IKE_SA_INIT for which the connection was opened again. */
+  | { readonly kind: 'connecting'; readonly sa: IkeSa; readonly index: number; readonly since: number; readonly reopened: number }
+  /** `loss`: of the connection before this one, until the peer answers on this one. */
+  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number; readonly loss?: ConnectionLoss }
   | {
       readonly kind: 'redialling'
       readonly sa: IkeSa
       readonly index: number
-      readonly since: number
-      readonly tries: number
+      readonly loss: ConnectionLoss
       readonly connection: Connection | undefined
     }
   | { readonly kind: 'waiting' }
@@ -67,7 +78,9 @@ export class Initiator {
     const state = this.#state
     if (state.kind === 'connecting') return sendIkeSaInit(core, state.sa)
     if (state.kind !== 'redialling' || state.connection !== connection) return
-    this.#state = { kind: 'up', sa: state.sa, index: state.index }
+    this.#state = { kind: 'up', sa: state.sa, index: state.index, loss: { ...state.loss, fruitless: state.loss.fruitless + 1 } }
+    state.sa.resumedAt = core.now
+    core.timers.clear(this, 'redial')
     attachPath(core, state.sa, connection.path)
     // T-RTX-2: the request that waits goes out again, the very same octets; then a fresh one moves the path (T-LIFE-12).
     state.sa.owesPathProbe = true
@@ -77,15 +90,17 @@ export class Initiator {
 
   connectionClosed(core: Core, connection: Connection, reason: string): void {
     const state = this.#state
+    if (state.kind === 'connecting' && isOn(state.sa, connection) && this.#reopen(core, state, connection)) return
     if (state.kind === 'connecting' && isOn(state.sa, connection))
       return closeIkeSa(core, state.sa, connection.isOpen ? `the connection was closed: ${reason}` : reason, false)
     if (state.kind === 'up' && isOn(state.sa, connection)) {
       detachPath(core, state.sa)
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(state.sa, 'response')
-      return this.#redialLater(core, state, 0, core.now, reason)
+      const isFruitless = state.loss !== undefined && state.sa.isResuming
+      return this.#redialLater(core, state, isFruitless ? state.loss : { since: core.now, tries: 0, fruitless: 0 }, reason)
     }
-    if (state.kind === 'redialling' && state.connection === connection) this.#redialLater(core, state, state.tries, state.since, reason)
+    if (state.kind === 'redialling' && state.connection === connection) this.#redialLater(core, state, state.loss, reason)
   }
 
   /** IKE_SA_INIT was answered: IKE_AUTH gets as long again before a half-open block is assumed (T-FB-2). */
@@ -149,7 +164,10 @@ export class Initiator {
   onTimer(core: Core, name: Initiator['timerNames']): void {
     const state = this.#state
     if (name === 'retry' && state.kind === 'waiting') this.start(core)
-    else if (name === 'redial' && state.kind === 'redialling') this.#redial(core, state)
+    else if (name === 'redial' && state.kind === 'redialling') {
+      if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${core.config.timers.handshake} ms`)
+      else this.#redial(core, state)
+    }
     else if (name === 'fallback' && state.kind === 'connecting') closeIkeSa(core, state.sa, fallbackReason(core, state.sa), false)
   }
 
@@ -184,7 +202,7 @@ export class Initiator {
     sa.peer = this.peer
     sa.initiator = this
     core.ikeSas.set(sa.localSpi, sa)
-    this.#state = { kind: 'connecting', sa, index, since: core.now }
+    this.#state = { kind: 'connecting', sa, index, since: core.now, reopened: 0 }
     this.#attempts.push({ transport, outcome: 'pending', reason })
     core.event({ kind: 'transport-tried', peer: this.peer.name, transport, reason })
     core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
@@ -208,11 +226,19 @@ export class Initiator {
   }
 
   /** T-LIFE-5: back-off with jitter, and not for ever. */
-  #redialLater(core: Core, state: { readonly sa: IkeSa; readonly index: number }, tries: number, since: number, reason: string): void {
+  #redialLater(core: Core, state: { readonly sa: IkeSa; readonly index: number }, loss: ConnectionLoss, reason: string): void {
     const { redial, maxRedial, reconnect } = core.config.timers
-    if (core.now - since >= reconnect) return closeIkeSa(core, state.sa, `no connection for ${core.now - since} ms: ${reason}`, false)
-    const inMilliseconds = withJitter(core, Math.min(maxRedial, redial * 2 ** tries))
-    this.#state = { kind: 'redialling', sa: state.sa, index: state.index, since, tries: tries + 1, connection: undefined }
+    const lasted = core.now - loss.since
+    if (lasted >= reconnect) return closeIkeSa(core, state.sa, `no connection for ${lasted} ms: ${reason}`, false)
+    if (loss.fruitless >= MAX_FRUITLESS)
+      return closeIkeSa(
+        core,
+        state.sa,
+        `${loss.fruitless} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
+        false,
+      )
+    const inMilliseconds = withJitter(core, Math.min(maxRedial, redial * 2 ** loss.tries))
+    this.#state = { kind: 'redialling', sa: state.sa, index: state.index, loss: { ...loss, tries: loss.tries + 1 }, connection: undefined }
     core.timers.set(this, 'redial', core.now + inMilliseconds)
     core.event({ kind: 'reconnecting', peer: this.peer.name, ikeSa: state.sa.id, inMilliseconds, reason })
   }
@@ -221,6 +247,21 @@ export class Initiator {
     const option = this.#transports[state.index]
     if (option?.transport !== 'tcp') return
     this.#state = { ...state, connection: this.#open(core, option) }
+    // Where nothing answers the attempt it is not waited for longer than a handshake.
+    core.timers.set(this, 'redial', core.now + core.config.timers.handshake)
+  }
+
+  /** A responder may ask for another group or a cookie and close: the repetition goes by a new connection (T-CK-4). Once for each. */
+  #reopen(core: Core, state: Extract<InitiatorState, { kind: 'connecting' }>, connection: Connection): boolean {
+    const { sa } = state
+    const option = this.#transports[state.index]
+    const repeats = 'offer' in sa.state && connection.isOpen && sa.state.offer.repetitions > state.reopened
+    if (!repeats || option?.transport !== 'tcp') return false
+    if (sa.state.kind === 'IKE_SA_INIT_SENT')
+      sa.state = { kind: 'KE_INITIATED', offer: sa.state.offer, publicValue: sa.state.publicValue, secret: sa.state.secret }
+    this.#state = { ...state, reopened: state.reopened + 1 }
+    attachPath(core, sa, this.#open(core, option).path)
+    return true
   }
 
   #wait(core: Core): void {

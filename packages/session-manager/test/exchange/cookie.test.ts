@@ -151,7 +151,15 @@ describe('RFC 9329 §6.3 cookies over TCP', () => {
     const remotes = pair.gateway.eventsOf('connection-opened').map((event) => event.remote)
     expect(remotes[0]!.address).toBe(remotes[1]!.address)
     expect(remotes[0]!.port).not.toBe(remotes[1]!.port)
-    second.write(concat(STREAM_PREFIX, frameIke('rfc9329', rewritten({ octets: request }, (payloads) => [asked.payloads[0]!, ...payloads]))))
+    second.write(
+      concat(
+        STREAM_PREFIX,
+        frameIke(
+          'rfc9329',
+          rewritten({ octets: request }, (payloads) => [asked.payloads[0]!, ...payloads]),
+        ),
+      ),
+    )
     pair.settle()
     expect(decodeMessage(second.read().subarray(6)).payloads.map((payload) => payload.type)).toEqual(['SA', 'KE', 'Nonce', 'N', 'N'])
   })
@@ -163,7 +171,15 @@ describe('RFC 9329 §6.3 cookies over TCP', () => {
     first.write(concat(STREAM_PREFIX, frameIke('rfc9329', request)))
     const asked = decodeMessage(first.read().subarray(6))
     const second = pair.dialRaw(pair.gateway, '203.0.113.100')
-    second.write(concat(STREAM_PREFIX, frameIke('rfc9329', rewritten({ octets: request }, (payloads) => [asked.payloads[0]!, ...payloads]))))
+    second.write(
+      concat(
+        STREAM_PREFIX,
+        frameIke(
+          'rfc9329',
+          rewritten({ octets: request }, (payloads) => [asked.payloads[0]!, ...payloads]),
+        ),
+      ),
+    )
     pair.settle()
     const again = decodeMessage(second.read().subarray(6))
     expect(again.payloads).toHaveLength(1)

@@ -1,4 +1,4 @@
-import { CfgType, ConfigurationAttributeType as Attribute, type Payload } from '@underpass/ike-codec'
+import { ConfigurationAttributeType as Attribute, CfgType, type Payload } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { configurationReply, configurationRequest, readConfigurationReply, requestedFamilies } from '../../src/ike/configuration.ts'
 import { parseAddress } from '../../src/index.ts'
@@ -58,7 +58,11 @@ describe('RFC 7296 §3.15.1 answering', () => {
 
   it('RFC 7296 §2.19: nothing of a family whose address was not leased', () => {
     const { attributes } = configurationReply([address('10.8.0.10')], pool) as Configuration
-    expect(attributes.map(({ type }) => type)).toEqual([Attribute.INTERNAL_IP4_ADDRESS, Attribute.INTERNAL_IP4_DNS, Attribute.INTERNAL_IP4_SUBNET])
+    expect(attributes.map(({ type }) => type)).toEqual([
+      Attribute.INTERNAL_IP4_ADDRESS,
+      Attribute.INTERNAL_IP4_DNS,
+      Attribute.INTERNAL_IP4_SUBNET,
+    ])
   })
 
   it('RFC 7296 §3.15.1: the initiator reads back what the responder wrote', () => {

@@ -30,9 +30,12 @@ describe('RFC 7296 §3.5 identities', () => {
     expect(parseIdentity(text)).toBeUndefined()
   })
 
-  it.each(['@gw', 'user@example.org', '192.0.2.1', '2001:db8::1', 'keyid:office', 'keyid:0x00ff'])('"%s" reads as it was written', (text) => {
-    expect(describeIdentity(parseIdentity(text)!)).toBe(text)
-  })
+  it.each(['@gw', 'user@example.org', '192.0.2.1', '2001:db8::1', 'keyid:office', 'keyid:0x00ff'])(
+    '"%s" reads as it was written',
+    (text) => {
+      expect(describeIdentity(parseIdentity(text)!)).toBe(text)
+    },
+  )
 
   it('shows what cannot be printed as hex, and never at full length', () => {
     expect(describeIdentity({ idType: IdType.ID_FQDN, data: utf8('gw\n') })).toBe('@0x67770a')

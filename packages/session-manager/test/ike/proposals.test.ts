@@ -1,4 +1,13 @@
-import { EncryptionId, IntegrityId, KeyExchangeMethod, PrfId, type Proposal, ProtocolId, type Transform, TransformType } from '@underpass/ike-codec'
+import {
+  EncryptionId,
+  IntegrityId,
+  KeyExchangeMethod,
+  PrfId,
+  type Proposal,
+  ProtocolId,
+  type Transform,
+  TransformType,
+} from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { chooseEspProposal, chooseIkeProposal, espOffer, ikeOffer, isAnswerTo } from '../../src/ike/proposals.ts'
 import { DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, parseEspSuite, parseIkeSuite } from '../../src/index.ts'
@@ -18,7 +27,10 @@ describe('RFC 7296 §3.3 what an initiator offers', () => {
 
   it('RFC 5282 §8 (C-15): an AEAD proposal carries no INTEG, and no proposal mixes AEADs with other ciphers', () => {
     const aeads: readonly number[] = [EncryptionId.ENCR_AES_GCM_16, EncryptionId.ENCR_CHACHA20_POLY1305]
-    for (const { transforms } of [...ikeOffer(DEFAULT_IKE_SUITES.map(parseIkeSuite)), ...espOffer(DEFAULT_ESP_SUITES.map(parseEspSuite), SPI, false)]) {
+    for (const { transforms } of [
+      ...ikeOffer(DEFAULT_IKE_SUITES.map(parseIkeSuite)),
+      ...espOffer(DEFAULT_ESP_SUITES.map(parseEspSuite), SPI, false),
+    ]) {
       const kinds = new Set(transforms.filter((transform) => transform.type === ENCR).map((transform) => aeads.includes(transform.id)))
       expect(kinds.size).toBe(1)
       expect(transforms.some((transform) => transform.type === INTEG)).toBe(!kinds.has(true))
@@ -36,9 +48,7 @@ describe('RFC 7296 §3.3 what an initiator offers', () => {
   it('RFC 7296 §3.3.5 (C-16): a Key Length stands with variable-key ciphers only', () => {
     const transforms = ikeOffer(DEFAULT_IKE_SUITES.map(parseIkeSuite)).flatMap((proposal) => proposal.transforms)
     for (const transform of transforms)
-      expect(transform.keyLength !== undefined).toBe(
-        transform.type === ENCR && transform.id !== EncryptionId.ENCR_CHACHA20_POLY1305,
-      )
+      expect(transform.keyLength !== undefined).toBe(transform.type === ENCR && transform.id !== EncryptionId.ENCR_CHACHA20_POLY1305)
   })
 
   it('RFC 7296 §5 (C-35): nothing offered for an IKE SA goes without encryption or integrity', () => {
@@ -57,7 +67,9 @@ describe('RFC 7296 §3.3 what an initiator offers', () => {
   })
 
   it('RFC 7296 §3.3: suites that differ in one type only share a proposal', () => {
-    const offer = ikeOffer(['aes256gcm16-prfsha256-x25519', 'aes256gcm16-prfsha256-ecp256', 'aes256gcm16-prfsha256-modp2048'].map(parseIkeSuite))
+    const offer = ikeOffer(
+      ['aes256gcm16-prfsha256-x25519', 'aes256gcm16-prfsha256-ecp256', 'aes256gcm16-prfsha256-modp2048'].map(parseIkeSuite),
+    )
     expect(offer).toHaveLength(1)
     expect(offer[0]!.transforms.filter((transform) => transform.type === KE).map((transform) => transform.id)).toEqual([
       KeyExchangeMethod.CURVE25519,
@@ -127,7 +139,10 @@ describe('RFC 7296 §3.3.6 what a responder chooses for the IKE SA', () => {
   })
 
   it('RFC 7296 §3.3.6 (C-17): an unknown transform ID is passed over, its proposal is not', () => {
-    const chosen = chooseIkeProposal([ike(1, [{ type: ENCR, id: 999, keyLength: 256 }, ...CLASSIC, { type: PRF, id: 777 }])], [classicSuite])
+    const chosen = chooseIkeProposal(
+      [ike(1, [{ type: ENCR, id: 999, keyLength: 256 }, ...CLASSIC, { type: PRF, id: 777 }])],
+      [classicSuite],
+    )
     expect(chosen!.proposal.transforms).toEqual(CLASSIC)
   })
 
@@ -236,8 +251,15 @@ describe('RFC 7296 §3.3.6 what a responder chooses for ESP', () => {
   })
 
   it('RFC 4301 §3.2 (E-6): encryption without integrity is never chosen, nor is neither of them', () => {
-    const bare: Transform[] = [{ type: ENCR, id: EncryptionId.ENCR_AES_CBC, keyLength: 256 }, { type: SN, id: 0 }]
-    const none: Transform[] = [{ type: ENCR, id: EncryptionId.ENCR_NULL }, { type: INTEG, id: 0 }, { type: SN, id: 0 }]
+    const bare: Transform[] = [
+      { type: ENCR, id: EncryptionId.ENCR_AES_CBC, keyLength: 256 },
+      { type: SN, id: 0 },
+    ]
+    const none: Transform[] = [
+      { type: ENCR, id: EncryptionId.ENCR_NULL },
+      { type: INTEG, id: 0 },
+      { type: SN, id: 0 },
+    ]
     const suites = ['aes256-sha256', 'null-sha256', 'aes256gcm16'].map(parseEspSuite)
     expect(chooseEspProposal([esp(1, bare), esp(2, none)], suites, false, OUR_SPI)).toBeUndefined()
   })
@@ -283,5 +305,8 @@ function esp(number: number, transforms: readonly Transform[]): Proposal {
 }
 
 function changed(proposal: Proposal, type: number, change: Partial<Transform>): Proposal {
-  return { ...proposal, transforms: proposal.transforms.map((transform) => (transform.type === type ? { ...transform, ...change } : transform)) }
+  return {
+    ...proposal,
+    transforms: proposal.transforms.map((transform) => (transform.type === type ? { ...transform, ...change } : transform)),
+  }
 }

@@ -1,4 +1,13 @@
-import { decodeHeader, decodeMessage, encodePayloads, ExchangeType, HeaderFlag, NotifyType, notify, type Payload } from '@underpass/ike-codec'
+import {
+  decodeHeader,
+  decodeMessage,
+  ExchangeType,
+  encodePayloads,
+  HeaderFlag,
+  NotifyType,
+  notify,
+  type Payload,
+} from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { openMessage, type Protection, protectionFor, sealMessage } from '../../src/ike/protection.ts'
 import { parseIkeSuite } from '../../src/index.ts'
@@ -6,7 +15,13 @@ import { sealRaw } from '../meddler.ts'
 import { seededRandom } from '../network.ts'
 
 const HEADER = { initiatorSpi: 1n, responderSpi: 2n, exchangeType: ExchangeType.INFORMATIONAL, flags: HeaderFlag.INITIATOR, messageId: 5 }
-const SUITES = ['aes256gcm16-prfsha256-x25519', 'aes128ccm12-prfsha256-x25519', 'chacha20poly1305-prfsha256-x25519', 'aes256-sha256-x25519', 'aes128-sha512-x25519']
+const SUITES = [
+  'aes256gcm16-prfsha256-x25519',
+  'aes128ccm12-prfsha256-x25519',
+  'chacha20poly1305-prfsha256-x25519',
+  'aes256-sha256-x25519',
+  'aes128-sha512-x25519',
+]
 const PAYLOADS: Payload[] = [notify(NotifyType.INITIAL_CONTACT), { type: 'Nonce', data: new Uint8Array(17).fill(9) }]
 
 describe.each(SUITES)('RFC 7296 §3.14 the Encrypted payload with %s', (text) => {

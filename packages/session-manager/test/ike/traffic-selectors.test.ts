@@ -1,6 +1,12 @@
 import { type TrafficSelector, TrafficSelectorType } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { areWithin, describeSelector, type IpSelector, narrowTrafficSelectors, selectorsOfSubnets } from '../../src/ike/traffic-selectors.ts'
+import {
+  areWithin,
+  describeSelector,
+  type IpSelector,
+  narrowTrafficSelectors,
+  selectorsOfSubnets,
+} from '../../src/ike/traffic-selectors.ts'
 
 const narrow = (proposed: readonly TrafficSelector[], allowed: readonly string[]): string[] =>
   narrowTrafficSelectors(proposed, selectorsOfSubnets(allowed)).map(describeSelector)
@@ -21,7 +27,11 @@ describe('RFC 7296 §2.9 narrowing', () => {
   })
 
   it('RFC 7296 §2.9 (C-19): the first choice of the initiator stays and stays first', () => {
-    expect(narrow(selectorsOfSubnets(['10.4.0.7', '10.0.0.0/8']), ['10.2.0.0/24', '10.4.0.0/24'])).toEqual(['10.4.0.7/32', '10.2.0.0/24', '10.4.0.0/24'])
+    expect(narrow(selectorsOfSubnets(['10.4.0.7', '10.0.0.0/8']), ['10.2.0.0/24', '10.4.0.0/24'])).toEqual([
+      '10.4.0.7/32',
+      '10.2.0.0/24',
+      '10.4.0.0/24',
+    ])
   })
 
   it('RFC 7296 §2.9: protocol and ports are narrowed too', () => {

@@ -2,20 +2,23 @@ import { describe, expect, it } from 'vitest'
 import { Pair } from '../pair.ts'
 
 describe('RFC 9329 §6.1, §10 an IKE SA outlives its connections', () => {
-  it.each(['reset', 'end'] as const)('(T-LIFE-4, T-LIFE-6): %s without Delete: both sides keep the SAs, ESP goes on with the same SPIs', (reason) => {
-    const pair = new Pair()
-    pair.connect()
-    const before = [pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])
-    expect(pair.passesTraffic()).toBe(true)
-    pair.cut(pair.pipe, reason)
-    expect(pair.client.core.connections.size + pair.gateway.core.connections.size).toBe(0)
-    expect([pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])).toEqual(before)
-    pair.run(2_000)
-    expect(pair.pipes).toHaveLength(2)
-    expect([pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])).toEqual(before)
-    expect(pair.passesTraffic()).toBe(true)
-    expect(pair.log.filter((entry) => entry.text.includes('SAi1'))).toHaveLength(1)
-  })
+  it.each(['reset', 'end'] as const)(
+    '(T-LIFE-4, T-LIFE-6): %s without Delete: both sides keep the SAs, ESP goes on with the same SPIs',
+    (reason) => {
+      const pair = new Pair()
+      pair.connect()
+      const before = [pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])
+      expect(pair.passesTraffic()).toBe(true)
+      pair.cut(pair.pipe, reason)
+      expect(pair.client.core.connections.size + pair.gateway.core.connections.size).toBe(0)
+      expect([pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])).toEqual(before)
+      pair.run(2_000)
+      expect(pair.pipes).toHaveLength(2)
+      expect([pair.client, pair.gateway].map((node) => [...node.core.sad.keys(), ...node.core.ikeSas.keys()])).toEqual(before)
+      expect(pair.passesTraffic()).toBe(true)
+      expect(pair.log.filter((entry) => entry.text.includes('SAi1'))).toHaveLength(1)
+    },
+  )
 
   it('(T-LIFE-4): the responder keeps them for `timers.disconnected`, then gives everything back', () => {
     const pair = new Pair({ gatewayTimers: { disconnected: 600_000 } })

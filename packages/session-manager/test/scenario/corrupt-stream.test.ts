@@ -9,7 +9,9 @@ describe('RFC 9329 §6.1 (T-LIFE-13): corruption closes the connection and keeps
     const pair = new Pair()
     pair.connect()
     const frame =
-      kind === 'ESP' ? espFrame(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 80)) : ikeFrame(ikeRequest(pair.saOf(pair.client), []))
+      kind === 'ESP'
+        ? espFrame(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 80))
+        : ikeFrame(ikeRequest(pair.saOf(pair.client), []))
     pair.inject(pair.pipe, pair.gateway, withFlippedBit(frame, -1))
     expect(pair.gateway.received).toEqual([])
     expect(pair.gateway.eventsOf('limit-reached')).toMatchObject([{ limit: 'maxIcvFailures' }])

@@ -55,7 +55,10 @@ describe('RFC 9329 §5.1 Recommended Fallback from UDP', () => {
 
   it('says in its events what was tried, what failed and why this transport was chosen', () => {
     expect(pair.client.eventsOf('transport-tried').map((event) => event.transport)).toEqual(['udp:500', 'tcp:4500'])
-    expect(pair.client.eventsOf('transport-failed')[0]).toMatchObject({ transport: 'udp:500', reason: expect.stringContaining('no answer') })
+    expect(pair.client.eventsOf('transport-failed')[0]).toMatchObject({
+      transport: 'udp:500',
+      reason: expect.stringContaining('no answer'),
+    })
     expect(pair.client.eventsOf('transport-chosen')[0]).toMatchObject({ transport: 'tcp:4500', reason: expect.stringContaining('udp:500') })
   })
 })

@@ -1,0 +1,43 @@
+/**
+ * MOBIKE (RFC 4555) as far as an IKE SA that lost its TCP connection needs it: UPDATE_SA_ADDRESSES is the first message after a
+ * redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT detection. Moving between transports is not built yet: a message for
+ * an IKE SA that arrives by the other transport is dropped (T-APP-4). No return routability check over TCP (§7.1, T-MOB-8).
+ *
+ *   HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}  -->
+ *                      <--  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}
+ */
+import { ExchangeType, NotifyType, notify, type Payload } from '@underpass/ike-codec'
+import { localOf, remoteOf } from '../paths/path.ts'
+import type { IkeSa } from './ike-sa.ts'
+import type { RequestPlan } from './message-window.ts'
+import { natDetectionPayloads } from './nat-detection.ts'
+import { findNotify } from './payload-queries.ts'
+
+/** What goes into IKE_AUTH: the initiator offers, the responder agrees to an offer (RFC 4555 §3.2). */
+export function mobikeSupport(request?: readonly Payload[]): Payload[] {
+  const isOffered = request === undefined || findNotify(request, NotifyType.MOBIKE_SUPPORTED) !== undefined
+  return isOffered ? [notify(NotifyType.MOBIKE_SUPPORTED)] : []
+}
+
+/** RFC 4555 §3.5. */
+export function buildUpdateSaAddresses(sa: IkeSa): RequestPlan {
+  return {
+    purpose: 'update-sa-addresses',
+    exchangeType: ExchangeType.INFORMATIONAL,
+    payloads: [notify(NotifyType.UPDATE_SA_ADDRESSES), ...natDetectionFor(sa)],
+  }
+}
+
+/** The notifies of a response to an INFORMATIONAL that holds some of MOBIKE's; COOKIE2 comes back as it came (RFC 4555 §3.7). */
+export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
+  if (!sa.isMobike) return []
+  const cookie2 = findNotify(inner, NotifyType.COOKIE2)
+  const wantsNatDetection = findNotify(inner, NotifyType.NAT_DETECTION_SOURCE_IP) !== undefined
+  return [...(wantsNatDetection ? natDetectionFor(sa) : []), ...(cookie2 ? [notify(NotifyType.COOKIE2, cookie2.data)] : [])]
+}
+
+function natDetectionFor(sa: IkeSa): Payload[] {
+  if (!sa.path) return []
+  const { initiatorSpi, responderSpi } = sa
+  return natDetectionPayloads({ initiatorSpi, responderSpi, local: localOf(sa.path), remote: remoteOf(sa.path) })
+}
