@@ -1,4 +1,4 @@
-import type { Command, PeerStatus, SessionEvent, SessionStatus } from '@underpass/session-manager'
+import type { Command, IkeSaStatus, PeerStatus, SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { DriverFailure } from '@underpass/session-manager/driver'
 import { MemoryTun } from '@underpass/tun-device/memory'
 import type { ProcessIo, ProgramPorts, RunningSession, SessionOptions } from '../src/index.ts'
@@ -10,6 +10,7 @@ export class FakeSession implements RunningSession {
   readonly listening = { tcp: [{ address: '::', port: 4500 }], udp: [{ address: '0.0.0.0', port: 500 }] }
   readonly cryptoReason = 'noble: a test'
   state: PeerStatus['state'] = 'idle'
+  children = 0
   isClosed = false
   onInitiate: (session: FakeSession) => void = () => {}
   private readonly listeners: ((event: SessionEvent) => void)[] = []
@@ -35,7 +36,8 @@ export class FakeSession implements RunningSession {
 
   emit(...events: readonly SessionEvent[]): void {
     for (const event of events) {
-      if (event.kind === 'child-sa-installed') this.state = 'up'
+      if (event.kind === 'child-sa-installed') this.children++
+      if (event.kind === 'child-sa-removed') this.children--
       for (const listener of this.listeners) listener(event)
     }
   }
@@ -49,7 +51,33 @@ export class FakeSession implements RunningSession {
   }
 
   private status(): SessionStatus {
-    return { peers: [{ name: 'gw', state: this.state, attempts: [] }], ikeSas: [], connections: [], halfOpen: 0, counters: {} }
+    const child = {
+      inboundSpi: '',
+      outboundSpi: '',
+      proposal: '',
+      localTs: [],
+      remoteTs: [],
+      packetsIn: 0,
+      octetsIn: 0,
+      packetsOut: 0,
+      octetsOut: 0,
+    }
+    const ikeSa: IkeSaStatus = {
+      id: '1',
+      peer: 'gw',
+      role: 'initiator',
+      state: 'ESTABLISHED',
+      initiatorSpi: '',
+      responderSpi: '',
+      localId: '',
+      remoteId: '',
+      proposal: '',
+      path: undefined,
+      addresses: [],
+      children: Array.from({ length: this.children }, () => child),
+      establishedMillisecondsAgo: 0,
+    }
+    return { peers: [{ name: 'gw', state: this.state, attempts: [] }], ikeSas: [ikeSa], connections: [], halfOpen: 0, counters: {} }
   }
 }
 

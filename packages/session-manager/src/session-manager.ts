@@ -34,6 +34,7 @@ import { AddressPool } from './peers/address-pool.ts'
 import { Initiator } from './peers/initiator.ts'
 import { SessionError } from './session-error.ts'
 import type { Counters, SessionStatus } from './status.ts'
+import { describeEspSuite, describeIkeSuite, isEspSuite, isIkeSuite } from './suites.ts'
 import { TimerQueue } from './timer-queue.ts'
 
 /** Unprotected answers to strangers in one second. */
@@ -396,6 +397,8 @@ function checkConfig(config: SessionConfig): void {
     if (peer.psk.length === 0) refuse('the shared secret is empty')
     if (peer.ikeProposals.length === 0) refuse('no IKE proposal')
     if (peer.espProposals.length === 0) refuse('no ESP proposal')
+    for (const suite of peer.ikeProposals) if (!isIkeSuite(suite)) refuse(`"${describeIkeSuite(suite)}" cannot protect an IKE SA`)
+    for (const suite of peer.espProposals) if (!isEspSuite(suite)) refuse(`"${describeEspSuite(suite)}" cannot protect ESP`)
     if (peer.dial && peer.dial.transports.length === 0) refuse('no transport')
     if (peer.localSubnets === 'virtual' && peer.requestAddresses.length === 0)
       refuse('its own side is virtual, but no inner address is asked for')

@@ -1,5 +1,8 @@
 /** Algorithm sets as users write them: 'aes256gcm16-prfsha256-x25519', 'aes256-sha256-modp2048'. */
+
+import { espTransform } from '@underpass/esp-crypto'
 import { EncryptionId, IntegrityId, KeyExchangeMethod, PrfId } from '@underpass/ike-codec'
+import { keyExchange, prf, skCipher } from '@underpass/ike-crypto'
 import type { EspSuite, IkeSuite } from './config.ts'
 import { SessionError } from './session-error.ts'
 
@@ -45,6 +48,18 @@ export function describeIkeSuite(suite: IkeSuite): string {
 export function describeEspSuite(suite: EspSuite): string {
   const encryption = describeEncryption(suite.encryption, suite.keyLength)
   return suite.integrity === undefined ? encryption : `${encryption}-${nameIn(INTEGRITY, suite.integrity)}`
+}
+
+/** Whether a suite can be done, with encryption and integrity (RFC 7296 §5, C-35). */
+export function isIkeSuite(suite: IkeSuite): boolean {
+  const isNull = suite.encryption === EncryptionId.ENCR_NULL || suite.encryption === EncryptionId.ENCR_NULL_AUTH_AES_GMAC
+  const cipher = isNull ? undefined : skCipher(suite.encryption, suite.keyLength, suite.integrity)
+  return cipher !== undefined && prf(suite.prf) !== undefined && keyExchange(suite.keyExchange) !== undefined
+}
+
+/** Whether a suite can be done, with integrity at least (RFC 4303 §3.2, E-6). */
+export function isEspSuite(suite: EspSuite): boolean {
+  return espTransform(suite.encryption, suite.keyLength, suite.integrity) !== undefined
 }
 
 /** Conformance §4: what is offered where the configuration names nothing. */

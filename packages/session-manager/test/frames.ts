@@ -37,11 +37,19 @@ export function strayEspFrame(spi: number, length = 64): Uint8Array {
 
 /** The next request of the node's IKE SA, sealed; the Message ID is used up. */
 export function ikeRequest(sa: IkeSa, payloads: readonly Payload[], exchangeType: number = ExchangeType.INFORMATIONAL): Uint8Array {
+  return ikeMessage(sa, payloads, { exchangeType, messageId: sa.window.takeMessageId(), isResponse: false })
+}
+
+/** Any message of the node's IKE SA, sealed; the core does not know of it. */
+export function ikeMessage(
+  sa: IkeSa,
+  payloads: readonly Payload[],
+  { exchangeType, messageId, isResponse }: { exchangeType: number; messageId: number; isResponse: boolean },
+): Uint8Array {
   if (!sa.protection) throw new Error('the IKE SA has no keys')
   const { initiatorSpi, responderSpi } = sa
-  const flags = sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0
-  const header = { initiatorSpi, responderSpi, exchangeType, flags, messageId: sa.window.takeMessageId() }
-  return sealMessage(sa.protection, header, payloads, seededRandom('frames'))
+  const flags = (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (isResponse ? HeaderFlag.RESPONSE : 0)
+  return sealMessage(sa.protection, { initiatorSpi, responderSpi, exchangeType, flags, messageId }, payloads, seededRandom('frames'))
 }
 
 export function ikeFrame(message: Uint8Array, framing: FramingProfileName = 'rfc9329'): Uint8Array {

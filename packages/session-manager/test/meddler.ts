@@ -11,7 +11,6 @@ import {
   type Payload,
 } from '@underpass/ike-codec'
 import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
-import type { IkeSa } from '../src/ike/ike-sa.ts'
 import { openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
 import type { Endpoint, Input } from '../src/index.ts'
 import { type Node, seededRandom } from './network.ts'
@@ -49,13 +48,6 @@ export class MeddledPair extends Pair {
   /** Past the meddler. */
   deliver(node: Node, input: Input): void {
     super.input(node, input)
-  }
-
-  /** The IKE SA as `node` has it. */
-  saOf(node: Node): IkeSa {
-    const sa = [...node.core.ikeSas.values()][0]
-    if (!sa) throw new Error(`${node.name} has no IKE SA`)
-    return sa
   }
 
   other(node: Node): Node {
@@ -101,7 +93,7 @@ export class MeddledPair extends Pair {
   /** `from` sends a request of its own making and stays in step with it. Answers the Message ID. */
   sayAs(from: Node, exchangeType: number, payloads: readonly Payload[]): number {
     const messageId = this.saOf(from).window.takeMessageId()
-    this.inject(this.other(from), this.forge(from, exchangeType, payloads, { messageId }))
+    this.deliverIke(this.other(from), this.forge(from, exchangeType, payloads, { messageId }))
     return messageId
   }
 

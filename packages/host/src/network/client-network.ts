@@ -25,6 +25,8 @@ export class ClientNetwork {
   private addresses: readonly string[] = []
   private dns: readonly string[] = []
   private remoteTs: readonly string[] = []
+  /** Notices that hold now: a rekeyed SA repeats none. */
+  private told: ReadonlySet<string> = new Set()
 
   constructor(options: ClientNetworkOptions) {
     this.options = options
@@ -67,7 +69,8 @@ export class ClientNetwork {
   private async bringInLine(): Promise<void> {
     const { config, host, run, onNotice } = this.options
     const plan = planRoutes(config, this.remoteTs, [...this.addresses, ...config.tun.addresses])
-    for (const notice of plan.notices) onNotice(notice)
+    for (const notice of plan.notices) if (!this.told.has(notice)) onNotice(notice)
+    this.told = new Set(plan.notices)
     await host.replace(
       'addresses',
       this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? []),

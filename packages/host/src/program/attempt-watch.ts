@@ -24,7 +24,6 @@ export interface TunnelFacts {
 export class AttemptWatch {
   private tunnel: TunnelFacts = NO_TUNNEL
   private isUp = false
-  private hasChild = false
   private closeReason = ''
   private refusal: string | undefined
   private failures: string[] = []
@@ -54,7 +53,6 @@ export class AttemptWatch {
         return undefined
       case 'child-sa-installed':
         this.tunnel = { ...this.tunnel, remoteTs: event.remoteTs }
-        this.hasChild = true
         return undefined
       case 'ike-sa-closed':
         this.closeReason = event.reason
@@ -66,14 +64,15 @@ export class AttemptWatch {
 
   /**
    * After events, once the core has come to rest: whether the tunnel has come up or gone down, or a whole attempt is over without
-   * one. A rekeyed SA is no news: the peer is up all the while.
+   * one. Neither a rekeyed SA nor a lost connection is news: as long as there is a Child SA there is a tunnel (RFC 9329 §6.1).
    */
   consider(status: SessionStatus): Verdict | undefined {
-    const peer = status.peers[0]?.state
-    if (this.isUp) return peer === 'up' ? undefined : this.lose()
-    if (peer === 'up') return this.hasChild ? this.win() : undefined
+    const hasTunnel = status.ikeSas.some(({ children }) => children.length > 0)
+    if (hasTunnel) return this.isUp ? undefined : this.win()
+    if (this.isUp) return this.lose()
     const { refusal, failures } = this
-    if (peer === 'connecting' || (refusal === undefined && failures.length === 0)) return undefined
+    const peer = status.peers[0]?.state
+    if ((peer !== 'waiting' && peer !== 'idle') || (refusal === undefined && failures.length === 0)) return undefined
     this.forget()
     return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
   }
@@ -86,7 +85,6 @@ export class AttemptWatch {
 
   private lose(): Verdict {
     this.isUp = false
-    this.hasChild = false
     this.tunnel = NO_TUNNEL
     return { kind: 'down', reason: this.closeReason }
   }

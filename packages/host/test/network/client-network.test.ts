@@ -30,6 +30,9 @@ describe('the client’s routes', () => {
       'ip -4 route add 0.0.0.0/1 dev underpass0 proto 157',
       'ip -4 route add 128.0.0.0/1 dev underpass0 proto 157',
     ])
+    // As at every rekeying.
+    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    expect(fake.commands).toHaveLength(5)
     expect(notices).toEqual(['IPv6 traffic stays outside the tunnel'])
   })
 

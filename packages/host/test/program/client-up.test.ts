@@ -112,7 +112,11 @@ describe('underpass up', () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
     await world.said('tunnel up')
     world.session.state = 'waiting'
-    world.session.emit({ kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'no answer', byPeer: false })
+    world.session.emit(
+      { kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'no answer' },
+      { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'no answer', byPeer: false },
+    )
+    await world.said('tunnel down: no answer')
     nothingWorks(world.session)
     await world.said('trying again')
     world.session.emit(...comesUp('10.99.0.7'))
@@ -132,6 +136,21 @@ describe('underpass up', () => {
     await new Promise((resolve) => setTimeout(resolve, 10))
     world.signal('SIGINT')
     await exit
+    expect(world.out().match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
+  })
+
+  it('RFC 9329 §6.1 (T-LIFE-4): a lost connection is dialled again and is no "tunnel down"', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.said('tunnel up')
+    world.session.state = 'waiting'
+    world.session.emit({ kind: 'reconnecting', peer: 'gw', ikeSa: '1', inMilliseconds: 250, reason: 'connection reset' })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    world.session.state = 'up'
+    world.session.emit({ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'alive' })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    world.signal('SIGINT')
+    await exit
+    expect(world.out()).toContain('connecting again in 250 ms: connection reset')
     expect(world.out().match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
   })
 

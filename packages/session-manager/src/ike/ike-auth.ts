@@ -4,7 +4,7 @@
  *   HDR, SK {IDi, [N(INITIAL_CONTACT),] [IDr,] AUTH, [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
-import { ExchangeType, NotifyType, notify, type Payload, type PayloadOf, type Proposal, TransformType } from '@underpass/ike-codec'
+import { CfgType, ExchangeType, NotifyType, notify, type Payload, type PayloadOf, type Proposal, TransformType } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import {
   addressOctets,
@@ -160,7 +160,7 @@ function answerFirstChild(
   record: InitRecord,
   inner: readonly Payload[],
 ): { child: ChildSa; payloads: Payload[] } {
-  const request = find(inner, 'CP')
+  const request = findConfiguration(inner, CfgType.CFG_REQUEST)
   const pool = peer.pool
   if (peer.remoteSubnets === 'virtual' && !request)
     throw new SessionError('FAILED_CP_REQUIRED', 'incompatible', 'an inner address is handed out here and none was asked for')
@@ -235,7 +235,8 @@ function acceptFirstChild(
     return reject('the ESP proposal chosen was not on offer')
   if (!areWithin(tsi.selectors, initiatorSelectors(peer)) || !areWithin(tsr.selectors, configuredSelectors(peer.remoteSubnets, [])))
     return reject('the traffic selectors of the answer are wider than those asked for')
-  const cp = find(inner, 'CP')
+  // C-25: an answer to what was not asked is none.
+  const cp = peer.requestAddresses.length > 0 ? findConfiguration(inner, CfgType.CFG_REPLY) : undefined
   const configuration = cp && readConfigurationReply(cp)
   if (peer.requestAddresses.length > 0 && !configuration?.addresses.length) return reject('the gateway assigned no inner address')
   const assigned = addressOctets(configuration?.addresses ?? [])
@@ -280,11 +281,13 @@ function refuseAuthentication(sa: IkeSa, remoteId: Identity, candidates: readonl
           : `it authenticates by method ${auth.method}, a shared key is wanted`
   const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
   return {
+    to: { kind: 'IKE_AUTH_REFUSED' },
     reply: [notify(NotifyType.AUTHENTICATION_FAILED)],
     effects: [
       { kind: 'event', event: { kind: 'authentication-failed', ikeSa: sa.id, localId, remoteId: describeIdentity(remoteId), detail } },
     ],
-    afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }],
+    // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
+    ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
   }
 }
 
@@ -330,7 +333,7 @@ function distrust(sa: IkeSa, peer: PeerConfig, remoteId: Identity, detail: strin
     to: { kind: 'ESTABLISHED' },
     effects: [
       { kind: 'event', event },
-      { kind: 'delete', reason: 'authentication failed' },
+      { kind: 'delete', reason: 'authentication failed', notifyType: NotifyType.AUTHENTICATION_FAILED },
     ],
   }
 }
@@ -347,6 +350,10 @@ function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
     suite: { encryption: encryption?.id ?? 0, keyLength: encryption?.keyLength, integrity: integrity === 0 ? undefined : integrity },
     esn: idOf(TransformType.SN) === 1,
   }
+}
+
+function findConfiguration(inner: readonly Payload[], cfgType: number): PayloadOf<'CP'> | undefined {
+  return inner.find((payload): payload is PayloadOf<'CP'> => payload.type === 'CP' && payload.cfgType === cfgType)
 }
 
 /** Decoded selectors are views into a message that will be gone. */

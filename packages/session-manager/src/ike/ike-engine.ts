@@ -138,6 +138,8 @@ function handleResponse(
   core.timers.clear(sa, 'response')
   // Errors in a response are not answered (§2.21): clean up, and say Delete where the SA was good.
   if (opened.kind === 'syntax-error') return deleteIkeSa(core, sa, `syntax error in a response: ${opened.error.message}`)
+  const critical = unsupportedCriticalPayload(opened.message.inner)
+  if (critical !== undefined) return deleteIkeSa(core, sa, `payload ${critical} of a response is critical and not known here`)
   const row =
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined

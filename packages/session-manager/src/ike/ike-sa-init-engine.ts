@@ -105,7 +105,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         answer.payloads,
       )
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
-      sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite }
+      sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       sa.initiator?.initAnswered(core, sa)
       core.startJob(
         { kind: 'ke-complete', method: answer.suite.keyExchange, secret: state.secret, peerPublic: answer.peerPublic },
@@ -166,8 +166,16 @@ function keyPairReady(core: Core, sa: IkeSa, result: CryptoResult): void {
 function keyExchangeComplete(core: Core, sa: IkeSa, result: CryptoResult): void {
   const { state, peer, path } = sa
   if (state.kind !== 'KE_COMPLETE' || !peer) return
-  if (result.kind !== 'ke-completed')
-    return closeIkeSa(core, sa, result.kind === 'failed' ? `key exchange: ${result.detail}` : 'key exchange', false)
+  if (result.kind !== 'ke-completed') {
+    const detail = result.kind === 'failed' ? `key exchange: ${result.detail}` : 'key exchange'
+    if (sa.transport === 'tcp') return closeIkeSa(core, sa, detail, false)
+    // K-2: dropped, and a legitimate answer may still come.
+    sa.refusal = detail
+    sa.responderSpi = 0n
+    sa.state = state.sent
+    core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, state.sent.transmissions))
+    return
+  }
   deriveKeys(sa, state.record, result.sharedSecret)
   if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(path)
   const isFirstContact = ![...core.ikeSas.values()].some(

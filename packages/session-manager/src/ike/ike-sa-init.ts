@@ -137,11 +137,13 @@ export function suitesOfAllPeers(config: SessionConfig): IkeSuite[] {
   return suites
 }
 
-/** An unprotected answer that makes no state: a notify alone, the responder's SPI zero (RFC 7296 §2.6). */
+/** An unprotected answer that makes no state: a notify alone, SPIs and Message ID as they came (RFC 7296 §2.6, §2.21.4). */
 export function statelessAnswer(message: Pick<IkeMessage, 'header'>, notifyType: number, data: Uint8Array): Uint8Array {
   const { initiatorSpi, responderSpi, exchangeType, messageId } = message.header
+  // C-30: who answers the original responder is the original initiator.
+  const flags = HeaderFlag.RESPONSE | ((message.header.flags & HeaderFlag.INITIATOR) === 0 ? HeaderFlag.INITIATOR : 0)
   return encodeMessage({
-    header: { initiatorSpi, responderSpi, exchangeType, messageId, flags: HeaderFlag.RESPONSE },
+    header: { initiatorSpi, responderSpi, exchangeType, messageId, flags },
     payloads: [notify(notifyType, data)],
   })
 }
@@ -168,6 +170,8 @@ export function readIkeSaInitResponse(response: Uint8Array, offer: InitOffer): I
     return { kind: 'unusable', detail: (error as CodecError).message }
   }
   const { payloads, header } = message
+  const critical = unsupportedCriticalPayload(payloads)
+  if (critical !== undefined) return { kind: 'unusable', detail: `payload ${critical} is critical and not known here` }
   const cookie = cookieIn(payloads)
   if (cookie) return repeat(offer, { cookie: cookie.slice() }, 'COOKIE')
   const invalidKe = findNotify(payloads, NotifyType.INVALID_KE_PAYLOAD)

@@ -42,7 +42,7 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
     case 'close':
       return closeIkeSa(core, sa, effect.reason, effect.byPeer)
     case 'delete':
-      return deleteIkeSa(core, sa, effect.reason)
+      return deleteIkeSa(core, sa, effect.reason, effect.notifyType)
     default:
       return effect satisfies never
   }
@@ -119,12 +119,12 @@ export function detachPath(core: Core, sa: IkeSa): void {
 }
 
 /** Says Delete where that is possible, waits a little for the answer, closes (T-LIFE-1). */
-export function deleteIkeSa(core: Core, sa: IkeSa, reason: string): void {
+export function deleteIkeSa(core: Core, sa: IkeSa, reason: string, notifyType?: number): void {
   if (sa.state.kind === 'CLOSED' || sa.state.kind === 'DELETING') return
   if (sa.isHalfOpen || !sa.path) return closeIkeSa(core, sa, reason, false)
   sa.state = { kind: 'DELETING' }
   core.timers.set(sa, 'handshake', core.now + core.config.timers.deletion)
-  sendRequest(core, sa, buildIkeSaDelete())
+  sendRequest(core, sa, buildIkeSaDelete(notifyType))
 }
 
 export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolean): void {

@@ -37,18 +37,21 @@ export interface ChildOffer {
   readonly proposals: readonly Proposal[]
 }
 
+export interface IkeSaInitSent {
+  readonly kind: 'IKE_SA_INIT_SENT'
+  readonly offer: InitOffer
+  readonly publicValue: Uint8Array
+  readonly secret: Uint8Array
+  readonly request: Uint8Array
+  transmissions: number
+}
+
 export type IkeSaState =
   | { readonly kind: 'KE_INITIATE'; readonly offer: InitOffer }
   | { readonly kind: 'KE_INITIATED'; readonly offer: InitOffer; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
-  | {
-      readonly kind: 'IKE_SA_INIT_SENT'
-      readonly offer: InitOffer
-      readonly publicValue: Uint8Array
-      readonly secret: Uint8Array
-      readonly request: Uint8Array
-      transmissions: number
-    }
-  | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite }
+  | IkeSaInitSent
+  /** `sent`: where to go back to if the public value turns out to be no good (K-2). */
+  | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
   | {
       readonly kind: 'KE_RESPOND'
@@ -59,6 +62,8 @@ export type IkeSaState =
       readonly clear: readonly Payload[]
     }
   | { readonly kind: 'IKE_SA_INIT_ANSWERED'; readonly record: InitRecord }
+  /** Only there to say AUTHENTICATION_FAILED again over UDP; no message is expected. */
+  | { readonly kind: 'IKE_AUTH_REFUSED' }
   | { readonly kind: 'ESTABLISHED' }
   | { readonly kind: 'DELETING' }
   | { readonly kind: 'CLOSED' }

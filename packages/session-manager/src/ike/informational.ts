@@ -4,10 +4,11 @@
  *   HDR, SK {[N,] [D,] [CP,] ...}  -->
  *                          <--  HDR, SK {[N,] [D,] [CP], ...}
  */
-import { ExchangeType, NotifyType, type Payload, ProtocolId } from '@underpass/ike-codec'
+import { ExchangeType, NotifyType, notify, type Payload, ProtocolId } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
 import { readU32, u32 } from '../octets.ts'
+import { describeIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { answerMobike } from './mobike.ts'
@@ -20,12 +21,12 @@ export function buildLivenessCheck(): RequestPlan {
   return { purpose: 'liveness', exchangeType: ExchangeType.INFORMATIONAL, payloads: [] }
 }
 
-/** §1.4.1: the IKE SA and with it all its Child SAs. */
-export function buildIkeSaDelete(): RequestPlan {
+/** §1.4.1: the IKE SA and with it all its Child SAs; `notifyType` says why (§2.21.2). */
+export function buildIkeSaDelete(notifyType?: number): RequestPlan {
   return {
     purpose: 'delete-ike-sa',
     exchangeType: ExchangeType.INFORMATIONAL,
-    payloads: [{ type: 'D', protocol: ProtocolId.IKE, spis: [] }],
+    payloads: [...(notifyType === undefined ? [] : [notify(notifyType)]), { type: 'D', protocol: ProtocolId.IKE, spis: [] }],
   }
 }
 
@@ -41,22 +42,29 @@ export function buildChildSaDelete(children: readonly ChildSa[]): RequestPlan {
 /** Every request is answered, if only with nothing: that is the liveness check's point. */
 export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: AuthenticatedMessage): Step {
   const deletes = inner.filter((payload) => payload.type === 'D')
-  if (deletes.some((payload) => payload.protocol === ProtocolId.IKE)) {
-    return { reply: [], afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
-  }
   if (findNotify(inner, NotifyType.AUTHENTICATION_FAILED)) {
-    const detail = 'the peer does not accept our identity or key'
-    const event = { kind: 'authentication-failed', ikeSa: sa.id, localId: sa.peer?.name ?? '', remoteId: sa.peerName, detail } as const
+    const event = {
+      kind: 'authentication-failed',
+      ikeSa: sa.id,
+      localId: sa.peer ? describeIdentity(sa.peer.localId) : '',
+      remoteId: sa.remoteId ? describeIdentity(sa.remoteId) : '',
+      detail: 'the peer does not accept our identity or key',
+    } as const
     return {
       reply: [],
       effects: [{ kind: 'event', event }],
       afterReply: [{ kind: 'close', reason: 'authentication failed at the peer', byPeer: true }],
     }
   }
+  if (deletes.some((payload) => payload.protocol === ProtocolId.IKE)) {
+    return { reply: [], afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
+  }
   const named = deletes.filter((payload) => payload.protocol === ProtocolId.ESP).flatMap((payload) => payload.spis)
   const children = childrenNamed(sa, named)
-  const reply: Payload[] =
-    children.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis: children.map((child) => u32(child.inboundSpi)) }] : []
+  // §1.4.1: where the Deletes of both ends cross, the answer does not name the SA again.
+  const crossing = spisOfOurDelete(sa)
+  const spis = children.filter((child) => !crossing.has(child.inboundSpi)).map((child) => u32(child.inboundSpi))
+  const reply: Payload[] = spis.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis }] : []
   return {
     reply: [...reply, ...answerMobike(sa, inner)],
     effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
@@ -67,7 +75,7 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: Au
 export function handleInformationalResponse(
   _core: Core,
   sa: IkeSa,
-  _message: AuthenticatedMessage,
+  { inner }: AuthenticatedMessage,
   purpose: RequestPlan['purpose'],
   children: readonly ChildSa[],
 ): Step {
@@ -78,7 +86,15 @@ export function handleInformationalResponse(
         .filter((child) => sa.children.has(child))
         .map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted' })),
     }
+  // §2.21.3: with this the peer has dropped the IKE SA, and says no Delete.
+  if (findNotify(inner, NotifyType.INVALID_SYNTAX))
+    return { effects: [{ kind: 'close', reason: 'the peer answered INVALID_SYNTAX', byPeer: true }] }
   return { effects: [{ kind: 'event', event: { kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'alive' } }] }
+}
+
+function spisOfOurDelete(sa: IkeSa): Set<number> {
+  const spis = sa.window.outstanding?.plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : [])) ?? []
+  return new Set(spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)))
 }
 
 /** The peer names a pair by its own inbound SPI, our outbound one. */

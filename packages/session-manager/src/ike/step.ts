@@ -26,8 +26,8 @@ export type Effect =
   | { readonly kind: 'send-request'; readonly plan: RequestPlan }
   /** `byPeer`: they deleted it. */
   | { readonly kind: 'close'; readonly reason: string; readonly byPeer: boolean }
-  /** Tell the peer by a Delete of the IKE SA, then close. */
-  | { readonly kind: 'delete'; readonly reason: string }
+  /** Tell the peer by a Delete of the IKE SA, with a Notify that says why where there is one, then close. */
+  | { readonly kind: 'delete'; readonly reason: string; readonly notifyType?: number }
 
 /** What a message proved to be, for the connection that brought it (T-LIFE-13, T-LIFE-18). */
 export type Verdict = 'valid' | 'ignored' | 'unparsable' | 'unauthentic'

@@ -25,7 +25,8 @@ export class AddressPool {
    */
   lease(owner: string, family: 'ipv4' | 'ipv6', hint?: Uint8Array, takesOver = false): Uint8Array | undefined {
     const remembered = this.#remembered.get(`${family} ${owner}`)
-    for (const wish of [remembered, hint]) if (wish?.length === octetsOf(family) && this.#mayHave(owner, wish, takesOver)) return this.#take(owner, family, wish)
+    for (const wish of [remembered, hint])
+      if (wish?.length === octetsOf(family) && this.#mayHave(owner, wish, takesOver)) return this.#take(owner, family, wish)
     for (const range of this.#ranges) {
       if (range.length !== octetsOf(family)) continue
       const free = this.#findFree(range)

@@ -167,8 +167,7 @@ export class Initiator {
     else if (name === 'redial' && state.kind === 'redialling') {
       if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${core.config.timers.handshake} ms`)
       else this.#redial(core, state)
-    }
-    else if (name === 'fallback' && state.kind === 'connecting') closeIkeSa(core, state.sa, fallbackReason(core, state.sa), false)
+    } else if (name === 'fallback' && state.kind === 'connecting') closeIkeSa(core, state.sa, fallbackReason(core, state.sa), false)
   }
 
   status(): PeerStatus {

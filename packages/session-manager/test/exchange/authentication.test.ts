@@ -32,6 +32,8 @@ describe.each([
 
   it('RFC 7296 §2.21.2: no IKE SA and no Child SA are left on either side', () => {
     const pair = connect()
+    // Over UDP the gateway stands by to repeat its answer until the handshake's time is over.
+    pair.run(30_000)
     for (const node of [pair.client, pair.gateway]) {
       expect(node.core.ikeSas.size).toBe(0)
       expect(node.core.sad.size).toBe(0)
@@ -105,7 +107,14 @@ describe('RFC 7296 §3.5 identities that do not fit', () => {
   it('RFC 7296 §2.15: an identity changed under way makes AUTH wrong', () => {
     const pair = new MeddledPair({ clientTimers: { retry: 60_000 } })
     pair.meddle = (message) =>
-      isIkeAuth(message, 'request') ? [pair.resealed(message, replacing('IDi', (id) => ({ ...id, data: octets('mallory') })))] : undefined
+      isIkeAuth(message, 'request')
+        ? [
+            pair.resealed(
+              message,
+              replacing('IDi', (id) => ({ ...id, data: octets('mallory') })),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(5_000)
     expect(pair.gateway.eventsOf('authentication-failed')).toMatchObject([{ remoteId: '@mallory' }])
@@ -114,7 +123,15 @@ describe('RFC 7296 §3.5 identities that do not fit', () => {
 
   it('RFC 7296 §2.16 (C-26): an initiator without AUTH asks for EAP and is refused by name', () => {
     const pair = new MeddledPair({ clientTimers: { retry: 60_000 } })
-    pair.meddle = (message) => (isIkeAuth(message, 'request') ? [pair.resealed(message, replacing('AUTH', () => undefined))] : undefined)
+    pair.meddle = (message) =>
+      isIkeAuth(message, 'request')
+        ? [
+            pair.resealed(
+              message,
+              replacing('AUTH', () => undefined),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(5_000)
     expect(pair.transcript()[3]).toBe('R → I  HDR, SK {N(AUTHENTICATION_FAILED)}')
@@ -125,7 +142,12 @@ describe('RFC 7296 §3.5 identities that do not fit', () => {
     const pair = new MeddledPair({ clientTimers: { retry: 60_000 } })
     pair.meddle = (message) =>
       isIkeAuth(message, 'request')
-        ? [pair.resealed(message, replacing('AUTH', (auth) => ({ ...auth, method: AuthMethod.RSA_DIGITAL_SIGNATURE })))]
+        ? [
+            pair.resealed(
+              message,
+              replacing('AUTH', (auth) => ({ ...auth, method: AuthMethod.RSA_DIGITAL_SIGNATURE })),
+            ),
+          ]
         : undefined
     pair.initiate()
     pair.run(5_000)
@@ -189,7 +211,9 @@ describe('RFC 7296 §2.15 (C-22) shared secrets', () => {
   })
 
   it('RFC 7296 §2.15 (C-22): no terminator is added: a secret with a zero octet more is another', () => {
-    const pair = new Pair({ gateway: { psk: Uint8Array.from([...SECRET, 0]) }, clientTimers: { retry: 60_000 } })
+    // Below a block of the hash HMAC itself fills keys up with zeros.
+    const psk = octets('0123456789abcdef'.repeat(4))
+    const pair = new Pair({ client: { psk }, gateway: { psk: Uint8Array.from([...psk, 0]) }, clientTimers: { retry: 60_000 } })
     pair.initiate()
     pair.run(5_000)
     expect(pair.isUp).toBe(false)
@@ -204,17 +228,27 @@ describe('RFC 4301 §4.4.3 several peers behind one gateway', () => {
       '198.51.100.2',
       sessionConfig(
         [
-          { ...gatewayPeer(), name: 'anna', remoteId: identity('@anna'), psk: OTHER_SECRET, pool: { ranges: ['10.9.0.1'], dns: [], subnets: [] } },
+          {
+            ...gatewayPeer(),
+            name: 'anna',
+            remoteId: identity('@anna'),
+            psk: OTHER_SECRET,
+            pool: { ranges: ['10.9.0.1'], dns: [], subnets: [] },
+          },
           { ...gatewayPeer(), name: 'others' },
         ],
         true,
       ),
     )
     const dial = { address: '198.51.100.2', transports: [TCP] }
-    const anna = pair.add('anna', '192.0.2.21', sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@anna'), psk: OTHER_SECRET }], false))
+    const anna = pair.add(
+      'anna',
+      '192.0.2.21',
+      sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@anna'), psk: OTHER_SECRET }], false),
+    )
     const bert = pair.add('bert', '192.0.2.22', sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@bert') }], false))
     for (const node of [anna, bert]) pair.command(node, { kind: 'initiate', peer: 'gateway' })
-    pair.run(5_000, () => gateway.core.sad.size === 2)
+    pair.run(5_000, () => anna.core.sad.size + bert.core.sad.size === 2)
     expect(gateway.eventsOf('ike-sa-established').map((event) => event.peer)).toEqual(['anna', 'others'])
     expect(anna.eventsOf('addresses-assigned')[0]!.addresses[0]!.address).toBe('10.9.0.1')
     expect(bert.eventsOf('addresses-assigned')[0]!.addresses[0]!.address).toBe('10.8.0.10')
@@ -244,7 +278,7 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
     const pair = new Pair({ gatewayTimers: { liveness: 600_000 } })
     pair.connect()
     const first = [...pair.gateway.core.ikeSas.values()][0]!
-    const reborn = pair.addClient('client', '192.0.2.99')
+    const reborn = pair.addClient('reborn', '192.0.2.99', { localId: identity('@client') })
     pair.command(reborn, { kind: 'initiate', peer: 'gateway' })
     pair.run(2_000, () => reborn.core.sad.size > 0)
     expect([...pair.gateway.core.ikeSas.values()]).not.toContain(first)
@@ -256,7 +290,7 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
   it('RFC 7296 §2.4: and gets its address again, even where the pool has no other', () => {
     const pair = new Pair({ gateway: { pool: { ranges: ['10.8.0.10'], dns: [], subnets: [] } }, gatewayTimers: { liveness: 600_000 } })
     pair.connect()
-    const reborn = pair.addClient('client', '192.0.2.99')
+    const reborn = pair.addClient('reborn', '192.0.2.99', { localId: identity('@client') })
     pair.command(reborn, { kind: 'initiate', peer: 'gateway' })
     pair.run(2_000, () => reborn.core.sad.size > 0)
     expect(reborn.eventsOf('addresses-assigned')[0]?.addresses[0]?.address).toBe('10.8.0.10')
@@ -279,10 +313,15 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
   it('RFC 7296 §2.4: without INITIAL_CONTACT both SAs of an identity stay', () => {
     const pair = new MeddledPair()
     pair.connect()
-    const second = pair.addClient('client', '192.0.2.99')
+    const second = pair.addClient('second', '192.0.2.99', { localId: identity('@client') })
     pair.meddle = (message) =>
       isIkeAuth(message, 'request')
-        ? [pair.resealed(message, replacing('N', (notify) => (notify.notifyType === NotifyType.INITIAL_CONTACT ? undefined : notify)))]
+        ? [
+            pair.resealed(
+              message,
+              replacing('N', (notify) => (notify.notifyType === NotifyType.INITIAL_CONTACT ? undefined : notify)),
+            ),
+          ]
         : undefined
     pair.command(second, { kind: 'initiate', peer: 'gateway' })
     pair.run(2_000, () => second.core.sad.size > 0)
@@ -293,7 +332,10 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
 
 /** Which of the secrets turn up in what a node put out, jobs apart: they carry a private key to whoever does them. */
 function leaks(node: Node, secrets: readonly Uint8Array[]): string[] {
-  const shown = [...node.outputs.filter((output) => !output.startsWith('{"kind":"crypto-job"')), ...node.events.map((event) => JSON.stringify(event))]
+  const shown = [
+    ...node.outputs.filter((output) => !output.startsWith('{"kind":"crypto-job"')),
+    ...node.events.map((event) => JSON.stringify(event)),
+  ]
   return secrets.flatMap((secret) => {
     const forms = [[...secret].join(','), hex(secret), String.fromCharCode(...secret)]
     return shown.filter((text) => forms.some((form) => text.includes(form)))

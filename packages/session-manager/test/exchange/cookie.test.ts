@@ -71,7 +71,7 @@ describe('RFC 7296 §2.6 cookies over UDP', () => {
     pair.connect()
     const withCookie = pair.log[2]!.octets
     const before = pair.log.length
-    pair.inject(pair.gateway, changedSpi(withCookie, 0), { transport: 'udp', remote: { address: '203.0.113.7', port: 500 } })
+    pair.deliverIke(pair.gateway, changedSpi(withCookie, 0), { transport: 'udp', remote: { address: '203.0.113.7', port: 500 } })
     expect(pair.transcript(before)).toEqual(['R → I  HDR, N(COOKIE)'])
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
   })
@@ -86,15 +86,15 @@ describe('RFC 7296 §2.6 cookies over UDP', () => {
     const pair = new MeddledPair({ transports: [UDP], gatewayLimits: { cookieThreshold: 3 } })
     pair.connect()
     const request = pair.log[0]!.octets
-    for (let spi = 1; spi <= 3; spi++) pair.inject(pair.gateway, changedSpi(request, spi))
+    for (let spi = 1; spi <= 3; spi++) pair.deliverIke(pair.gateway, changedSpi(request, spi))
     pair.settle()
     const before = pair.log.length
-    pair.inject(pair.gateway, changedSpi(request, 4))
+    pair.deliverIke(pair.gateway, changedSpi(request, 4))
     expect(pair.transcript(before)).toEqual(['R → I  HDR, N(COOKIE)'])
     pair.run(31_000)
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
     const after = pair.log.length
-    pair.inject(pair.gateway, changedSpi(request, 5))
+    pair.deliverIke(pair.gateway, changedSpi(request, 5))
     pair.settle()
     expect(pair.transcript(after)[0]).toContain('SAr1')
   })
@@ -215,7 +215,7 @@ describe('RFC 7296 §2.6.1 COOKIE and INVALID_KE_PAYLOAD together', () => {
       if (message.to === pair.client && !stirred) {
         stirred = true
         const mine = rewritten({ octets: pair.log[0]!.octets }, (payloads) => payloads)
-        pair.inject(pair.gateway, groupOf(changedSpi(mine, 9)), { transport: 'udp', remote: { address: '203.0.113.7', port: 500 } })
+        pair.deliverIke(pair.gateway, groupOf(changedSpi(mine, 9)), { transport: 'udp', remote: { address: '203.0.113.7', port: 500 } })
       }
       return undefined
     }

@@ -1,6 +1,13 @@
 import { decodeMessage, KeyExchangeMethod, NotifyType, notify, type Payload, TransformType } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_ESP_SUITES, DEFAULT_IKE_SUITES, parseEspSuite, parseIkeSuite, SessionError, type TransportOption } from '../../src/index.ts'
+import {
+  DEFAULT_ESP_SUITES,
+  DEFAULT_IKE_SUITES,
+  parseEspSuite,
+  parseIkeSuite,
+  SessionError,
+  type TransportOption,
+} from '../../src/index.ts'
 import { isIkeAuth, isIkeSaInit, MeddledPair, replacing, rewritten } from '../meddler.ts'
 import { Pair, TCP, UDP } from '../pair.ts'
 
@@ -68,7 +75,14 @@ describe('RFC 7296 §2.7 every suite', () => {
   ] as const)('RFC 7296 §2.10 (C-20): a nonce of %s makes no IKE SA', (_, kind, length) => {
     const pair = new MeddledPair({ clientTimers: SLOW })
     pair.meddle = (message) =>
-      isIkeSaInit(message, kind) ? [rewritten(message, replacing('Nonce', () => ({ type: 'Nonce', data: new Uint8Array(length).fill(1) })))] : undefined
+      isIkeSaInit(message, kind)
+        ? [
+            rewritten(
+              message,
+              replacing('Nonce', () => ({ type: 'Nonce', data: new Uint8Array(length).fill(1) })),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(5_000)
     expect(pair.isUp).toBe(false)
@@ -150,7 +164,8 @@ describe('RFC 7296 §1.2 INVALID_KE_PAYLOAD', () => {
     ['of no octets', new Uint8Array(0)],
   ])('RFC 7296 §1.2: a group %s is not followed', (_, data) => {
     const pair = new MeddledPair({ ...options, transports: [UDP], clientTimers: SLOW })
-    pair.meddle = (message) => (isIkeSaInit(message, 'response') ? [rewritten(message, () => [notify(NotifyType.INVALID_KE_PAYLOAD, data)])] : undefined)
+    pair.meddle = (message) =>
+      isIkeSaInit(message, 'response') ? [rewritten(message, () => [notify(NotifyType.INVALID_KE_PAYLOAD, data)])] : undefined
     pair.initiate()
     pair.run(20_000)
     const requests = pair.log.filter((entry) => entry.from === pair.client).map((entry) => entry.octets.join())
@@ -161,7 +176,9 @@ describe('RFC 7296 §1.2 INVALID_KE_PAYLOAD', () => {
     const pair = new MeddledPair({ ...options, clientTimers: SLOW })
     pair.meddle = (message) => {
       if (!isIkeSaInit(message, 'response')) return undefined
-      const sent = decodeMessage(pair.log.findLast((entry) => entry.from === pair.client)!.octets).payloads.find((payload) => payload.type === 'KE')!
+      const sent = decodeMessage(pair.log.findLast((entry) => entry.from === pair.client)!.octets).payloads.find(
+        (payload) => payload.type === 'KE',
+      )!
       const other = sent.method === KeyExchangeMethod.ECP_256 ? KeyExchangeMethod.CURVE25519 : KeyExchangeMethod.ECP_256
       return [rewritten(message, () => [notify(NotifyType.INVALID_KE_PAYLOAD, Uint8Array.of(0, other))])]
     }
@@ -176,7 +193,10 @@ describe('RFC 7296 §3.3.6 (C-14) an answer that was tampered with', () => {
   const toInit: [string, (payloads: readonly Payload[]) => readonly Payload[]][] = [
     ['a cipher that was not on offer', replacing('SA', (sa) => changed(sa, TransformType.ENCR, { id: 11 }))],
     ['another key length', replacing('SA', (sa) => changed(sa, TransformType.ENCR, { keyLength: 128 }))],
-    ['a group that is not that of the KE payload', replacing('SA', (sa) => changed(sa, TransformType.KE, { id: KeyExchangeMethod.ECP_256 }))],
+    [
+      'a group that is not that of the KE payload',
+      replacing('SA', (sa) => changed(sa, TransformType.KE, { id: KeyExchangeMethod.ECP_256 })),
+    ],
     ['no transforms', replacing('SA', (sa) => ({ ...sa, proposals: [{ ...sa.proposals[0]!, transforms: [] }] }))],
     ['another number', replacing('SA', (sa) => ({ ...sa, proposals: [{ ...sa.proposals[0]!, number: 77 }] }))],
     ['two proposals', replacing('SA', (sa) => ({ ...sa, proposals: [sa.proposals[0]!, sa.proposals[0]!] }))],
@@ -207,7 +227,14 @@ describe('RFC 7296 §3.3.6 (C-14) an answer that was tampered with', () => {
     const suites = { ikeProposals: ike('aes256-sha256-ecp256') }
     const pair = new MeddledPair({ client: suites, gateway: suites, clientTimers: SLOW })
     pair.meddle = (message) =>
-      isIkeSaInit(message, 'response') ? [rewritten(message, replacing('SA', (sa) => changed(sa, TransformType.INTEG, { id: 0 })))] : undefined
+      isIkeSaInit(message, 'response')
+        ? [
+            rewritten(
+              message,
+              replacing('SA', (sa) => changed(sa, TransformType.INTEG, { id: 0 })),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(2_000)
     expect(pair.isUp).toBe(false)
@@ -285,6 +312,7 @@ describe('RFC 6989 §2.5 (K-2) a public value that fails its check', () => {
       isIkeSaInit(message, 'response') && forged++ === 0 ? [rewritten(message, replacing('KE', zeroed))] : undefined
     pair.connect()
     expect(forged).toBe(2)
+    expect(pair.client.eventsOf('transport-tried')).toHaveLength(1)
     expect(pair.passesTraffic()).toBe(true)
   })
 })
