@@ -1,41 +1,32 @@
 // Three networks on one machine, as namespaces: a client, a gateway, and between them a network that forwards TCP and loses UDP.
 // This process is in the middle one.
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execPath, getgid } from 'node:process'
-import { fileURLToPath } from 'node:url'
-import { clientConfig, GATEWAY_INNER, gatewayConfig } from './configs.mjs'
+import { execPath } from 'node:process'
+import { APPS, GATEWAY_INNER, Impossible, Lab, programFile, quoted, resultOf } from './lab.mjs'
 import { Background, findProgram, spawnTracked } from './processes.mjs'
 
-/** This place is not to be had here; nothing was begun. */
-export class Impossible extends Error {}
-
+// Documentation addresses (RFC 5737).
 const CLIENT_OUTER = '192.0.2.2'
 const GATEWAY_OUTER = '198.51.100.2'
-const root = fileURLToPath(new URL('..', import.meta.url))
 
-export class NamespaceLab {
-  apps = []
-  #dir
+export class NamespaceLab extends Lab {
   #place
-  #without
-  #services = []
   #device
   #block
 
-  constructor({ dir, place, without }) {
-    this.#dir = dir
-    this.#place = place
-    this.#without = without
+  constructor(options) {
+    super(options)
+    this.#place = options.place
   }
 
   get words() {
-    const owner = this.#place === 'user namespace' ? 'made without privileges (user namespace)' : 'made as root (no user namespaces here)'
-    const device = { tun: 'a real TUN', packet: 'a packet device on a veth pair (/dev/net/tun cannot be opened here)' }[this.#device]
+    const owner = this.#place === 'user namespace' ? 'in a user namespace, so without privileges' : 'made as root: user namespaces are off'
+    const device = { tun: 'a TUN', packet: 'a packet device over a veth pair, since /dev/net/tun cannot be opened here' }[this.#device]
     return [
-      `three network namespaces, ${owner}; the tunnel’s interface is ${device}`,
-      `client ${CLIENT_OUTER}  ──  a network that drops UDP  ──  gateway ${GATEWAY_OUTER}`,
-      `UDP is dropped there by ${this.#block.words}`,
+      `network namespaces for a client, a gateway and what is between them (${owner})`,
+      `client ${CLIENT_OUTER} ── a network that drops UDP (${this.#block.words}) ── gateway ${GATEWAY_OUTER}`,
+      `the tunnel’s interfaces: ${device}`,
     ]
   }
 
@@ -47,87 +38,69 @@ export class NamespaceLab {
   async open() {
     // `ip netns` keeps its names in /run, which is not ours.
     await this.#must('mount', ['-t', 'tmpfs', 'run', '/run'])
-    await this.#must('ip', ['link', 'set', 'lo', 'up'])
     await this.#attach('client', '192.0.2.1', CLIENT_OUTER)
     await this.#attach('gateway', '198.51.100.1', GATEWAY_OUTER)
     try {
       writeFileSync('/proc/sys/net/ipv4/ip_forward', '1\n')
     } catch (error) {
-      throw new Impossible(`forwarding cannot be turned on: ${error.message}`)
+      throw new Impossible(`forwarding cannot be turned on (${error.code})`)
     }
     this.#block = await this.#blockUdp()
     this.#device = await this.#chooseDevice()
   }
 
-  async startGateway({ onEvent }) {
-    const config = gatewayConfig({ dir: this.#dir, device: this.#device, udp: [500, 4500], tcp: [4500] })
-    const gateway = this.#app('gateway', 'apps/gateway/dist/underpass-gateway.js', 'run', config, onEvent)
-    await gateway.event('gateway-up', ({ kind }) => kind === 'gateway-up', 20_000)
-    const server = this.#background('gateway', 'server', 'server.mjs', [GATEWAY_INNER, join(this.#dir, 'file.bin')])
-    this.#services.push(server)
+  async startGateway({ psk, file, onEvent }) {
+    this.writeGatewayConfig({ psk, device: this.#device, udp: [500, 4500], tcp: [4500] })
+    const gateway = this.#app('gateway', 'run', onEvent)
+    const up = await gateway.event('gateway-up', ({ kind }) => kind === 'gateway-up', 20_000)
+    const words = [execPath, programFile('server.mjs'), GATEWAY_INNER, '8080', '9000', file]
+    const server = this.#background('gateway', 'server', words, join(this.dir, 'server.log'))
+    this.services.push(server)
     await server.event('serving', ({ kind }) => kind === 'serving', 10_000)
-    return gateway
+    return up
   }
 
-  startClient({ onEvent }) {
-    const config = clientConfig({ dir: this.#dir, device: this.#device, gateway: GATEWAY_OUTER, transports: ['udp', 'tcp:4500'] })
-    return this.#app('client', 'apps/client/dist/underpass.js', 'up', config, onEvent)
+  startClient({ psk, onEvent }) {
+    this.writeClientConfig({ psk, device: this.#device, gateway: GATEWAY_OUTER, transports: ['udp', 'tcp:4500'] })
+    return this.#app('client', 'up', onEvent)
   }
 
   /** Where programs at the client find the server at the gateway. */
-  get server() {
-    return { http: `http://${GATEWAY_INNER}:8080/`, udp: [GATEWAY_INNER, '9000'] }
+  server = { address: GATEWAY_INNER, http: '8080', udp: '9000' }
+
+  /** A program of demo/programs in the client's namespace. */
+  async program(name, words) {
+    return resultOf(name, await this.#run('client', [execPath, programFile(name), ...words]))
   }
 
-  /** A program of demo/programs in the client's namespace; what its last line of JSON says. */
-  async program(script, words, timeout = 30_000) {
-    const file = fileURLToPath(new URL(`./programs/${script}`, import.meta.url))
-    const { code, stdout, output } = await this.#in('client', [execPath, file, ...words], { timeout })
-    const last = stdout.trim().split('\n').at(-1)
-    if (code !== 0 || !last.startsWith('{')) throw new Error(`${script}: ${output.trim().split('\n').at(-1)} (status ${code})`)
-    return JSON.parse(last)
-  }
-
-  /** The system's own ping where there is one, else an ICMP socket of Node's process. */
+  /** The system's own ping where there is one, else an ICMP socket. */
   async ping(count) {
-    const ping = findProgram('ping', this.#without)
+    const ping = findProgram('ping', this.without)
     if (ping !== undefined) {
-      const { stdout } = await this.#in('client', [ping, '-n', '-q', '-c', count, '-i', '0.05', '-W', '2', GATEWAY_INNER], { timeout: 20_000 })
-      const received = Number(/(\d+) (?:packets )?received/.exec(stdout)?.[1] ?? Number.NaN)
-      const [, min, mean, max] = /= ([\d.]+)\/([\d.]+)\/([\d.]+)/.exec(stdout)?.map(Number) ?? []
-      if (mean !== undefined) return { by: 'the ping program', count, received, min, mean, max, octets: received * 64 }
+      const { stdout } = await this.#run('client', [ping, '-n', '-q', '-c', `${count}`, '-i', '0.05', '-W', '2', GATEWAY_INNER])
+      const received = Number(/(\d+) (?:packets )?received/.exec(stdout)?.[1])
+      const [, , mean, max] = /= ([\d.]+)\/([\d.]+)\/([\d.]+)/.exec(stdout)?.map(Number) ?? []
+      if (mean !== undefined) return { by: 'by the ping that is installed here', received, mean, max, octets: received * 64 }
     }
-    return await this.program('ping.mjs', [GATEWAY_INNER, String(count)])
+    return await this.program('ping.mjs', [GATEWAY_INNER, `${count}`, this.server.http])
   }
 
-  /** UDP datagrams outside the tunnel so far, as the two kernels counted them. Ask before anything uses UDP inside it. */
+  /** UDP datagrams as the two kernels count them. Asked before anything sends UDP inside the tunnel. */
   udpSeen() {
-    const [client, gateway] = this.apps.toSorted((a, b) => a.label.localeCompare(b.label))
-    return { sent: udpCounters(client.pid).OutDatagrams, arrived: udpCounters(gateway.pid).InDatagrams }
+    const counted = (role) => udpCounters(this.apps.find(({ label }) => label === role).pid)
+    return { sent: counted('client').OutDatagrams, arrived: counted('gateway').InDatagrams }
   }
 
-  status(role) {
-    return this.#runApp([execPath, ...appWords(role), 'status', '--json', '--config', join(this.#dir, `${role}.toml`)])
-  }
-
-  /** For another terminal of the same user: a page through the tunnel by a program that is here in any case, and what the client says. */
+  /** For another terminal of the same user. */
   tryNext() {
-    const client = this.apps.find(({ label }) => label === 'client')
-    const user = this.#place === 'user namespace' ? '-U --preserve-credentials ' : ''
-    const curl = findProgram('curl', this.#without)
-    const fetch = curl === undefined ? `${quoted(execPath)} -e "fetch('${this.server.http}').then(async (page) => console.log(await page.text()))"` : `curl ${this.server.http}`
-    const commands = findProgram('nsenter', this.#without) === undefined ? [] : [`nsenter -t ${client.pid} ${user}-n ${fetch}`]
-    commands.push(statusCommand('client', this.#dir))
-    if (commands.length < 2) commands.push(statusCommand('gateway', this.#dir))
-    return commands
-  }
-
-  async close() {
-    for (const one of [...this.#services, ...this.apps.toReversed()]) await one.stop()
-  }
-
-  removeSecrets() {
-    for (const role of ['client', 'gateway']) rmSync(join(this.#dir, `${role}.toml`), { force: true })
+    const nsenter = findProgram('nsenter', this.without)
+    if (nsenter === undefined) return [this.statusCommand('client'), this.statusCommand('gateway')]
+    const { pid } = this.apps.find(({ label }) => label === 'client')
+    const url = `http://${GATEWAY_INNER}:${this.server.http}/`
+    const fetch = [execPath, '-e', `fetch("${url}").then(async (page) => console.log(await page.text()))`]
+    const page = findProgram('curl', this.without) === undefined ? fetch : ['curl', '-s', url]
+    const user = this.#place === 'user namespace' ? ['-U', '--preserve-credentials'] : []
+    return [['nsenter', '-t', `${pid}`, ...user, '-n', ...page].map(quoted).join(' '), this.statusCommand('client')]
   }
 
   async #attach(namespace, near, far) {
@@ -141,22 +114,12 @@ export class NamespaceLab {
     await this.#must('ip', ['-n', namespace, 'route', 'add', 'default', 'via', near])
   }
 
-  /** The first that this machine has and its kernel takes. */
+  /** The first way that this machine has and its kernel takes. */
   async #blockUdp() {
-    const ways = [
-      {
-        name: 'nft',
-        words: 'nftables',
-        commands: [['nft', ['-f', '-'], 'table inet demo { chain forward { type filter hook forward priority 0; meta l4proto udp drop; } }']],
-      },
-      { name: 'iptables', words: 'iptables', commands: [['iptables', ['-A', 'FORWARD', '-p', 'udp', '-j', 'DROP']]] },
-      // Routing drops it silently too (fib-rules, Linux 4.17).
-      { name: 'ip rule', words: 'a routing rule (ip rule … ipproto udp blackhole)', commands: [['ip', ['rule', 'add', 'pref', '1', 'ipproto', 'udp', 'blackhole']]] },
-    ]
     const reasons = []
-    for (const way of ways) {
+    for (const way of UDP_BLOCKS) {
       try {
-        for (const [program, words, input] of way.commands) await this.#must(program, words, { input })
+        await this.#must(way.program, way.arguments, way.input)
         return way
       } catch (error) {
         reasons.push(error.message)
@@ -171,7 +134,7 @@ export class NamespaceLab {
       openTun({ name: 'probe0' }).close()
       return 'tun'
     } catch {
-      // The next kind says what is wrong, should it be wrong with that one too.
+      // Should the other kind not be had either, it says why.
     }
     try {
       const pair = createPacketDevicePair({ name: 'probe0' })
@@ -179,39 +142,54 @@ export class NamespaceLab {
       pair.remove()
       return 'packet'
     } catch (error) {
-      throw new Impossible(`there is neither a TUN nor a packet device: ${error.message}`)
+      throw new Impossible(`neither a TUN nor a packet device can be had (${error.message})`)
     }
   }
 
-  #app(role, _file, command, config, onEvent) {
-    const app = new Background(role, findProgram('ip'), ['netns', 'exec', role, execPath, ...appWords(role), command, '--json', '--config', config], {
-      log: join(this.#dir, `${role}.log`),
-      onEvent,
-    })
+  #app(role, command, onEvent) {
+    const words = [execPath, APPS[role], command, '--json', '--config', this.configFile(role)]
+    const app = this.#background(role, role, words, join(this.dir, `${role}.log`), onEvent)
     this.apps.push(app)
     return app
   }
 
-  #background(namespace, label, script, words) {
-    const file = fileURLToPath(new URL(`./programs/${script}`, import.meta.url))
-    return new Background(label, findProgram('ip'), ['netns', 'exec', namespace, execPath, file, ...words], { log: join(this.#dir, `${label}.log`) })
+  #background(namespace, label, words, log, onEvent) {
+    return new Background(label, findProgram('ip'), ['netns', 'exec', namespace, ...words], { log, onEvent })
   }
 
-  #in(namespace, command, options) {
-    if (namespace === 'client') allowPing()
-    return spawnTracked(findProgram('ip'), ['netns', 'exec', namespace, ...command.map(String)], options)
+  #run(namespace, words) {
+    return spawnTracked(findProgram('ip'), ['netns', 'exec', namespace, ...words], { timeout: 30_000 })
   }
 
-  async #runApp([program, ...words]) {
-    const { code, stdout, output } = await spawnTracked(program, words, { timeout: 10_000 })
-    if (code !== 0) throw new Error(`status ${code}: ${output.trim()}`)
-    return JSON.parse(stdout)
-  }
-
-  async #must(name, words, { input } = {}) {
-    const program = findProgram(name, this.#without)
+  async #must(name, words, input) {
+    const program = findProgram(name, this.without)
     if (program === undefined) throw new Impossible(`there is no ${name} here`)
     const { code, output } = await spawnTracked(program, words, { input, timeout: 10_000 })
     if (code !== 0) throw new Impossible(`${name} ${words.join(' ')}: ${output.trim().split('\n').at(-1) || `status ${code}`}`)
   }
+}
+
+/** What drops, in the middle, every UDP packet that is to be forwarded, and says nothing to its sender. */
+const UDP_BLOCKS = [
+  {
+    name: 'nft',
+    words: 'by nftables',
+    program: 'nft',
+    arguments: ['-f', '-'],
+    input: 'table inet demo { chain forward { type filter hook forward priority 0; meta l4proto udp drop; } }\n',
+  },
+  { name: 'iptables', words: 'by iptables', program: 'iptables', arguments: ['-A', 'FORWARD', '-p', 'udp', '-j', 'DROP'] },
+  {
+    name: 'ip rule',
+    words: 'by a routing rule, "ipproto udp blackhole"',
+    program: 'ip',
+    arguments: ['rule', 'add', 'pref', '1', 'ipproto', 'udp', 'blackhole'],
+  },
+]
+
+/** Of the network namespace that a process is in: proc_net_snmp's two lines, names and numbers. */
+function udpCounters(pid) {
+  const lines = readFileSync(`/proc/${pid}/net/snmp`, 'utf8').split('\n')
+  const [names, values] = lines.filter((line) => line.startsWith('Udp:')).map((line) => line.split(' '))
+  return Object.fromEntries(names.map((name, index) => [name, Number(values[index])]))
 }

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { quietEnvironment, root, runtimes } from './runtimes.mjs'
 
 export function checkExamples(folders) {
@@ -24,8 +24,9 @@ function pack(folders, base) {
 
 /** The siblings are not in the registry yet: each tarball is named, so that every dependency on one is met by it. */
 function installAll(tarballs, base) {
-  const dependencies = Object.fromEntries(tarballs.map((file) => [`@underpass/${/underpass-(.*)-\d+\.\d+\.\d+/.exec(file)[1]}`, `file:${file}`]))
-  writeFileSync(join(base, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies, overrides: dependencies }))
+  const dependencies = Object.fromEntries(tarballs.map((file) => [`@underpass/${/^underpass-([a-z-]+)-\d/.exec(basename(file))[1]}`, `file:${file}`]))
+  const overrides = Object.fromEntries(Object.keys(dependencies).map((name) => [name, `$${name}`]))
+  writeFileSync(join(base, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies, overrides }))
   const { status, stdout, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: base, encoding: 'utf8', env: quietEnvironment })
   return status === 0 ? [] : [`npm install of the packed packages:\n${stdout}${stderr}`]
 }

@@ -18,7 +18,7 @@ const checks = [
   ['direction of packages', checkDag],
   ['purity of the core', checkPurity],
   ['conformance page', checkConformance],
-  ['knip', () => command('knip', ['--no-progress'])],
+  ['knip', () => command('knip', ['--no-progress', '--no-config-hints'])],
   ['publint', () => published.flatMap((folder) => command('publint', ['run', folder, '--strict', '--pack', 'npm']))],
   ['are the types wrong', () => packages.flatMap((folder) => command('attw', ['--pack', folder, '--profile', 'esm-only', '--format', 'ascii']))],
   ['README examples in an empty project, on each runtime', () => checkExamples(published)],

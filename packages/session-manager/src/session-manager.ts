@@ -78,7 +78,9 @@ export class SessionManager implements Core {
     this.random = random
     this.cookies = new CookieJar(random)
     for (const peer of config.peers) {
-      if (peer.pool) this.pools.set(peer.name, new AddressPool(peer.pool.ranges))
+      // Peers that name one pool share it: users of one connection, each with a secret of his own.
+      const sharer = config.peers.find((other) => other.pool !== undefined && other.pool === peer.pool)
+      if (peer.pool && sharer) this.pools.set(peer.name, this.pools.get(sharer.name) ?? new AddressPool(peer.pool.ranges))
       if (peer.dial) this.initiators.set(peer.name, new Initiator(peer, peer.dial.address, peer.dial.transports))
     }
   }
@@ -200,9 +202,9 @@ export class SessionManager implements Core {
           handleIkeMessage(this, deframer.buffer.subarray(deframer.offset, deframer.offset + deframer.length), arrival),
         )
       else this.#judge(connection, 'unparsable')
-      // Who asks and never reads loses the connection: IKE is not dropped, so this is what bounds it.
-      if (connection.queuedIkeOctets > this.config.limits.maxSendQueue) this.#limitClose(connection, 'maxSendQueue')
       if (!this.connections.has(id)) return
+      // Who asks and never reads loses the connection: IKE is not dropped, so this is what bounds it.
+      if (connection.queuedIkeOctets > this.config.limits.maxSendQueue) return this.#limitClose(connection, 'maxSendQueue')
     }
   }
 

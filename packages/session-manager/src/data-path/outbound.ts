@@ -9,6 +9,7 @@ import type { ChildSa } from '../child/child-sa.ts'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { PacketBatch } from '../contract.ts'
 import type { Core } from '../core.ts'
+import { deleteIkeSa } from '../ike/ike-sa-life.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
 
@@ -52,7 +53,7 @@ export class Outbound {
     if (this.#at + header + espLength > this.#slab.length) this.#newSlab(core, path, header + espLength)
     const nextHeader = buffer[offset]! >> 4 === 4 ? NextHeader.IPV4 : NextHeader.IPV6
     const written = child.outbound.encapsulate(buffer, offset, length, nextHeader, this.#slab, this.#at + header)
-    if (written < 0) return core.count('esp-sequence-exhausted')
+    if (written < 0) return endExhausted(core, child)
     if (path.transport === 'tcp') writeEspFrameHeader(path.connection.framing, this.#slab, this.#at, written)
     this.#offsets[this.#runCount] = this.#at - this.#runStart
     this.#lengths[this.#runCount] = header + written
@@ -87,6 +88,12 @@ export class Outbound {
     const batch = { buffer: bytes, offsets: this.#offsets.slice(0, count), lengths: this.#lengths.slice(0, count), count }
     core.emit({ kind: 'send-esp-datagrams', local: path.local, remote: path.remote, batch })
   }
+}
+
+/** E-1: Sequence Numbers never cycle. There is no rekeying yet, so the way on is a new IKE SA, which the initiator makes. */
+function endExhausted(core: Core, child: ChildSa): void {
+  core.count('esp-sequence-exhausted')
+  deleteIkeSa(core, child.ikeSa, 'the ESP sequence numbers are used up')
 }
 
 function refuseForFullQueue(core: Core, connection: Connection): void {

@@ -11,11 +11,7 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
     case 'retransmit':
       return retransmit(core, sa)
     case 'response':
-      return declareDead(
-        core,
-        sa,
-        `no answer to ${sa.window.outstanding?.plan.purpose ?? 'a request'} within ${core.config.timers.response} ms`,
-      )
+      return declareDead(core, sa, unanswered(core, sa))
     case 'handshake':
       return closeIkeSa(core, sa, sa.state.kind === 'DELETING' ? 'deleted, without an answer from the peer' : handshakeTimeout(sa), false)
     case 'disconnected':
@@ -66,6 +62,12 @@ function sendNatKeepalive(core: Core, sa: IkeSa): void {
   if (sa.path?.transport !== 'udp') return
   core.emit({ kind: 'send-datagram', local: sa.path.local, remote: sa.path.remote, message: 'keepalive', bytes: Uint8Array.of(0xff) })
   core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
+}
+
+function unanswered(core: Core, sa: IkeSa): string {
+  const { resume, response } = core.config.timers
+  const patience = sa.isResuming ? `${resume} ms on a new connection` : `${response} ms`
+  return `no answer to ${sa.window.outstanding?.plan.purpose ?? 'a request'} within ${patience}`
 }
 
 function handshakeTimeout(sa: IkeSa): string {

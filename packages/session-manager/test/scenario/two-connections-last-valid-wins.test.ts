@@ -80,6 +80,17 @@ describe('RFC 9329 §6.1 two live connections of one IKE SA', () => {
     const seen = second.read()
     expect(seen.slice(6)).toEqual(request.octets)
   })
+
+  it('(T-LIFE-17): only the responder follows: the originator goes on sending by the connection that it opened', () => {
+    const pair = new Pair()
+    pair.connect()
+    pair.gateway.isFrozen = true
+    const { path } = pair.saOf(pair.client)
+    const other = pair.dialRaw(pair.client, '203.0.113.50')
+    other.write(join(PREFIX, ikeFrame(ikeRequest(pair.saOf(pair.gateway), []))))
+    expect(pair.saOf(pair.client).path).toBe(path)
+    expect(pair.client.eventsOf('path-moved')).toEqual([])
+  })
 })
 
 /** A session whose client is frozen: the test holds both its connections. */
