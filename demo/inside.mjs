@@ -7,12 +7,13 @@ import { MemoryLab } from './memory/memory-lab.mjs'
 import { NamespaceLab } from './namespace-lab.mjs'
 import { stopAllTracked } from './processes.mjs'
 import { Screen } from './screen.mjs'
-import { tellStory } from './story.mjs'
+import { hold, tellStory } from './story.mjs'
 
 const options = JSON.parse(process.argv[2])
 const screen = new Screen({ isJson: options.json })
 const dir = temporaryFolder()
 const interrupt = new AbortController()
+let isDone = false
 let keepsLogs = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt.abort(signal))
@@ -24,11 +25,13 @@ const lab = new Lab({ dir, ...options })
 try {
   await orInterrupt(lab.open())
   process.send?.({ kind: 'running' })
-  const story = tellStory({ lab, screen, options, signal: interrupt.signal })
-  process.exitCode = await orInterrupt(story)
+  const results = await orInterrupt(tellStory({ lab, screen, options }))
+  isDone = true
+  if (options.holds) await hold({ lab, screen, signal: interrupt.signal })
+  if (options.json) screen.json(results)
 } catch (error) {
   if (error instanceof Impossible) process.send?.({ kind: 'impossible', reason: error.message })
-  else if (interrupt.signal.aborted) {
+  else if (interrupt.signal.aborted && !isDone) {
     screen.fail('interrupted; everything is stopped')
     if (options.json) screen.json({ ok: false, error: 'interrupted' })
     process.exitCode = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[interrupt.signal.reason]

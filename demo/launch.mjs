@@ -94,7 +94,11 @@ function runIn({ name, command }, options) {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 function lastLine(text) {
-  return text.trim().split('\n').at(-1).replace(/^unshare: /, '')
+  return text
+    .trim()
+    .split('\n')
+    .at(-1)
+    .replace(/^unshare: /, '')
 }
 
 function kill(pid) {

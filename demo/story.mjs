@@ -8,8 +8,8 @@ const FILE_OCTETS = 20_000_000
 const PINGS = 20
 const BURST = { count: 1_000, octets: 1_200 }
 
-/** Answers the status to end with; throws what ended it early. */
-export async function tellStory({ lab, screen, options, signal }) {
+/** Answers what came of it, for --json; throws where a check fails, with the results on the error. */
+export async function tellStory({ lab, screen, options }) {
   const started = performance.now()
   screen.heading('Underpass: a gateway and a client on this machine, and a network between them that lets no UDP through')
   for (const line of lab.words) screen.plain(`  ${line}`)
@@ -68,9 +68,28 @@ export async function tellStory({ lab, screen, options, signal }) {
     const failed = checks.filter((check) => !check.ok).map(({ name, detail }) => `${name}: ${detail}`)
     throw Object.assign(new Error(failed.join('; ')), { results })
   }
-  if (options.holds) await hold({ lab, screen, signal })
-  if (options.json) screen.json({ ok, ...results })
-  return 0
+  return { ok, ...results }
+}
+
+/** Keeps the tunnel until `signal` says otherwise; throws where one of both ends by itself. */
+export async function hold({ lab, screen, signal }) {
+  screen.heading('The tunnel stays up until Ctrl-C. To try next, in another terminal:')
+  for (const command of lab.tryNext()) screen.plain(`\n  ${command}`)
+  screen.plain()
+  while (!signal.aborted) {
+    const gone = lab.apps.find(({ ended }) => ended !== undefined)
+    if (gone !== undefined) throw new Error(`the ${gone.label} ended with ${gone.ended}`)
+    await new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, 500)
+      signal.addEventListener('abort', done)
+    })
+  }
+  screen.plain('\nstopping …')
 }
 
 /** Follows the client until its tunnel is up, in words. */
@@ -111,7 +130,12 @@ async function download({ lab, file }) {
   const ok = sent.equals(received)
   const hash = createHash('sha256').update(received).digest('hex')
   const verdict = ok ? `equal byte for byte, SHA-256 ${hash.slice(0, 12)}…` : 'NOT equal to what was sent'
-  return { name: 'HTTP download', ok, bytes: octets, detail: `${megabytes(octets)} in ${took.toFixed(2)} s, ${(octets / 1e6 / took).toFixed(0)} MB/s, ${verdict}` }
+  return {
+    name: 'HTTP download',
+    ok,
+    bytes: octets,
+    detail: `${megabytes(octets)} in ${took.toFixed(2)} s, ${(octets / 1e6 / took).toFixed(0)} MB/s, ${verdict}`,
+  }
 }
 
 /** UDP: there is no retransmission to hide a loss. */
@@ -147,22 +171,6 @@ async function espCounters(lab) {
   const [child] = sa?.children ?? []
   if (child === undefined) throw new Error('the gateway has no Child SA')
   return { ...child, transport: sa.path.transport }
-}
-
-/** Until Ctrl-C, or until one of both ends. */
-async function hold({ lab, screen, signal }) {
-  screen.heading('The tunnel stays up until Ctrl-C. To try next, in another terminal:')
-  for (const command of lab.tryNext()) screen.plain(`\n  ${command}`)
-  screen.plain()
-  while (!signal.aborted) {
-    const gone = lab.apps.find(({ ended }) => ended !== undefined)
-    if (gone !== undefined) throw new Error(`the ${gone.label} ended with ${gone.ended}`)
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, 500)
-      signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true })
-    })
-  }
-  screen.plain('\nstopping …')
 }
 
 function seconds(since) {

@@ -55,7 +55,7 @@ export class MeddledPair extends Pair {
   }
 
   /** Octets of an IKE message come to `to` by the path that its IKE SA uses, or from a stranger. */
-  inject(
+  deliverIke(
     to: Node,
     octets: Uint8Array,
     from: { transport: 'udp' | 'tcp'; remote?: Endpoint } = { transport: this.saOf(to).transport },
