@@ -70,8 +70,8 @@ function orInterrupt(work) {
 
 /** A control socket's path has room for about a hundred octets. */
 function temporaryFolder() {
-  const base = tmpdir().length > 60 ? '/tmp' : tmpdir()
-  const folder = mkdtempSync(join(base, 'underpass-'))
+  const base = tmpdir().length > 50 ? '/tmp' : tmpdir()
+  const folder = mkdtempSync(join(base, 'underpass-demo-'))
   chmodSync(folder, 0o700)
   return folder
 }

@@ -56,6 +56,7 @@ function runIn({ name, command }, options) {
       detached: true,
     })
     launch.isRunning = true
+    const watch = watchNpm(() => pass('SIGTERM'))
     let isInterrupted = false
     const pass = (signal) => {
       isInterrupted = true
@@ -79,6 +80,7 @@ function runIn({ name, command }, options) {
     const end = (code, signal) => {
       for (const one of SIGNALS) process.off(one, pass)
       launch.isRunning = false
+      clearInterval(watch)
       for (const pid of pids) kill(pid)
       if (!hasStarted && signal === null && !isInterrupted) impossible ??= lastLine(stderr) || `ended with ${code}`
       resolve({ status: code ?? (isInterrupted ? 130 : 1), impossible })
@@ -89,6 +91,15 @@ function runIn({ name, command }, options) {
       end(1, null)
     })
   })
+}
+
+/** npm gives its signals to a shell, and not every shell passes them on: when that has gone, so has npm. */
+function watchNpm(onGone) {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return undefined
+  return setInterval(() => {
+    if (process.ppid !== parent) onGone()
+  }, 500)
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']

@@ -176,7 +176,8 @@ const UDP_BLOCKS = [
     words: 'by nftables',
     program: 'nft',
     arguments: ['-f', '-'],
-    input: 'table inet demo { chain forward { type filter hook forward priority 0; meta l4proto udp drop; } }\n',
+    input:
+      'add table inet demo\nadd chain inet demo forward { type filter hook forward priority 0; }\nadd rule inet demo forward meta l4proto udp drop\n',
   },
   { name: 'iptables', words: 'by iptables', program: 'iptables', arguments: ['-A', 'FORWARD', '-p', 'udp', '-j', 'DROP'] },
   {

@@ -4,14 +4,14 @@ import { accessSync, constants, createWriteStream, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Administrators' programs are seldom on a user's PATH. */
-const SYSTEM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin']
+/** Administrators' programs are seldom on a user's PATH; here and for every child they are at its end. */
+const FOLDERS = [...new Set([...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/bin'])]
+process.env.PATH = FOLDERS.join(delimiter)
 
 /** Where a program is; `undefined` where it is not, or is to be done without. */
 export function findProgram(name, without = []) {
   if (without.includes(name)) return undefined
-  const folders = [...(process.env.PATH ?? '').split(delimiter), ...SYSTEM_FOLDERS]
-  return folders.map((folder) => join(folder, name)).find(isExecutable)
+  return FOLDERS.map((folder) => join(folder, name)).find(isExecutable)
 }
 
 const tracked = new Set()

@@ -20,7 +20,7 @@ export async function tellStory({ lab, screen, options }) {
   writeFileSync(file, randomBytes(FILE_OCTETS))
   const psk = `0x${randomBytes(32).toString('hex')}`
   const gateway = await lab.startGateway({ psk, file })
-  screen.event(`gateway: listening on ${gateway.listening.filter((at) => !at.startsWith('[')).join(', ')}`)
+  screen.event(`gateway: listening on ${portsOf(gateway.listening)}`)
   const before = await lab.program('reach.mjs', [lab.server.address, lab.server.http])
   screen.event(`client: without a tunnel the server behind the gateway cannot be reached (${before.how})`)
 
@@ -113,7 +113,8 @@ async function raiseTunnel({ lab, screen, psk }) {
   const client = lab.startClient({ psk, onEvent })
   const up = await client.event('tunnel-up', ({ kind }) => kind === 'tunnel-up', 20_000)
   await lab.tunnelUp?.(up)
-  screen.event(up.text, 'good')
+  const device = up.device === undefined ? '' : ` on ${up.device}`
+  screen.event(`client: the tunnel is up, ${up.addresses.join(', ')}${device} over ${up.path}, to ${up.remoteTs.join(', ')}`, 'good')
   return { transport: up.path.split(' ')[0], path: up.path, reason: tried.at(-1).reason, tried }
 }
 
@@ -171,6 +172,12 @@ async function espCounters(lab) {
   const [child] = sa?.children ?? []
   if (child === undefined) throw new Error('the gateway has no Child SA')
   return { ...child, transport: sa.path.transport }
+}
+
+/** ['0.0.0.0:500/udp', '[::]:500/udp', '[::]:4500/tcp'] as 'UDP 500, TCP 4500'. */
+function portsOf(listening) {
+  const words = listening.map((at) => /:(\d+)\/(\w+)$/.exec(at)).map(([, port, protocol]) => `${protocol.toUpperCase()} ${port}`)
+  return [...new Set(words)].join(', ')
 }
 
 function seconds(since) {

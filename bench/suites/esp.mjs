@@ -54,7 +54,7 @@ function opening(provider, transform, size) {
   const aead = provider.create(transform, new Uint8Array(transform.keymatLength))
   const packet = new Uint8Array(2048)
   return () => {
-    const inbound = new EspInbound({ spi: SPI, transform, aead, esn: false, replayWindow: 64 })
+    const inbound = new EspInbound({ spi: SPI, transform, aead, esn: true, replayWindow: 1024 })
     for (const wire of wires) if (inbound.decapsulate(wire, 0, wire.length, packet, 0) !== size) throw new Error('lost a packet')
     return PACKETS
   }

@@ -95,9 +95,6 @@ function relayUdpOutward(local, address, port) {
   })
   return new Promise((resolve, reject) => {
     socket.once('error', reject)
-    socket.bind(local, LOOPBACK, () => {
-      socket.setRecvBufferSize(4_194_304)
-      resolve()
-    })
+    socket.bind(local, LOOPBACK, resolve)
   })
 }

@@ -144,7 +144,8 @@ export class SmallHost {
     const packet = Buffer.alloc(IP_HEADER + payload.length)
     packet[0] = 0x45
     packet.writeUInt16BE(packet.length, 2)
-    packet.writeUInt16BE((this.#identification = (this.#identification + 1) & 0xffff), 4)
+    this.#identification = (this.#identification + 1) & 0xffff
+    packet.writeUInt16BE(this.#identification, 4)
     packet[8] = 64
     packet[9] = protocol
     this.#address.copy(packet, 12)

@@ -1,41 +1,45 @@
-// An ordinary program that sends UDP datagrams to server.mjs and asks how many came, then has as many sent back and counts them.
-// burst.mjs ADDRESS PORT COUNT OCTETS
+// An ordinary program that sends UDP datagrams to server.mjs, then has as many sent back. In volleys, each counted before the next:
+// what is missing then was lost on the way, not in the buffer of a busy reader. burst.mjs ADDRESS PORT COUNT OCTETS
 import { createSocket } from 'node:dgram'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sendBurst } from './datagrams.mjs'
+
+const VOLLEY = 50
 
 const [address, port, count, octets] = process.argv.slice(2)
-const wanted = Number(count)
-let told
+const payload = Buffer.alloc(Number(octets), 'x')
+let counted = 0
 let came = 0
-let lastCame = 0
 
 const udp = createSocket('udp4')
 udp.on('message', (message) => {
-  if (message.length < 100) told = Number(message.toString().split(' ')[1])
-  else {
-    came++
-    lastCame = performance.now()
-  }
-})
-udp.on('error', (error) => {
-  console.error(error.message)
-  process.exit(1)
+  if (message.length === payload.length) came++
+  else counted = Number(message.toString().split(' ')[1])
 })
 await new Promise((resolve) => udp.bind(0, resolve))
-udp.setRecvBufferSize(4_194_304)
 
 let started = performance.now()
-await sendBurst(udp, wanted, Number(octets), Number(port), address)
-for (let tries = 0; (told ?? 0) < wanted && tries < 40; tries++) {
-  udp.send('count', Number(port), address)
-  await sleep(50)
+for (let sent = 0; sent < Number(count); ) {
+  for (let i = 0; i < VOLLEY && sent < Number(count); i++, sent++) udp.send(payload, Number(port), address)
+  await until(() => counted >= sent, 'count')
 }
-const out = { arrived: told ?? 0, seconds: (performance.now() - started) / 1000 }
+const out = { arrived: counted, seconds: (performance.now() - started) / 1000 }
 
 started = performance.now()
-udp.send(`send ${wanted} ${octets}`, Number(port), address)
-for (let tries = 0; came < wanted && tries < 60; tries++) await sleep(50)
-const back = { arrived: came, seconds: (lastCame - started) / 1000 }
+for (let asked = 0; asked < Number(count); ) {
+  const volley = Math.min(VOLLEY, Number(count) - asked)
+  asked += volley
+  udp.send(`send ${volley} ${octets}`, Number(port), address)
+  await until(() => came >= asked)
+}
+const back = { arrived: came, seconds: (performance.now() - started) / 1000 }
 udp.close()
 console.log(JSON.stringify({ out, back }))
+
+/** Or until 200 ms have gone without it. Asks `question` now and then. */
+async function until(isSo, question) {
+  const deadline = performance.now() + 200
+  while (!isSo() && performance.now() < deadline) {
+    if (question !== undefined) udp.send(question, Number(port), address)
+    await sleep(2)
+  }
+}

@@ -4,7 +4,6 @@ import { createSocket } from 'node:dgram'
 import { createReadStream, statSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { pipeline } from 'node:stream'
-import { sendBurst } from './datagrams.mjs'
 
 const [address, httpPort, udpPort, file] = process.argv.slice(2)
 
@@ -22,11 +21,11 @@ udp.on('message', (message, { address: from, port }) => {
   const sender = `${from} ${port}`
   const word = message.length < 100 ? message.toString().split(' ') : []
   if (word[0] === 'count') udp.send(`count ${counts.get(sender) ?? 0}`, port, from)
-  else if (word[0] === 'send') sendBurst(udp, Number(word[1]), Number(word[2]), port, from)
-  else counts.set(sender, (counts.get(sender) ?? 0) + 1)
+  else if (word[0] === 'send') {
+    const payload = Buffer.alloc(Number(word[2]), 'x')
+    for (let i = 0; i < Number(word[1]); i++) udp.send(payload, port, from)
+  } else counts.set(sender, (counts.get(sender) ?? 0) + 1)
 })
-// A reader that is not scheduled for a moment shall not look like a tunnel that loses packets.
-udp.on('listening', () => udp.setRecvBufferSize(4_194_304))
 
 await Promise.all([
   new Promise((resolve) => http.listen(Number(httpPort), address, resolve)),

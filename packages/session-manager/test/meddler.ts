@@ -1,5 +1,6 @@
 /** A Pair with somebody in the middle: messages can be lost, changed, or said by a peer that has the keys and breaks the rules. */
 import {
+  CodecError,
   decodeHeader,
   decodeMessage,
   ExchangeType,
@@ -126,7 +127,13 @@ export class MeddledPair extends Pair {
   }
 
   #instead(node: Node, octets: Uint8Array): readonly Uint8Array[] | undefined {
-    return this.meddle({ to: node, header: decodeHeader(octets), octets })
+    try {
+      return this.meddle({ to: node, header: decodeHeader(octets), octets })
+    } catch (error) {
+      // What is not even a header passes.
+      if (error instanceof CodecError) return undefined
+      throw error
+    }
   }
 
   #insteadOfStream(node: Node, bytes: Uint8Array): Uint8Array[] | undefined {

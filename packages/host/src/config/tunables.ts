@@ -24,7 +24,10 @@ export function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-function limit(name: string): z.ZodType<number> {
+/** Bounded as the core bounds them, so that `check-config` refuses what the core would refuse at the start. */
+function limit(name: string): z.ZodType<number | boolean> {
+  if (typeof DEFAULT_LIMITS[name as keyof Limits] === 'boolean') return z.boolean()
+  if (name === 'maxBufferedPerConnection') return z.int().min(1280)
   if (name === 'cookieThreshold') return z.int().min(0)
   return name === 'maxMessageLength' ? z.int().min(1280).max(MAX_MESSAGE_LENGTH) : z.int().min(1)
 }
@@ -33,7 +36,7 @@ function positiveDuration(): z.ZodType<number, string> {
   return duration.refine((milliseconds) => milliseconds > 0, { error: 'must be longer than nothing' })
 }
 
-function camelCased(written: Readonly<Record<string, unknown>>): Record<string, number> {
-  const entries = Object.entries(written).filter((entry): entry is [string, number] => typeof entry[1] === 'number')
+function camelCased(written: Readonly<Record<string, unknown>>): Record<string, number | boolean> {
+  const entries = Object.entries(written).filter((entry): entry is [string, number | boolean] => entry[1] !== undefined)
   return Object.fromEntries(entries.map(([key, value]) => [key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()), value]))
 }

@@ -165,6 +165,16 @@ describe('what is wrong with a client configuration is told with its key and lin
       'client.toml:6: timers.retry: "30" is not a duration; write "500ms", "30s" or "2m"',
     ],
     ['a duration that is a number', `${GOOD}[timers]\nretry = 30`, 'client.toml:6: timers.retry: 30 is not text'],
+    [
+      'a buffer that the core would refuse',
+      `${GOOD}[limits]\nmax_buffered_per_connection = 100`,
+      'client.toml:6: limits.max_buffered_per_connection: 100 is less than 1280',
+    ],
+    [
+      'a number for a yes or no',
+      `${GOOD}[limits]\ncookies_over_tcp = 1`,
+      'client.toml:6: limits.cookies_over_tcp: 1 is not true or false',
+    ],
     ['a limit below its least', `${GOOD}[limits]\nmax_ike_sas = 0`, 'client.toml:6: limits.max_ike_sas: 0 is less than 1'],
     [
       'a message longer than RFC 9329 can frame',

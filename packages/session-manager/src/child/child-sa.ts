@@ -1,5 +1,5 @@
 /** A Child SA: the two ESP SAs that one negotiation made, and what may pass through them (RFC 7296 §2.9, RFC 4301 §4.4.2). */
-import type { EspInbound, EspOutbound } from '@underpass/esp-crypto'
+import type { Aead, EspInbound, EspOutbound } from '@underpass/esp-crypto'
 import type { EspSuite } from '../config.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
@@ -13,6 +13,8 @@ export interface ChildSaParts {
   readonly outboundSpi: number
   readonly inbound: EspInbound
   readonly outbound: EspOutbound
+  /** The two ciphers of the pair, to be freed with it. */
+  readonly aeads: readonly Aead[]
   readonly suite: EspSuite
   readonly esn: boolean
   readonly localTs: readonly IpSelector[]
@@ -31,6 +33,7 @@ export class ChildSa {
   readonly remoteTs: readonly IpSelector[]
   readonly #local: PacketSelector
   readonly #remote: PacketSelector
+  readonly #aeads: readonly Aead[]
   packetsIn = 0
   octetsIn = 0
   packetsOut = 0
@@ -40,6 +43,7 @@ export class ChildSa {
     this.ikeSa = parts.ikeSa
     this.inboundSpi = parts.inboundSpi
     this.outboundSpi = parts.outboundSpi
+    this.#aeads = parts.aeads
     this.inbound = parts.inbound
     this.outbound = parts.outbound
     this.suite = parts.suite
@@ -58,6 +62,11 @@ export class ChildSa {
   /** Whether a decrypted inner packet was allowed to come by this SA (E-11): its source is the peer's, its destination ours. */
   accepts(packet: Uint8Array, offset: number, length: number): boolean {
     return this.#remote.matches(packet, offset, length, 0) && this.#local.matches(packet, offset, length, 1)
+  }
+
+  /** The SA is out of the databases: no packet can reach its keys any more, which go as far as their provider can make them go. */
+  erase(): void {
+    for (const aead of this.#aeads) aead.free?.()
   }
 
   status(): ChildSaStatus {

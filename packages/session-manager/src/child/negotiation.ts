@@ -36,7 +36,10 @@ export function makeFirstChild(core: Core, sa: IkeSa, peer: PeerConfig, record: 
   const fromInitiator = keymat.slice(0, transform.keymatLength)
   const fromResponder = keymat.slice(transform.keymatLength)
   const [outKeymat, inKeymat] = sa.role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
+  keymat.fill(0)
   const provider = core.config.aeadProvider
+  const outAead = provider.create(transform, outKeymat)
+  const inAead = provider.create(transform, inKeymat)
   return new ChildSa({
     ikeSa: sa,
     inboundSpi: plan.inboundSpi,
@@ -44,17 +47,18 @@ export function makeFirstChild(core: Core, sa: IkeSa, peer: PeerConfig, record: 
     outbound: new EspOutbound({
       spi: plan.outboundSpi,
       transform,
-      aead: provider.create(transform, outKeymat),
+      aead: outAead,
       esn: plan.esn,
       random: (octets) => octets.set(core.random(octets.length)),
     }),
     inbound: new EspInbound({
       spi: plan.inboundSpi,
       transform,
-      aead: provider.create(transform, inKeymat),
+      aead: inAead,
       esn: plan.esn,
       replayWindow: peer.replayWindow,
     }),
+    aeads: [outAead, inAead],
     suite: plan.suite,
     esn: plan.esn,
     localTs: plan.localTs,

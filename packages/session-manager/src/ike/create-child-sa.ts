@@ -21,6 +21,9 @@ export function answerCreateChildSaRequest(_core: Core, sa: IkeSa, { inner }: Au
   if (rekeyed && !isKnown) {
     return { reply: [notify(NotifyType.CHILD_SA_NOT_FOUND, undefined, { protocol: ProtocolId.ESP, spi: rekeyed.spi })] }
   }
+  // §2.25: while a Delete of ours is out, the peer shall ask again later.
+  const isClosing = sa.state.kind === 'DELETING' || (rekeyed && sa.window.outstanding?.plan.purpose === 'delete-child')
+  if (isClosing) return { reply: [notify(NotifyType.TEMPORARY_FAILURE)] }
   const refusal = notifyFor(new SessionError('NO_ADDITIONAL_SAS', 'incompatible', 'rekeying and further Child SAs are not offered'))!
   return { reply: [notify(refusal.notifyType, refusal.data)] }
 }

@@ -137,9 +137,10 @@ function handleResponse(
   core.timers.clear(sa, 'retransmit')
   core.timers.clear(sa, 'response')
   // Errors in a response are not answered (§2.21): clean up, and say Delete where the SA was good.
-  if (opened.kind === 'syntax-error') return deleteIkeSa(core, sa, `syntax error in a response: ${opened.error.message}`)
+  if (opened.kind === 'syntax-error') return rejectResponse(core, sa, opened.error.message, NotifyType.INVALID_SYNTAX)
   const critical = unsupportedCriticalPayload(opened.message.inner)
-  if (critical !== undefined) return deleteIkeSa(core, sa, `payload ${critical} of a response is critical and not known here`)
+  if (critical !== undefined)
+    return rejectResponse(core, sa, `payload ${critical} is critical and not known here`, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD)
   const row =
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
@@ -147,6 +148,13 @@ function handleResponse(
   if (row === undefined) applyStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
   else applyStep(core, sa, row.handle(core, sa, opened.message))
+}
+
+function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {
+  core.count('ike-syntax-errors')
+  core.event({ kind: 'dropped', what: 'ike-syntax-errors', remote: sa.path && remoteOf(sa.path), detail })
+  // Only the exchange that follows IKE_AUTH says why (§2.21.2).
+  deleteIkeSa(core, sa, `error in a response: ${detail}`, sa.isHalfOpen ? notifyType : undefined)
 }
 
 /** The Child SAs that a Delete of ours named. */

@@ -121,8 +121,10 @@ export function detachPath(core: Core, sa: IkeSa): void {
 /** Says Delete where that is possible, waits a little for the answer, closes (T-LIFE-1). */
 export function deleteIkeSa(core: Core, sa: IkeSa, reason: string, notifyType?: number): void {
   if (sa.state.kind === 'CLOSED' || sa.state.kind === 'DELETING') return
-  if (sa.isHalfOpen || !sa.path) return closeIkeSa(core, sa, reason, false)
-  sa.state = { kind: 'DELETING' }
+  // A responder that answered IKE_AUTH has the SA, even where its answer is no good.
+  const isKnownToPeer = !sa.isHalfOpen || sa.isIkeAuthAnswered
+  if (!isKnownToPeer || !sa.path) return closeIkeSa(core, sa, reason, false)
+  sa.state = { kind: 'DELETING', reason }
   core.timers.set(sa, 'handshake', core.now + core.config.timers.deletion)
   sendRequest(core, sa, buildIkeSaDelete(notifyType))
 }
@@ -151,6 +153,7 @@ export function removeChild(core: Core, child: ChildSa, reason: string): void {
   if (!sa.children.delete(child)) return
   core.sad.delete(child.inboundSpi)
   core.spd.remove(child)
+  child.erase()
   core.event({ kind: 'child-sa-removed', ikeSa: sa.id, peer: sa.peerName, inboundSpi: formatEspSpi(child.inboundSpi), reason })
 }
 

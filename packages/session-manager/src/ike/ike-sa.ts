@@ -65,7 +65,8 @@ export type IkeSaState =
   /** Only there to say AUTHENTICATION_FAILED again over UDP; no message is expected. */
   | { readonly kind: 'IKE_AUTH_REFUSED' }
   | { readonly kind: 'ESTABLISHED' }
-  | { readonly kind: 'DELETING' }
+  /** `reason`: why, for people. */
+  | { readonly kind: 'DELETING'; readonly reason: string }
   | { readonly kind: 'CLOSED' }
 
 export class IkeSa {

@@ -79,7 +79,10 @@ export function handleInformationalResponse(
   purpose: RequestPlan['purpose'],
   children: readonly ChildSa[],
 ): Step {
-  if (purpose === 'delete-ike-sa') return { effects: [{ kind: 'close', reason: 'deleted', byPeer: false }] }
+  if (purpose === 'delete-ike-sa') {
+    const reason = sa.state.kind === 'DELETING' ? sa.state.reason : 'deleted'
+    return { effects: [{ kind: 'close', reason, byPeer: false }] }
+  }
   if (purpose === 'delete-child')
     return {
       effects: children

@@ -86,15 +86,15 @@ describe('RFC 7296 §2.6 cookies over UDP', () => {
     const pair = new MeddledPair({ transports: [UDP], gatewayLimits: { cookieThreshold: 3 } })
     pair.connect()
     const request = pair.log[0]!.octets
-    for (let spi = 1; spi <= 3; spi++) pair.deliverIke(pair.gateway, changedSpi(request, spi))
+    for (let spi = 1; spi <= 3; spi++) pair.deliverIke(pair.gateway, changedSpi(request, spi), { transport: 'udp' })
     pair.settle()
     const before = pair.log.length
-    pair.deliverIke(pair.gateway, changedSpi(request, 4))
+    pair.deliverIke(pair.gateway, changedSpi(request, 4), { transport: 'udp' })
     expect(pair.transcript(before)).toEqual(['R → I  HDR, N(COOKIE)'])
     pair.run(31_000)
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
     const after = pair.log.length
-    pair.deliverIke(pair.gateway, changedSpi(request, 5))
+    pair.deliverIke(pair.gateway, changedSpi(request, 5), { transport: 'udp' })
     pair.settle()
     expect(pair.transcript(after)[0]).toContain('SAr1')
   })
