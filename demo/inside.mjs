@@ -12,11 +12,14 @@ import { hold, tellStory } from './story.mjs'
 const options = JSON.parse(process.argv[2])
 const screen = new Screen({ isJson: options.json })
 const dir = temporaryFolder()
+process.send?.({ kind: 'folder', path: dir })
 const interrupt = new AbortController()
 let isDone = false
 let keepsLogs = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt.abort(signal))
+// Nobody reads any more (`npm start | head`).
+process.stdout.on('error', () => interrupt.abort('SIGHUP'))
 // The launcher is gone, killed outright.
 process.on('disconnect', () => interrupt.abort('SIGHUP'))
 
@@ -42,8 +45,10 @@ try {
 }
 await lab.close()
 await stopAllTracked()
-if (keepsLogs) lab.removeSecrets()
-else rmSync(dir, { recursive: true, force: true })
+if (keepsLogs) {
+  lab.removeAllButLogs()
+  process.send?.({ kind: 'keeps-folder' })
+} else rmSync(dir, { recursive: true, force: true })
 // Only this channel would still keep the process.
 if (process.connected) process.disconnect()
 

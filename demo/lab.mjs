@@ -1,5 +1,5 @@
 // What the two places share: the two programs of ours, their configuration files, their status.
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -92,8 +92,9 @@ export class Lab {
     for (const one of [...this.apps.toReversed(), ...this.services]) await one.stop()
   }
 
-  removeSecrets() {
-    for (const role of ['client', 'gateway']) rmSync(this.configFile(role), { force: true })
+  /** Leaves the logs. */
+  removeAllButLogs() {
+    for (const name of readdirSync(this.dir)) if (!name.endsWith('.log')) rmSync(join(this.dir, name), { recursive: true, force: true })
   }
 
   #write(role, lines) {

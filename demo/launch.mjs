@@ -1,6 +1,7 @@
 // Picks where the demonstration runs, and starts it there: in network namespaces of its own where the kernel gives some to this
 // user, else with a TUN in memory. The process that runs it is our child, and ends with us.
 import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { execPath, getuid } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { findProgram } from './processes.mjs'
@@ -50,6 +51,7 @@ function runIn({ name, command }, options) {
     let impossible
     let hasStarted = false
     let stderr = ''
+    let folder
     // A session of its own: Ctrl-C at the terminal comes to us alone, and we pass it on once.
     const child = spawn(program, [...words, JSON.stringify({ place: name, ...options })], {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
@@ -71,6 +73,8 @@ function runIn({ name, command }, options) {
     child.on('message', (message) => {
       if (message.kind === 'started') pids.add(message.pid)
       else if (message.kind === 'ended') pids.delete(message.pid)
+      else if (message.kind === 'folder') folder = message.path
+      else if (message.kind === 'keeps-folder') folder = undefined
       else if (message.kind === 'impossible') impossible = message.reason
       else if (message.kind === 'running') {
         hasStarted = true
@@ -82,6 +86,8 @@ function runIn({ name, command }, options) {
       launch.isRunning = false
       clearInterval(watch)
       for (const pid of pids) kill(pid)
+      if (signal !== null) process.stderr.write(`the demonstration was ended by ${signal}; what it had started is stopped\n`)
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
       if (!hasStarted && signal === null && !isInterrupted) impossible ??= lastLine(stderr) || `ended with ${code}`
       resolve({ status: code ?? (isInterrupted ? 130 : 1), impossible })
     }

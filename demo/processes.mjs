@@ -118,7 +118,10 @@ export class Background {
       const found = this.lines.map(eventOf).find((event) => event !== undefined && matches(event))
       if (found !== undefined) return found
       const left = deadline - Date.now()
-      if (this.ended !== undefined) throw new Error(`the ${this.label} ended with ${this.ended} before "${what}"`)
+      if (this.ended !== undefined) {
+        const error = this.lines.map(eventOf).findLast((event) => event?.kind === 'error')?.text
+        throw new Error(`the ${this.label} ended with status ${this.ended} before "${what}"${error === undefined ? '' : `: ${error}`}`)
+      }
       if (left <= 0) throw new Error(`the ${this.label} did not say "${what}" within ${timeout / 1000} s`)
       await this.#change(left)
     }

@@ -64,8 +64,13 @@ export class Screen {
       if (this.isTerminal) this.#out.write(`\r\x1b[K${label} … ${seconds()}`)
     }
     if (isSilentBelow === 0) show()
+    let toldAt = started
     const timer = setInterval(() => {
-      if (performance.now() - started >= isSilentBelow && (this.isTerminal || !isShown)) show()
+      const now = performance.now()
+      if (now - started >= isSilentBelow && (this.isTerminal || !isShown)) show()
+      if (this.isTerminal || now - toldAt < 10_000) return
+      toldAt = now
+      this.#out.write(`  … ${seconds()}\n`)
     }, 250)
     this.#spinner = { timer, isShown: () => isShown }
     return {

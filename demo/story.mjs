@@ -11,7 +11,7 @@ const BURST = { count: 1_000, octets: 1_200 }
 /** Answers what came of it, for --json; throws where a check fails, with the results on the error. */
 export async function tellStory({ lab, screen, options }) {
   const started = performance.now()
-  screen.heading('Underpass: a gateway and a client on this machine, and a network between them that lets no UDP through')
+  screen.heading('Underpass: a gateway and a client on this machine, and no UDP between them')
   for (const line of lab.words) screen.plain(`  ${line}`)
   if (options.place === 'memory') screen.plain(`  (no namespaces: ${options.reasons.join('; ')})`)
 

@@ -32,6 +32,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   })
 }
 
+process.stdout.on('error', () => {})
+
 try {
   checkNode()
   if (!isInstalled()) await install()
@@ -75,12 +77,12 @@ function isInstalled() {
   if (!existsSync(hidden)) return false
   const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages
   const here = JSON.parse(readFileSync(hidden, 'utf8')).packages
-  return Object.entries(wanted).every(([path, { version, resolved, optional }]) => {
-    if (path === '' || !path.includes('node_modules/')) return true
+  return Object.entries(wanted).every(([path, { version, integrity, optional }]) => {
+    if (!path.includes('node_modules/')) return true
     const found = here[path]
     // What is for another platform is not installed.
     if (found === undefined) return optional === true
-    return found.version === version && found.resolved === resolved
+    return found.version === version && (integrity === undefined || found.integrity === integrity)
   })
 }
 
