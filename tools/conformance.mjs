@@ -24,7 +24,7 @@ function generate() {
   return { page: render(rows, citations, deviations), problems }
 }
 
-/** id → the tests whose titles hold it. A range such as T-FRM-1..3 counts for each. */
+/** id → the tests whose titles hold it. */
 function citationsById() {
   const citations = new Map()
   for (const file of testFiles()) {

@@ -1,13 +1,6 @@
 // Cores and the wire between them, in memory: no socket, no copy, no virtual clock. Each input is handed in at performance.now().
 import { nodeKeyExchange } from '@underpass/ike-crypto/node'
-import {
-  DEFAULT_LIMITS,
-  DEFAULT_TIMERS,
-  parseEspSuite,
-  parseIdentity,
-  parseIkeSuite,
-  SessionManager,
-} from '@underpass/session-manager'
+import { DEFAULT_LIMITS, DEFAULT_TIMERS, parseEspSuite, parseIdentity, parseIkeSuite, SessionManager } from '@underpass/session-manager'
 
 /** What a socket's read brings at most. */
 const CHUNK = 65_536
@@ -152,7 +145,10 @@ export class Pair {
       }
       case 'send-datagram': {
         const gateway = { address: GATEWAY, port: side === 'client' ? output.remote.port : output.local.port }
-        const client = { address: this.clientAddress, port: side === 'client' ? output.local.port || output.remote.port : output.remote.port }
+        const client = {
+          address: this.clientAddress,
+          port: side === 'client' ? output.local.port || output.remote.port : output.remote.port,
+        }
         this.gatewayEnd = gateway
         this.clientEnd = client
         const ends = side === 'client' ? { local: gateway, remote: client } : { local: client, remote: gateway }
@@ -160,7 +156,7 @@ export class Pair {
         return
       }
       case 'crypto-job':
-        this.#queue.push([side, { kind: 'crypto-result', job: output.job, result: this.#compute(side, output.work) }])
+        this.#queue.push([side, { kind: 'crypto-result', job: output.job, result: this.#compute(output.work) }])
         return
       case 'event':
         if (output.event.kind === 'child-sa-installed') this.#isEstablished[side] = true
@@ -171,8 +167,7 @@ export class Pair {
     }
   }
 
-  #compute(side, { kind, method, peerPublic, secret }) {
-    void side
+  #compute({ kind, method, peerPublic, secret }) {
     const exchange = nodeKeyExchange(method)
     if (kind === 'ke-initiate') return { kind: 'ke-initiated', ...exchange.initiate(random) }
     if (kind === 'ke-respond') return { kind: 'ke-responded', ...exchange.respond(random, peerPublic) }

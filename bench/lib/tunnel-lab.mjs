@@ -36,9 +36,11 @@ export class TunnelLab extends Lab {
     const ends = await this.twoEnds(label)
     const device = existsSync('/dev/net/tun') ? 'tun' : 'packet'
     const psk = 'a shared secret that only a benchmark has'
-    const gateway = this.#program(ends.gateway, `${label}-gateway`, [runtime.command, ...runtime.prefix, ...gatewayFlags, GATEWAY, 'run'], {
-      head: '',
-      tail: `
+    const gateway = this.#program(
+      ends.gateway,
+      `${label}-gateway`,
+      [runtime.command, ...runtime.prefix, ...gatewayFlags, GATEWAY, 'run'],
+      `
 [listen]
 address = ["172.30.0.1"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
@@ -56,11 +58,13 @@ local = ["10.30.0.0/24"]
 pool = { ranges = ["10.31.0.10-10.31.0.20"] }
 esp = ["aes256gcm16"]
 `,
-    })
+    )
     await this.#listening(ends.gateway, transport, gateway)
-    const client = this.#program(ends.client, `${label}-client`, [runtime.command, ...runtime.prefix, ...clientFlags, CLIENT, 'up'], {
-      head: '',
-      tail: `
+    const client = this.#program(
+      ends.client,
+      `${label}-client`,
+      [runtime.command, ...runtime.prefix, ...clientFlags, CLIENT, 'up'],
+      `
 [peer]
 gateway = "172.30.0.1"
 transports = ["${transport === 'tcp' ? 'tcp:4500' : 'udp'}"]
@@ -73,16 +77,16 @@ esp = ["aes256gcm16"]
 device = "${device}"
 mtu = ${mtu}
 `,
-    })
+    )
     await client.waitForLine(/"tunnel-up"/, 20_000)
     return { ...ends, processes: { gateway: gateway.pid, client: client.pid }, programs: { gateway, client }, device }
   }
 
-  #program(namespace, label, argv, { head, tail }) {
+  #program(namespace, label, argv, settings) {
     const file = join(this.folder(label), 'config.toml')
     const control = join(tmpdir(), `${this.prefix}-${label}.sock`)
     this.defer(async () => rmSync(control, { force: true }))
-    writeFileSync(file, `control = "${control}"\n${head}${tail}`, { mode: 0o600 })
+    writeFileSync(file, `control = "${control}"\n${settings}`, { mode: 0o600 })
     return this.backgroundIn(namespace, label, [...argv, '--config', file, '--json'], { env: { DENO_NO_UPDATE_CHECK: '1' } })
   }
 
@@ -99,6 +103,8 @@ mtu = ${mtu}
 
 /** CPU seconds that a process has used so far, all threads of it (proc(5): fields 14 and 15 of stat, in ticks of 1/100 s). */
 export function cpuSeconds(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
   return (Number(fields[11]) + Number(fields[12])) / 100
 }

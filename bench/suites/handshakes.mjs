@@ -9,7 +9,7 @@ const PER_GATEWAY = 200
 export function run({ quick }) {
   const provider = fastestProvider()
   const cases = ['x25519', 'ecp256', 'modp2048'].map((keyExchange) => handshaking(keyExchange, provider))
-  const results = interleave(cases, quick ? { rounds: 3, milliseconds: 400 } : { rounds: 9, milliseconds: 1500 })
+  const results = interleave(cases, quick ? { rounds: 3, milliseconds: 400 } : { rounds: 7, milliseconds: 1000 })
   const rows = results.map(({ case: { keyExchange }, perSecond, perCpuSecond, extra }) => ({
     keyExchange,
     perSecond,

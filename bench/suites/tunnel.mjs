@@ -15,8 +15,8 @@ export async function run({ quick, allRuntimes }) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void lab.close().then(() => process.exit(1)))
   try {
     const notes = []
-    const contenders = await start(lab, { quick, allRuntimes }, notes)
-    const { rounds, seconds } = quick ? { rounds: 2, seconds: 1 } : { rounds: allRuntimes ? 3 : 5, seconds: allRuntimes ? 2 : 3 }
+    const contenders = await start(lab, allRuntimes, notes)
+    const { rounds, seconds } = quick ? { rounds: 1, seconds: 1 } : { rounds: allRuntimes ? 3 : 5, seconds: allRuntimes ? 2 : 3 }
     const cases = contenders.flatMap((contender) => DIRECTIONS.map((direction) => ({ ...contender, direction, results: [] })))
     // The first seconds of a tunnel are compilation.
     for (const each of cases) if (each.processes !== undefined) await flow(lab, each, 1)
@@ -27,7 +27,7 @@ export async function run({ quick, allRuntimes }) {
   }
 }
 
-async function start(lab, { quick, allRuntimes }, notes) {
+async function start(lab, allRuntimes, notes) {
   const bare = { contender: 'bare link', runtime: '', address: '172.30.0.1', ...(await lab.twoEnds('bare')) }
   const contenders = [bare]
   for (const runtime of runtimes()) {
@@ -49,7 +49,6 @@ async function start(lab, { quick, allRuntimes }, notes) {
     const server = lab.backgroundIn(gateway, 'iperf3', ['iperf3', '--server', '--bind', address, '--forceflush'])
     await server.waitForLine(/listening/i, 5_000)
   }
-  void quick
   return contenders
 }
 
@@ -76,8 +75,7 @@ async function flow(lab, { client, address, direction, processes }, seconds) {
   }
 }
 
-const used = (processes) =>
-  processes && { gateway: cpuSeconds(processes.gateway), client: cpuSeconds(processes.client) }
+const used = (processes) => processes && { gateway: cpuSeconds(processes.gateway), client: cpuSeconds(processes.client) }
 
 function row({ contender, runtime, direction, device, results }, notes) {
   const good = results.filter((one) => one.error === undefined)

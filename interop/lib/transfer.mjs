@@ -50,7 +50,7 @@ export async function transferWithGuest(lab, namespace, libreswan, address, mega
 }
 
 /** Between two namespaces; the far one listens on `address`. */
-export async function transferBetween(lab, near, far, address, megaoctets = 10) {
+export async function transferBetween(lab, near, far, address, megaoctets = 50) {
   const file = await payload(megaoctets)
   for (const [there, here, what] of [
     [['listen-receive'], ['connect-send', file.path], 'to the peer'],

@@ -60,7 +60,7 @@ export function decodePayloadChain(reader: ByteReader, firstPayload: number, enc
   while (payloadType !== PayloadType.NONE) {
     const isEncrypted = payloadType === PayloadType.SK || payloadType === PayloadType.SKF
     const current = payloadType
-    const nextPayload = reader.scope(NOTATIONS.get(current) ?? nameOf(PayloadType, current), () => {
+    const nextPayload = reader.scope(NAMES[current] ?? '', () => {
       if (isEncrypted && !encryptedAllowed) reader.fail('ILLEGAL_VALUE')
       const next = reader.u8('nextPayload')
       const critical: { critical?: true } = (reader.u8('critical') & CRITICAL) === 0 ? {} : { critical: true }
@@ -123,8 +123,8 @@ const TYPE_OF_NUMBER: ReadonlyMap<number, KnownType> = new Map(
   (Object.keys(BODIES) as KnownType[]).map((type) => [PayloadType[type], type] as const),
 )
 
-// nameOf searches; a message of 64 kB has room for 16,000 payloads.
-const NOTATIONS: ReadonlyMap<number, string> = new Map(Object.entries(PayloadType).map(([notation, number]) => [number, notation]))
+// nameOf searches; a message of 64 kB has room for 16,000 payloads, known here or not.
+const NAMES: readonly string[] = Array.from({ length: 256 }, (_, number) => nameOf(PayloadType, number))
 
 // The table ties each type to its codec; TypeScript cannot follow that through a lookup by number, hence the assertions here.
 function decodeBody(reader: ByteReader, payloadType: number, nextPayload: number): Payload {

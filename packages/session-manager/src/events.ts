@@ -85,7 +85,7 @@ export type SessionEvent =
       readonly to: PathDescription
     }
   | { readonly kind: 'liveness'; readonly ikeSa: string; readonly peer: string; readonly result: 'alive' | 'dead' }
-  /** A named limit of the configuration was met; `limit` is its key. */
+  /** A named limit of the configuration was met; `limit` is its key in `Limits`, or 'prefix' of `Timers`. */
   | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }
   /** Something a peer sent was refused or dropped; counted too. For the debug log. */
   | { readonly kind: 'dropped'; readonly what: string; readonly remote: Endpoint | undefined; readonly detail: string }

@@ -15,6 +15,12 @@ export function formatAddress(octets: Uint8Array): string {
   return octets.length === 4 ? octets.join('.') : formatIpv6(octets)
 }
 
+/** What the limits per address count as one: an IPv6 host has a whole /64 to send from (RFC 4291 §2.5.4). For keys, not for people. */
+export function limitedAs(address: string): string {
+  const octets = address.includes(':') ? parseIpv6(address) : undefined
+  return octets === undefined ? address : `${octets.subarray(0, 8).join('.')}/64`
+}
+
 /** 'A/len', 'A-B' or 'A' as the range it covers; `undefined` when it is none of them. */
 export function parseRange(text: string): AddressRange | undefined {
   const dash = text.indexOf('-')

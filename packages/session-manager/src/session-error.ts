@@ -1,19 +1,16 @@
 /**
  * Who is at fault, and what goes on the wire for it. Errors come from input; only `caller` and `bug` are ever thrown out of
- * the core. `notifyFor` is the one place where an error becomes a Notify (RFC 7296 §2.21, §3.10.1).
+ * the core. `notifyFor` is the one place where a thrown error becomes a Notify (RFC 7296 §2.21, §3.10.1).
  */
 import { NotifyType } from '@underpass/ike-codec'
 import { u16 } from './octets.ts'
 
-export type Blame = 'malformed' | 'misbehaved' | 'incompatible' | 'unauthenticated' | 'caller' | 'bug'
+export type Blame = 'malformed' | 'incompatible' | 'caller' | 'bug'
 
 export type SessionErrorCode =
   // malformed
   | 'INVALID_SYNTAX'
   | 'UNSUPPORTED_CRITICAL_PAYLOAD'
-  // misbehaved
-  | 'UNEXPECTED_MESSAGE'
-  | 'TAMPERED_ANSWER'
   // incompatible
   | 'NO_PROPOSAL_CHOSEN'
   | 'INVALID_KE_PAYLOAD'
@@ -21,10 +18,6 @@ export type SessionErrorCode =
   | 'INTERNAL_ADDRESS_FAILURE'
   | 'FAILED_CP_REQUIRED'
   | 'NO_ADDITIONAL_SAS'
-  | 'CHILD_SA_NOT_FOUND'
-  | 'REFUSED_BY_PEER'
-  // unauthenticated
-  | 'AUTHENTICATION_FAILED'
   // caller
   | 'INVALID_SUITE'
   | 'INVALID_CONFIG'
@@ -35,8 +28,6 @@ export type SessionErrorCode =
 export interface SessionErrorContext {
   /** UNSUPPORTED_CRITICAL_PAYLOAD: the payload type. INVALID_KE_PAYLOAD: the method wanted. */
   readonly value?: number
-  /** Where in the message, as the codec says it. */
-  readonly path?: string
 }
 
 export class SessionError extends Error {
@@ -73,13 +64,6 @@ export function notifyFor(error: SessionError): { readonly notifyType: number; r
       return { notifyType: NotifyType.FAILED_CP_REQUIRED, data: none }
     case 'NO_ADDITIONAL_SAS':
       return { notifyType: NotifyType.NO_ADDITIONAL_SAS, data: none }
-    case 'CHILD_SA_NOT_FOUND':
-      return { notifyType: NotifyType.CHILD_SA_NOT_FOUND, data: none }
-    case 'AUTHENTICATION_FAILED':
-      return { notifyType: NotifyType.AUTHENTICATION_FAILED, data: none }
-    case 'UNEXPECTED_MESSAGE':
-    case 'TAMPERED_ANSWER':
-    case 'REFUSED_BY_PEER':
     case 'INVALID_SUITE':
     case 'INVALID_CONFIG':
     case 'UNKNOWN_PEER':

@@ -4,7 +4,7 @@
  *
  * The rooms, in the order in which a packet passes them; none calls an earlier one:
  *
- *   wire → TUN   1. deframe            tcp-framing, paths/connection.ts
+ *   wire → TUN   1. deframe            tcp-framing, paths/stream.ts
  *                2. ESP in             data-path/inbound.ts
  *                3. IKE in             ike/ike-engine.ts → ike/transitions.ts → the exchange's file
  *                4. TUN batch          data-path/tun-batch.ts
@@ -15,6 +15,7 @@
 import type { ChildSa } from './child/child-sa.ts'
 import { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
+import { checkConfig } from './config-check.ts'
 import type { Command, ConnectionId, CryptoWork, Input, Output, RandomSource } from './contract.ts'
 import type { Core, JobContinuation, Timed } from './core.ts'
 import { receiveEsp } from './data-path/inbound.ts'
@@ -25,26 +26,21 @@ import { CookieJar } from './ike/cookie.ts'
 import { HalfOpenTable } from './ike/half-open-table.ts'
 import { handleIkeMessage } from './ike/ike-engine.ts'
 import { IkeSa } from './ike/ike-sa.ts'
-import { deleteIkeSa, detachPath, sendRequest } from './ike/ike-sa-life.ts'
+import { deleteIkeSa, sendRequest } from './ike/ike-sa-life.ts'
 import { onIkeSaTimer } from './ike/ike-sa-timers.ts'
 import { buildChildSaDelete, buildLivenessCheck } from './ike/informational.ts'
 import { describeSession } from './inspection.ts'
-import { Connection } from './paths/connection.ts'
+import type { Connection } from './paths/connection.ts'
+import { ConnectionTable } from './paths/connection-table.ts'
+import { receiveStream } from './paths/stream.ts'
 import { AddressPool } from './peers/address-pool.ts'
 import { Initiator } from './peers/initiator.ts'
 import { SessionError } from './session-error.ts'
 import type { Counters, SessionStatus } from './status.ts'
-import { describeEspSuite, describeIkeSuite, isEspSuite, isIkeSuite } from './suites.ts'
 import { TimerQueue } from './timer-queue.ts'
 
 /** Unprotected answers to strangers in one second. */
 const STRANGERS_PER_SECOND = 10
-
-/** Octets of IKE that every implementation must take (RFC 7296 §2), which a connection must then be able to hold. */
-const SMALLEST_BUFFER = 1280
-
-/** RFC 9329 §3. */
-const LONGEST_MESSAGE = 65_533
 
 export class SessionManager implements Core {
   readonly config: SessionConfig
@@ -54,7 +50,8 @@ export class SessionManager implements Core {
   readonly halfOpen: HalfOpenTable = new HalfOpenTable()
   readonly sad: Map<number, ChildSa> = new Map()
   readonly spd: Spd = new Spd()
-  readonly connections: Map<ConnectionId, Connection> = new Map()
+  readonly #connectionTable = new ConnectionTable()
+  readonly connections: Map<ConnectionId, Connection> = this.#connectionTable.byId
   readonly initiators: Map<string, Initiator> = new Map()
   readonly pools: Map<string, AddressPool> = new Map()
   readonly cookies: CookieJar
@@ -63,13 +60,11 @@ export class SessionManager implements Core {
   readonly #jobs = new Map<number, { readonly sa: IkeSa; readonly then: JobContinuation }>()
   readonly #tun = new TunBatch()
   readonly #outbound = new Outbound()
-  readonly #perAddress = new Map<string, number>()
   #now = 0
   #nextOutput = 0
   #nextJob = 1
   #nextConnection = 2
   #strangers = { second: 0, count: 0 }
-  #isTunPaused = false
 
   /** Throws `SessionError` 'INVALID_CONFIG' where the configuration contradicts itself. */
   constructor(config: SessionConfig, random: RandomSource) {
@@ -99,19 +94,19 @@ export class SessionManager implements Core {
         break
       case 'tun-packets':
         this.#outbound.send(this, input.batch)
-        this.#applyBackPressure()
+        this.#connectionTable.applyBackPressure(this)
         break
       case 'datagram':
         this.#receiveDatagram(input)
         break
       case 'connection-opened':
-        this.#connectionOpened(input)
+        this.#connectionTable.opened(this, input)
         break
       case 'connection-closed':
-        this.#connectionClosed(input.connection, input.detail === '' ? input.reason : input.detail)
+        this.#connectionTable.closed(this, input.connection, input.detail === '' ? input.reason : input.detail)
         break
       case 'connection-flow':
-        this.#connectionFlow(input.connection, input.state)
+        this.#connectionTable.flow(this, input.connection, input.state)
         break
       case 'crypto-result':
         this.#finishJob(input.job, input)
@@ -175,61 +170,13 @@ export class SessionManager implements Core {
     return this.#strangers.count++ < STRANGERS_PER_SECOND
   }
 
-  /** Ours to close: the driver will not report it. The IKE SAs on it stay (T-LIFE-4). */
   closeConnection(connection: Connection, how: 'end' | 'reset', reason: string): void {
-    if (!this.connections.has(connection.id)) return
-    // IKE that waits for the socket goes out before the FIN: it may be our Delete, or the answer to theirs.
-    if (how === 'end') connection.sendWaitingIke(this.emit)
-    this.emit({ kind: 'close-connection', connection: connection.id, how })
-    this.#forgetConnection(connection, reason)
+    this.#connectionTable.close(this, connection, how, reason)
   }
 
   #receiveStream(id: ConnectionId, bytes: Uint8Array): void {
     const connection = this.connections.get(id)
-    if (!connection) return
-    const { deframer } = connection
-    const arrival = connection.path
-    deframer.push(bytes)
-    for (;;) {
-      const result = deframer.next()
-      if (deframer.isPrefixComplete && this.timers.has(connection, 'prefix')) this.#prefixComplete(connection)
-      if (result === 'need-more') return
-      if (result === 'fatal') return this.#closeCorrupt(connection, deframer.fatalReason ?? 'corrupt')
-      if (result === 'esp') this.#judge(connection, receiveEsp(this, this.#tun, deframer.buffer, deframer.offset, deframer.length, arrival))
-      else if (result === 'ike')
-        this.#judge(
-          connection,
-          handleIkeMessage(this, deframer.buffer.subarray(deframer.offset, deframer.offset + deframer.length), arrival),
-        )
-      else this.#judge(connection, 'unparsable')
-      if (!this.connections.has(id)) return
-      // Who asks and never reads loses the connection: IKE is not dropped, so this is what bounds it.
-      if (connection.queuedIkeOctets > this.config.limits.maxSendQueue) return this.#limitClose(connection, 'maxSendQueue')
-    }
-  }
-
-  /** RFC 9329 §6.1: what a connection brought decides whether it stays (T-LIFE-13, T-LIFE-14). */
-  #judge(connection: Connection, verdict: 'valid' | 'ignored' | 'unparsable' | 'unauthentic' | 'unknown-spi'): void {
-    const { limits } = this.config
-    switch (verdict) {
-      case 'valid':
-        connection.unknownSpis = 0
-        connection.corruptFrames = 0
-        return
-      case 'ignored':
-        return
-      case 'unknown-spi':
-        if (++connection.unknownSpis >= limits.maxUnknownSpis) this.#limitClose(connection, 'maxUnknownSpis')
-        return
-      case 'unparsable':
-        if (++connection.corruptFrames >= limits.maxCorruptFrames) this.#limitClose(connection, 'maxCorruptFrames')
-        return
-      case 'unauthentic':
-        if (++connection.icvFailures >= limits.maxIcvFailures) this.#limitClose(connection, 'maxIcvFailures')
-        return
-      default:
-        return verdict satisfies never
-    }
+    if (connection) receiveStream(this, this.#tun, connection, bytes)
   }
 
   #receiveDatagram(input: Extract<Input, { kind: 'datagram' }>): void {
@@ -237,100 +184,6 @@ export class SessionManager implements Core {
     const arrival = { transport: 'udp', local: input.local, remote: input.remote } as const
     if (input.message === 'esp') receiveEsp(this, this.#tun, input.bytes, 0, input.bytes.length, arrival)
     else handleIkeMessage(this, input.bytes, arrival)
-  }
-
-  #connectionOpened(input: Extract<Input, { kind: 'connection-opened' }>): void {
-    if (input.role === 'originator') {
-      const connection = this.connections.get(input.connection)
-      if (!connection) return this.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
-      connection.opened(input.local, input.remote)
-      this.event({ kind: 'connection-opened', connection: connection.id, local: input.local, remote: input.remote, role: 'originator' })
-      return connection.initiator?.connectionOpened(this, connection)
-    }
-    const limit = this.#connectionLimit(input.remote.address)
-    if (limit) {
-      this.count(`limit-${limit}`)
-      this.event({ kind: 'limit-reached', limit, remote: input.remote })
-      return this.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
-    }
-    const connection = new Connection(
-      { id: input.connection, role: 'responder', framing: input.framing, local: input.local, remote: input.remote, isOpen: true },
-      this.config,
-    )
-    this.connections.set(connection.id, connection)
-    this.#perAddress.set(input.remote.address, (this.#perAddress.get(input.remote.address) ?? 0) + 1)
-    this.timers.set(connection, 'prefix', this.#now + this.config.timers.prefix)
-    this.event({ kind: 'connection-opened', connection: connection.id, local: input.local, remote: input.remote, role: 'responder' })
-  }
-
-  #connectionLimit(address: string): string | undefined {
-    const { maxConnections, maxConnectionsPerAddress } = this.config.limits
-    if (this.connections.size >= maxConnections) return 'maxConnections'
-    return (this.#perAddress.get(address) ?? 0) >= maxConnectionsPerAddress ? 'maxConnectionsPerAddress' : undefined
-  }
-
-  /** T-LIFE-3: from now on an IKE SA must come, or the connection goes. */
-  #prefixComplete(connection: Connection): void {
-    this.timers.clear(connection, 'prefix')
-    if (connection.ikeSas.size === 0) this.timers.set(connection, 'idle', this.#now + this.config.timers.idleConnection)
-  }
-
-  #connectionClosed(id: ConnectionId, reason: string): void {
-    const connection = this.connections.get(id)
-    if (connection) this.#forgetConnection(connection, reason)
-  }
-
-  /** SAs stay; a part of a message that the stream left behind goes with the deframer (T-LIFE-4, T-LIFE-9). */
-  #forgetConnection(connection: Connection, reason: string): void {
-    this.connections.delete(connection.id)
-    this.timers.clearAll(connection)
-    connection.deframer.reset()
-    if (connection.role === 'responder') this.#forgetAddress(connection.remote.address)
-    this.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
-    connection.initiator?.connectionClosed(this, connection, reason)
-    for (const sa of [...connection.ikeSas]) {
-      detachPath(this, sa)
-      // An unanswered request waits for the next connection, not for a clock.
-      this.timers.clear(sa, 'response')
-      if (sa.role === 'responder' && !sa.isHalfOpen) this.timers.set(sa, 'disconnected', this.#now + this.config.timers.disconnected)
-    }
-    this.#applyBackPressure()
-  }
-
-  #forgetAddress(address: string): void {
-    const left = (this.#perAddress.get(address) ?? 1) - 1
-    if (left > 0) this.#perAddress.set(address, left)
-    else this.#perAddress.delete(address)
-  }
-
-  #connectionFlow(id: ConnectionId, state: 'blocked' | 'drained'): void {
-    const connection = this.connections.get(id)
-    if (!connection) return
-    if (state === 'blocked') connection.block()
-    else connection.drain(this.emit)
-    this.#applyBackPressure()
-  }
-
-  /** Where one connection carries all that the TUN reads, not reading is the queue; where many do, each drops its own. */
-  #applyBackPressure(): void {
-    const blocked =
-      this.connections.size === 1 &&
-      [...this.connections.values()].some((connection) => connection.isBlocked && connection.role === 'originator')
-    if (blocked === this.#isTunPaused) return
-    this.#isTunPaused = blocked
-    this.emit({ kind: 'tun-flow', state: blocked ? 'pause' : 'resume' })
-  }
-
-  #closeCorrupt(connection: Connection, reason: string): void {
-    if (reason === 'TOO_LONG' || reason === 'BUFFER_FULL') return this.#limitClose(connection, 'maxBufferedPerConnection')
-    this.count(`connection-${reason.toLowerCase().replaceAll('_', '-')}`)
-    this.closeConnection(connection, 'reset', reason)
-  }
-
-  #limitClose(connection: Connection, limit: string): void {
-    this.count(`limit-${limit}`)
-    this.event({ kind: 'limit-reached', limit, remote: connection.remote })
-    this.closeConnection(connection, 'reset', `limit ${limit}`)
   }
 
   #finishJob(id: number, input: Extract<Input, { kind: 'crypto-result' }>): void {
@@ -371,54 +224,7 @@ export class SessionManager implements Core {
       const { owner, name } = due
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
       else if (owner instanceof Initiator) owner.onTimer(this, name as Initiator['timerNames'])
-      else this.#onConnectionTimer(owner, name as Connection['timerNames'])
+      else this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
     }
   }
-
-  #onConnectionTimer(connection: Connection, name: Connection['timerNames']): void {
-    if (name === 'prefix') {
-      this.count('limit-prefix')
-      this.event({ kind: 'limit-reached', limit: 'prefix', remote: connection.remote })
-      return this.closeConnection(connection, 'reset', `the prefix did not come within ${this.config.timers.prefix} ms`)
-    }
-    if (connection.ikeSas.size > 0) return
-    this.count('limit-idleConnection')
-    this.closeConnection(connection, 'end', 'no IKE SA uses it')
-  }
-}
-
-function checkConfig(config: SessionConfig): void {
-  checkNumbers(config)
-  const names = new Set<string>()
-  for (const peer of config.peers) {
-    const refuse = (why: string): never => {
-      throw new SessionError('INVALID_CONFIG', 'caller', `peer "${peer.name}": ${why}`)
-    }
-    if (names.has(peer.name)) refuse('the name is taken')
-    names.add(peer.name)
-    if (peer.psk.length === 0) refuse('the shared secret is empty')
-    if (peer.ikeProposals.length === 0) refuse('no IKE proposal')
-    if (peer.espProposals.length === 0) refuse('no ESP proposal')
-    for (const suite of peer.ikeProposals) if (!isIkeSuite(suite)) refuse(`"${describeIkeSuite(suite)}" cannot protect an IKE SA`)
-    for (const suite of peer.espProposals) if (!isEspSuite(suite)) refuse(`"${describeEspSuite(suite)}" cannot protect ESP`)
-    if (peer.dial && peer.dial.transports.length === 0) refuse('no transport')
-    if (peer.localSubnets === 'virtual' && peer.requestAddresses.length === 0)
-      refuse('its own side is virtual, but no inner address is asked for')
-    if (peer.remoteSubnets === 'virtual' && !peer.pool) refuse('the other side is virtual, but there is no pool to take its address from')
-  }
-}
-
-/** A wait of 0 would never end, NaN never come; the framing has limits of its own. */
-function checkNumbers({ limits, timers }: SessionConfig): void {
-  const refuse = (what: string): never => {
-    throw new SessionError('INVALID_CONFIG', 'caller', what)
-  }
-  for (const [name, value] of Object.entries(timers))
-    if (name === 'maxRetransmissions' ? !(value >= 0) : !(value > 0)) refuse(`timers.${name} is ${value}, which is not above 0`)
-  for (const [name, value] of Object.entries(limits))
-    if (typeof value === 'number' && !(value >= 0)) refuse(`limits.${name} is ${value}, which is below 0`)
-  if (limits.maxBufferedPerConnection < SMALLEST_BUFFER)
-    refuse(`limits.maxBufferedPerConnection is ${limits.maxBufferedPerConnection}, an IKE message needs ${SMALLEST_BUFFER}`)
-  if (limits.maxMessageLength > LONGEST_MESSAGE)
-    refuse(`limits.maxMessageLength is ${limits.maxMessageLength}, a frame holds ${LONGEST_MESSAGE} (RFC 9329 §3)`)
 }

@@ -13,7 +13,7 @@ import {
 } from '@underpass/ike-codec'
 import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
 import { openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
-import type { Endpoint, Input } from '../src/index.ts'
+import type { Endpoint, Input, TransportOption } from '../src/index.ts'
 import { type Node, seededRandom } from './network.ts'
 import { Pair } from './pair.ts'
 
@@ -218,4 +218,18 @@ export function replacing<Type extends Payload['type']>(
 ): (payloads: readonly Payload[]) => Payload[] {
   return (payloads) =>
     payloads.flatMap((payload) => (payload.type === type ? (change(payload as Extract<Payload, { type: Type }>) ?? []) : [payload]))
+}
+
+/** A pair whose tunnel is up. */
+export function upPair(transport: TransportOption): MeddledPair {
+  const pair = new MeddledPair({ transports: [transport] })
+  pair.connect()
+  return pair
+}
+
+/** Whether nothing was put on the wire. */
+export function isSilent(pair: MeddledPair, act: () => void): boolean {
+  const before = pair.log.length
+  act()
+  return pair.log.length === before
 }

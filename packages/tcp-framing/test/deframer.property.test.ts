@@ -49,7 +49,7 @@ describe('RFC 9329 §3 properties', () => {
     )
   })
 
-  it('RFC 9329 §10 (T-FRM-6): arbitrary octets never throw, never loop and hold at most maxBuffered', () => {
+  it('RFC 9329 §10: arbitrary octets never throw, never loop and hold at most maxBuffered', () => {
     fc.assert(
       fc.property(profile, fc.array(octets(), { maxLength: 8 }), fc.boolean(), fc.boolean(), (name, chunks, isResponder, hasResync) => {
         const deframer = new Deframer(name, {

@@ -87,7 +87,8 @@ const GATEWAY_FILE = table({
       }),
     )
     .min(1),
-  secret: z.array(table({ ...SECRET_KEYS, id: identity })).optional(),
+  // Not shown: who writes `secret = "…"` means it.
+  secret: z.array(table({ ...SECRET_KEYS, id: identity }), { error: 'is not a list of tables; write [[secret]]' }).optional(),
   network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
 })
 

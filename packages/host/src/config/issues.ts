@@ -25,7 +25,8 @@ export function issueAt(locator: TomlLocator, path: KeyPath, message: string): C
 }
 
 function formatKeyPath(path: KeyPath): string {
-  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${part}`)).join('')
+  const named = (part: string): string => (/^[A-Za-z0-9_-]+$/.test(part) ? part : JSON.stringify(part))
+  return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${named(part)}`)).join('')
 }
 
 /** zod's words for what is of the wrong kind, in ours. Other kinds of issue keep the message that their schema gives. */

@@ -46,8 +46,10 @@ export function loadConfig<Written, Config>(
   build: (written: Written, findings: Findings) => Config,
 ): Config {
   const text = readText(file)
+  // First, as it bounds the depth that the locator follows.
+  const parsed = parseToml(file, text)
   const locator = locateKeys(text)
-  const checked = schema.safeParse(parseToml(file, text), { error: wordIssue })
+  const checked = schema.safeParse(parsed, { error: wordIssue })
   if (!checked.success) throw invalid(file, issuesOf(checked.error, locator))
   const findings = new Findings(file, (path, message) => issueAt(locator, path, message))
   const config = build(checked.data, findings)

@@ -23,6 +23,8 @@ export class ClientNetwork {
   private device: string
   private gateway: string | undefined
   private addresses: readonly string[] = []
+  /** The addresses that the device has. */
+  private assigned: readonly Step[] = []
   private dns: readonly string[] = []
   private remoteTs: readonly string[] = []
   /** Notices that hold now: a rekeyed SA repeats none. */
@@ -71,10 +73,12 @@ export class ClientNetwork {
     const plan = planRoutes(config, this.remoteTs, [...this.addresses, ...config.tun.addresses])
     for (const notice of plan.notices) if (!this.told.has(notice)) onNotice(notice)
     this.told = new Set(plan.notices)
-    await host.replace(
-      'addresses',
-      this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? []),
-    )
+    const addresses = this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? [])
+    // The new one first: with an interface's last address the kernel takes its routes away, and what was meant for the tunnel would
+    // leave in the clear.
+    await host.replace('addresses', [...this.assigned, ...addresses])
+    await host.replace('addresses', addresses)
+    this.assigned = addresses
     await host.replace('gateway', await this.gatewaySteps(plan.prefixes, run))
     await host.replace(
       'routes',

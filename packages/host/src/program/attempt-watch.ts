@@ -1,6 +1,6 @@
 /** Reads from the session's events whether a client's tunnel is up, and whether its first attempt has come to nothing and why. */
 import type { SessionEvent, SessionStatus } from '@underpass/session-manager'
-import { describeEvent, describePath } from '../report/event-words.ts'
+import { describeEvent, describePath, describeRefusal } from '../report/event-words.ts'
 
 export type Verdict =
   | { readonly kind: 'up'; readonly tunnel: TunnelFacts }
@@ -34,7 +34,7 @@ export class AttemptWatch {
       case 'authentication-failed':
         return { kind: 'authentication-failed', detail: describeEvent(event) }
       case 'handshake-failed':
-        this.refusal = `${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
+        this.refusal = describeRefusal(event)
         return undefined
       case 'transport-failed':
         this.failures.push(`${event.transport}: ${event.reason}`)

@@ -28,7 +28,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'authentication-failed':
       return `authentication failed: ${event.localId === '' ? '' : `we are ${event.localId}, `}they are ${event.remoteId}: ${event.detail}`
     case 'handshake-failed':
-      return `${event.peer}: handshake failed: ${event.detail}${event.notify === undefined ? '' : ` (${event.notify})`}`
+      return `${event.peer}: handshake failed: ${describeRefusal(event)}`
     case 'connection-opened':
       return event.role === 'originator'
         ? `TCP connection ${event.connection} to ${describeEndpoint(event.remote)} open`
@@ -42,7 +42,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'liveness':
       return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
     case 'limit-reached':
-      return `limit reached: limits.${snakeCase(event.limit)}${event.remote ? ` (by ${describeEndpoint(event.remote)})` : ''}`
+      return `limit reached: ${event.limit === 'prefix' ? 'timers' : 'limits'}.${snakeCase(event.limit)}${event.remote ? ` (by ${describeEndpoint(event.remote)})` : ''}`
     case 'dropped':
       return `dropped ${event.what}${event.remote ? ` from ${describeEndpoint(event.remote)}` : ''}: ${event.detail}`
     default:
@@ -77,6 +77,11 @@ export function levelOf(event: SessionEvent): Level {
     default:
       return event satisfies never
   }
+}
+
+/** Why a handshake failed, with the peer's word for it where the sentence does not hold it already. */
+export function describeRefusal({ detail, notify }: { readonly detail: string; readonly notify?: string }): string {
+  return notify === undefined || detail.includes(notify) ? detail : `${detail} (${notify})`
 }
 
 /** 'tcp 192.0.2.9:4500', with the framing where it is not the RFC's. */

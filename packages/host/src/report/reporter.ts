@@ -24,6 +24,8 @@ export class Reporter {
   private readonly options: ReporterOptions
   private readonly colours: ReturnType<typeof pc.createColors>
   private readonly latest: TimedEvent[] = []
+  /** When each limit was last told of. */
+  private readonly limitsTold = new Map<string, number>()
 
   constructor(options: ReporterOptions) {
     this.options = options
@@ -36,6 +38,7 @@ export class Reporter {
 
   event(event: SessionEvent): void {
     const at = this.now()
+    if (event.kind === 'limit-reached' && !this.isNews(event.limit, at.getTime())) return
     const level = levelOf(event)
     // Drops come by the thousand when they come; they would push everything else out.
     if (event.kind !== 'dropped') this.latest.push({ at: at.toISOString(), event })
@@ -77,6 +80,14 @@ export class Reporter {
     return `${dim(clockTime(at))} ${colour(text)}\n`
   }
 
+  /** Who floods us reaches a limit with each packet, and would write our log; the counters have them all. */
+  private isNews(limit: string, now: number): boolean {
+    const told = this.limitsTold.get(limit)
+    if (told !== undefined && Math.abs(now - told) < LIMIT_SILENCE) return false
+    this.limitsTold.set(limit, now)
+    return true
+  }
+
   private isShown(level: Level): boolean {
     return LEVELS.indexOf(level) <= LEVELS.indexOf(this.options.level)
   }
@@ -87,6 +98,9 @@ export class Reporter {
 }
 
 const KEPT_EVENTS = 100
+
+/** Milliseconds between two lines about one limit. */
+const LIMIT_SILENCE = 1_000
 
 /** '16:52:18.123', the machine's own zone. */
 function clockTime(at: Date): string {

@@ -170,11 +170,7 @@ describe('what is wrong with a client configuration is told with its key and lin
       `${GOOD}[limits]\nmax_buffered_per_connection = 100`,
       'client.toml:6: limits.max_buffered_per_connection: 100 is less than 1280',
     ],
-    [
-      'a number for a yes or no',
-      `${GOOD}[limits]\ncookies_over_tcp = 1`,
-      'client.toml:6: limits.cookies_over_tcp: 1 is not true or false',
-    ],
+    ['a number for a yes or no', `${GOOD}[limits]\ncookies_over_tcp = 1`, 'client.toml:6: limits.cookies_over_tcp: 1 is not true or false'],
     ['a limit below its least', `${GOOD}[limits]\nmax_ike_sas = 0`, 'client.toml:6: limits.max_ike_sas: 0 is less than 1'],
     [
       'a message longer than RFC 9329 can frame',

@@ -18,7 +18,7 @@ psk = "0123456789abcdef-bob"
 `
 
 describe('a gateway configuration', () => {
-  it('listens on UDP 500 and 4500 and TCP 4500 where it says nothing', () => {
+  it('RFC 9329 §2, §11 (T-CFG-1, T-IANA-1): listens on UDP 500 and 4500 and TCP 4500 where it says nothing', () => {
     const config = load(PEOPLE + SECRETS)
     expect(config.udp).toEqual([
       { address: undefined, port: 500 },
@@ -146,6 +146,25 @@ remote = ["10.3.0.0/24"]
 
   it.each(rows)('%s is told with its key and line', (_, text, message) => {
     expect(complaint(text)).toContain(message)
+  })
+})
+
+describe('a hostile or mistaken file', () => {
+  it.each([
+    ['lists', `a = ${'['.repeat(50_000)}${']'.repeat(50_000)}\n`],
+    ['inline tables', `a = ${'{a='.repeat(20_000)}1${'}'.repeat(20_000)}\n`],
+  ])('%s nested deep are an error like any other', (_, text) => {
+    expect(() => load(text)).toThrow(HostError)
+  })
+
+  it('a secret in the wrong place is not shown', () => {
+    expect(() => load(`${PEOPLE}\n`.replace('[[connection]]', 'secret = "hush-hush-hush-hush"\n[[connection]]'))).toThrow(
+      /secret: is not a list of tables; write \[\[secret\]\]$/,
+    )
+  })
+
+  it('control characters of a key do not reach the terminal', () => {
+    expect(() => load(`${PEOPLE}"\\u001b[2J" = 1\n${SECRETS}`)).toThrow(/connection\[0\]\."\\u001b\[2J": is not a key here/)
   })
 })
 

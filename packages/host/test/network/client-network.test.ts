@@ -68,8 +68,9 @@ describe('the client’s routes', () => {
     fake.commands.length = 0
     for (const event of session(['10.2.0.0/24', '10.4.0.0/24'], '10.99.0.3')) await network.follow(event)
     expect(fake.commands).toEqual([
-      'ip -4 address del 10.99.0.2/32 dev underpass0',
+      // In this order: without any address the device would lose its routes, and the tunnel's packets go elsewhere.
       'ip -4 address add 10.99.0.3/32 dev underpass0',
+      'ip -4 address del 10.99.0.2/32 dev underpass0',
       'ip -4 route add 10.4.0.0/24 dev underpass0 proto 157',
     ])
   })

@@ -75,6 +75,11 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'gw: handshake failed: no proposal fits (NO_PROPOSAL_CHOSEN)',
   ],
   [
+    { kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: '@gw refused IKE_AUTH: TS_UNACCEPTABLE', notify: 'TS_UNACCEPTABLE' },
+    'error',
+    'gw: handshake failed: @gw refused IKE_AUTH: TS_UNACCEPTABLE',
+  ],
+  [
     { kind: 'connection-opened', connection: 2, local: REMOTE, remote: REMOTE, role: 'originator' },
     'info',
     'TCP connection 2 to 203.0.113.4:50000 open',
@@ -106,6 +111,7 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'warn',
     'limit reached: limits.max_half_open_per_address (by 203.0.113.4:50000)',
   ],
+  [{ kind: 'limit-reached', limit: 'prefix', remote: REMOTE }, 'warn', 'limit reached: timers.prefix (by 203.0.113.4:50000)'],
   [{ kind: 'dropped', what: 'ESP', remote: undefined, detail: 'unknown SPI' }, 'debug', 'dropped ESP: unknown SPI'],
 ]
 

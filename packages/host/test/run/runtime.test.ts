@@ -75,6 +75,16 @@ describe('TCP', () => {
     expect(await gateway.core.heard(/^opened 3/)).toBe('opened 3 responder ::1 ::1 rfc9329')
   })
 
+  it('RFC 9329 §5 (T-APP-1): listens on every port that is configured, each with its framing', async () => {
+    const gateway = await start({ tcp: [tcpOn(LOOPBACK), { ...tcpOn(LOOPBACK), framing: 'pauly-03' }, tcpOn(LOOPBACK)] })
+    expect(new Set(gateway.tcp.map(({ port }) => port)).size).toBe(3)
+    for (const [index, framing] of ['rfc9329', 'pauly-03', 'rfc9329'].entries()) {
+      dial(await start(), LOOPBACK, gateway.tcp[index]!.port)
+      const opened = `opened ${2 * index + 1} responder`
+      expect(await gateway.core.heard(new RegExp(`^${opened}`))).toBe(`${opened} 127.0.0.1 127.0.0.1 ${framing}`)
+    }
+  })
+
   it.runIf(hasIpv6)("takes '::' and '0.0.0.0' side by side on one port", async () => {
     const probe = await start({ tcp: [tcpOn(LOOPBACK)] })
     const { port } = probe.tcp[0]!

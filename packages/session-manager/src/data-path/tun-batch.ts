@@ -15,8 +15,8 @@ export class TunBatch {
 
   /** Where `length` octets may be written; packets already committed are flushed where there is no room beside them. */
   reserve(length: number, emit: (output: Output) => void): number {
-    const arena = this.#arena(length)
-    if (this.#count < MAX_PACKETS && this.#used + length <= arena.buffer.length) return this.#used
+    const arena = this.#arenas[this.#inUse]
+    if (arena && this.#count < MAX_PACKETS && this.#used + length <= arena.buffer.length) return this.#used
     this.flush(emit)
     this.#arena(length)
     return 0
@@ -49,16 +49,15 @@ export class TunBatch {
     this.#inUse = 0
   }
 
-  #arena(length: number): Arena {
+  /** An empty arena with room for `length` octets becomes the one in use. */
+  #arena(length: number): void {
     const arena = this.#arenas[this.#inUse]
-    if (arena && arena.buffer.length >= length) return arena
-    const made = {
+    if (arena && arena.buffer.length >= length) return
+    this.#arenas[this.#inUse] = {
       buffer: new Uint8Array(Math.max(CAPACITY, length)),
       offsets: new Uint32Array(MAX_PACKETS),
       lengths: new Uint32Array(MAX_PACKETS),
     }
-    this.#arenas[this.#inUse] = made
-    return made
   }
 }
 

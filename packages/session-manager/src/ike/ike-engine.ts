@@ -25,9 +25,13 @@ import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.t
 import { applyStep, deleteIkeSa, movePath, replyTo, resend, sendNextRequest, sendTo } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import type { RequestPlan } from './message-window.ts'
-import { type AuthenticatedMessage, openMessage } from './protection.ts'
+import { findNotify } from './payload-queries.ts'
+import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
+
+/** Decrypted, its ICV right; what is inside may still be no payloads. */
+type Opened = Exclude<OpenResult, { kind: 'unauthentic' }>
 
 /** One IKE message, header first. `octets` is lent. */
 export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path): Verdict {
@@ -63,6 +67,8 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
       return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
   } else {
+    // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
+    if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
     if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
     if (place === 'outside') return drop(core, arrival, 'ike-outside-window', `request ${header.messageId}`, 'ignored')
@@ -82,25 +88,26 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
-  const hasMoved = movePath(core, sa, arrival)
+  const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleResponse(core, sa, header, opened)
-  else handleRequest(core, sa, octets.slice(), header, opened)
+  else handleRequest(core, sa, octets.slice(), header, opened, arrival)
   // A path that moved to another TCP connection: what we still wait for is asked there again (T-RTX-2).
   if (hasMoved && sa.transport === 'tcp') resend(core, sa)
   sendNextRequest(core, sa)
   return 'valid'
 }
 
-function handleRequest(
-  core: Core,
-  sa: IkeSa,
-  request: Uint8Array,
-  header: IkeHeader,
-  opened: Exclude<ReturnType<typeof openMessage>, { kind: 'unauthentic' }>,
-): void {
+/** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
+function mayMove(sa: IkeSa, arrival: Path, isResponse: boolean, opened: Opened): boolean {
+  if (!sa.isMobike || arrival.transport === 'tcp') return true
+  if (isResponse || opened.kind !== 'authenticated') return false
+  return findNotify(opened.message.inner, NotifyType.UPDATE_SA_ADDRESSES) !== undefined
+}
+
+function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   const step = opened.kind === 'syntax-error' ? rejectSyntax(core, sa, opened.error.message) : stepForRequest(core, sa, opened.message)
   applyStep(core, sa, step)
-  replyTo(core, sa, request, header, step.reply ?? [])
+  replyTo(core, sa, request, header, step.reply ?? [], arrival)
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
 }
 
@@ -125,12 +132,7 @@ function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
   }
 }
 
-function handleResponse(
-  core: Core,
-  sa: IkeSa,
-  header: IkeHeader,
-  opened: Exclude<ReturnType<typeof openMessage>, { kind: 'unauthentic' }>,
-): void {
+function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened): void {
   const { plan } = sa.window.outstanding!
   if (plan.purpose === 'ike-auth') sa.isIkeAuthAnswered = true
   sa.window.outstanding = undefined

@@ -4,12 +4,12 @@
  */
 import { CodecError, type IkeHeader, NotifyType } from '@underpass/ike-codec'
 import { skeyseed } from '@underpass/ike-crypto'
-import type { CryptoResult } from '../contract.ts'
+import type { CryptoResult, Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { readU64 } from '../octets.ts'
 import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
-import { buildIkeAuthRequest } from './ike-auth.ts'
+import { buildIkeAuthRequest } from './ike-auth-initiator.ts'
 import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
 import {
   buildIkeSaInitRequest,
@@ -39,17 +39,18 @@ export function answerIkeSaInit(core: Core, octets: Uint8Array, header: IkeHeade
     if (arrival.transport === 'tcp') core.closeConnection(arrival.connection, 'end', 'a second IKE SA on one connection (RFC 9329 §6.1)')
     return 'ignored'
   }
-  const limit = limitReached(core, remote.address)
-  if (limit) {
-    core.count(`limit-${limit}`)
-    core.event({ kind: 'limit-reached', limit, remote })
-    return 'ignored'
-  }
+  const { limits } = core.config
+  if (core.ikeSas.size >= limits.maxIkeSas) return refuseForLimit(core, 'maxIkeSas', remote)
+  if (core.halfOpen.size >= limits.maxHalfOpen) return refuseForLimit(core, 'maxHalfOpen', remote)
   const request = octets.slice()
   try {
     const asked = readIkeSaInitRequest(request)
-    if (needsCookie(core, arrival, asked, header.initiatorSpi)) return askForCookie(core, asked, header, arrival)
-    startResponder(core, request, asked, header, arrival)
+    const isProven = isAddressProven(core, arrival, asked, header.initiatorSpi)
+    const isFull = core.halfOpen.countFrom(remote.address, isProven) >= limits.maxHalfOpenPerAddress
+    if (isFull) refuseForLimit(core, 'maxHalfOpenPerAddress', remote)
+    if (!isProven && (isFull || core.halfOpen.size >= limits.cookieThreshold)) return askForCookie(core, asked, header, arrival)
+    if (isFull) return 'ignored'
+    startResponder(core, { request, asked, header, arrival, isProven })
     return 'valid'
   } catch (error) {
     return answerError(core, error, header, arrival)
@@ -93,9 +94,9 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
     case 'repeat':
       return repeatRequest(core, sa, answer.offer, answer.reason)
     case 'refused':
-      return takeRefusal(core, sa, nameOfNotify(answer.notifyType))
+      return takeRefusal(core, sa, { detail: 'the responder refused IKE_SA_INIT', notify: nameOfNotify(answer.notifyType) })
     case 'unusable':
-      return takeRefusal(core, sa, answer.detail)
+      return takeRefusal(core, sa, { detail: `IKE_SA_INIT: ${answer.detail}` })
     case 'chosen': {
       core.timers.clear(sa, 'retransmit')
       sa.responderSpi = header.responderSpi
@@ -119,7 +120,15 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
   }
 }
 
-function startResponder(core: Core, request: Uint8Array, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): void {
+interface AcceptedRequest {
+  readonly request: Uint8Array
+  readonly asked: IkeSaInitRequest
+  readonly header: IkeHeader
+  readonly arrival: Path
+  readonly isProven: boolean
+}
+
+function startResponder(core: Core, { request, asked, header, arrival, isProven }: AcceptedRequest): void {
   const { suite, proposal } = chooseForRequest(asked, suitesOfAllPeers(core.config))
   const sa = new IkeSa({
     role: 'responder',
@@ -132,7 +141,7 @@ function startResponder(core: Core, request: Uint8Array, asked: IkeSaInitRequest
   })
   sa.suite = suite
   core.ikeSas.set(sa.localSpi, sa)
-  core.halfOpen.add(sa, remoteOf(arrival).address)
+  core.halfOpen.add(sa, remoteOf(arrival).address, isProven)
   attachPath(core, sa, arrival)
   core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
   core.startJob({ kind: 'ke-respond', method: suite.keyExchange, peerPublic: asked.publicValue }, sa, answerReady)
@@ -208,12 +217,12 @@ function repeatRequest(core: Core, sa: IkeSa, offer: InitOffer, reason: 'COOKIE'
 }
 
 /** T-ERR-1: over TCP no better answer can come, over UDP anybody may have sent this one. */
-function takeRefusal(core: Core, sa: IkeSa, detail: string): Verdict {
+function takeRefusal(core: Core, sa: IkeSa, refusal: { readonly detail: string; readonly notify?: string }): Verdict {
   core.count('ike-refusals-in')
-  sa.refusal = detail
+  sa.refusal = refusal.notify ?? refusal.detail
   if (sa.transport === 'udp') return 'ignored'
-  core.event({ kind: 'handshake-failed', ikeSa: sa.id, peer: sa.peerName, detail: `IKE_SA_INIT: ${detail}`, notify: detail })
-  closeIkeSa(core, sa, `IKE_SA_INIT was refused: ${detail}`, true)
+  core.event({ kind: 'handshake-failed', ikeSa: sa.id, peer: sa.peerName, ...refusal })
+  closeIkeSa(core, sa, refusal.notify === undefined ? refusal.detail : `${refusal.detail}: ${refusal.notify}`, true)
   return 'ignored'
 }
 
@@ -229,18 +238,17 @@ function isConnectionTaken(arrival: Path, initiatorSpi: bigint): boolean {
   return [...arrival.connection.ikeSas].some((sa) => sa.initiatorSpi !== initiatorSpi || !sa.isHalfOpen)
 }
 
-function limitReached(core: Core, address: string): string | undefined {
-  const { limits } = core.config
-  if (core.ikeSas.size >= limits.maxIkeSas) return 'maxIkeSas'
-  if (core.halfOpen.size >= limits.maxHalfOpen) return 'maxHalfOpen'
-  return core.halfOpen.countFrom(address) >= limits.maxHalfOpenPerAddress ? 'maxHalfOpenPerAddress' : undefined
+function refuseForLimit(core: Core, limit: string, remote: Endpoint): Verdict {
+  core.count(`limit-${limit}`)
+  core.event({ kind: 'limit-reached', limit, remote })
+  return 'ignored'
 }
 
-/** Over UDP when many handshakes hang; over TCP the address is proven already (T-CK-1). */
-function needsCookie(core: Core, arrival: Path, asked: IkeSaInitRequest, initiatorSpi: bigint): boolean {
-  if (core.halfOpen.size < core.config.limits.cookieThreshold) return false
-  if (arrival.transport === 'tcp' && !core.config.limits.cookiesOverTcp) return false
-  return !(asked.cookie && core.cookies.isOurs(asked.cookie, asked.nonce, remoteOf(arrival).address, initiatorSpi, core.now))
+/** Over UDP anybody can write any source, until a cookie comes back; over TCP the address is proven already (T-CK-1). */
+function isAddressProven(core: Core, arrival: Path, asked: IkeSaInitRequest, initiatorSpi: bigint): boolean {
+  if (arrival.transport === 'tcp' && !core.config.limits.cookiesOverTcp) return true
+  if (asked.cookie === undefined) return false
+  return core.cookies.isOurs(asked.cookie, asked.nonce, remoteOf(arrival).address, initiatorSpi, core.now)
 }
 
 function askForCookie(core: Core, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): Verdict {
@@ -263,8 +271,10 @@ function answerError(core: Core, error: unknown, header: IkeHeader, arrival: Pat
   if (!(error instanceof Error) || !refusal) throw error
   core.count('ike-init-refused')
   core.event({ kind: 'dropped', what: 'ike-init-refused', remote: remoteOf(arrival), detail: error.message })
-  sendTo(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
-  return error instanceof CodecError ? 'unparsable' : 'ignored'
+  // §2.21.4, but for what has a way on: anybody can write any source over UDP.
+  const isRationed = arrival.transport === 'udp' && refusal.notifyType !== NotifyType.INVALID_KE_PAYLOAD
+  if (!isRationed || core.mayAnswerStranger()) sendTo(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
+  return error instanceof CodecError || (error instanceof SessionError && error.blame === 'malformed') ? 'unparsable' : 'ignored'
 }
 
 /** Random and not 0 (RFC 7296 §2.6). */

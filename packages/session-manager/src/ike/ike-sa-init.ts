@@ -120,8 +120,16 @@ export function chooseForRequest(request: IkeSaInitRequest, suites: readonly Ike
   return chosen
 }
 
-/** Every suite of every peer: who is asking is known only in IKE_AUTH. */
-export function suitesOfAllPeers(config: SessionConfig): IkeSuite[] {
+/** Every suite of every peer: who is asking is known only in IKE_AUTH. Of thousands of peers it is found once, not for each stranger. */
+export function suitesOfAllPeers(config: SessionConfig): readonly IkeSuite[] {
+  const suites = SUITES.get(config) ?? collectSuites(config)
+  SUITES.set(config, suites)
+  return suites
+}
+
+const SUITES: WeakMap<SessionConfig, readonly IkeSuite[]> = new WeakMap()
+
+function collectSuites(config: SessionConfig): IkeSuite[] {
   const suites: IkeSuite[] = []
   for (const suite of config.peers.flatMap((peer) => peer.ikeProposals)) {
     const isKnown = suites.some(

@@ -37,8 +37,6 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       return establish(core, sa)
     case 'forget-others':
       return forgetOthers(core, sa)
-    case 'send-request':
-      return sendRequest(core, sa, effect.plan)
     case 'close':
       return closeIkeSa(core, sa, effect.reason, effect.byPeer)
     case 'delete':
@@ -70,12 +68,12 @@ export function resend(core: Core, sa: IkeSa): void {
   if (sa.window.outstanding) transmitOutstanding(core, sa)
 }
 
-/** The response to a request, kept for its repetition. `request` is kept too. */
-export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, payloads: readonly Payload[]): void {
+/** The response to a request, to where the request came from (RFC 7296 §2.11), kept for its repetition. `request` is kept too. */
+export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, payloads: readonly Payload[], arrival: Path): void {
   if (!sa.protection || sa.state.kind === 'CLOSED') return
   const response = sealMessage(sa.protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, core.random)
   sa.window.answer(request, response)
-  if (sa.path) sendTo(core, sa.path, response)
+  sendTo(core, arrival, response)
 }
 
 /** The octets stay the caller's, who may keep them for a repetition. */
@@ -107,7 +105,7 @@ export function attachPath(core: Core, sa: IkeSa, path: Path): void {
   }
 }
 
-/** The SA has no path now. A connection that nobody rides any more is closed after a while, or at once by who opened it. */
+/** The SA has no path now. A connection that nobody rides any more is closed after a while. */
 export function detachPath(core: Core, sa: IkeSa): void {
   const path = sa.path
   if (path) sa.lastPath = describePath(path)

@@ -13,7 +13,12 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
     case 'response':
       return declareDead(core, sa, unanswered(core, sa))
     case 'handshake':
-      return closeIkeSa(core, sa, sa.state.kind === 'DELETING' ? `${sa.state.reason}; the peer did not answer the Delete` : handshakeTimeout(sa), false)
+      return closeIkeSa(
+        core,
+        sa,
+        sa.state.kind === 'DELETING' ? `${sa.state.reason}; the peer did not answer the Delete` : handshakeTimeout(sa),
+        false,
+      )
     case 'disconnected':
       return closeIkeSa(core, sa, 'no connection for too long', false)
     case 'liveness':

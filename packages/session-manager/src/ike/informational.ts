@@ -12,7 +12,7 @@ import { describeIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { answerMobike } from './mobike.ts'
-import { findNotify } from './payload-queries.ts'
+import { findNotify, nameOfNotify } from './payload-queries.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 
@@ -40,7 +40,7 @@ export function buildChildSaDelete(children: readonly ChildSa[]): RequestPlan {
 }
 
 /** Every request is answered, if only with nothing: that is the liveness check's point. */
-export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: AuthenticatedMessage): Step {
+export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inner }: AuthenticatedMessage): Step {
   const deletes = inner.filter((payload) => payload.type === 'D')
   if (findNotify(inner, NotifyType.AUTHENTICATION_FAILED)) {
     const event = {
@@ -56,6 +56,11 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { inner }: Au
       afterReply: [{ kind: 'close', reason: 'authentication failed at the peer', byPeer: true }],
     }
   }
+  // §2.21.2: right behind IKE_AUTH these say, without a Delete, that the initiator could not take our answer.
+  const isAfterIkeAuth = sa.role === 'responder' && header.messageId === 2
+  const untaken = isAfterIkeAuth ? UNTAKEN.find((notifyType) => findNotify(inner, notifyType) !== undefined) : undefined
+  if (untaken !== undefined)
+    return { reply: [], afterReply: [{ kind: 'close', reason: `the peer said ${nameOfNotify(untaken)} to IKE_AUTH`, byPeer: true }] }
   if (deletes.some((payload) => payload.protocol === ProtocolId.IKE)) {
     return { reply: [], afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
   }
@@ -94,6 +99,8 @@ export function handleInformationalResponse(
     return { effects: [{ kind: 'close', reason: 'the peer answered INVALID_SYNTAX', byPeer: true }] }
   return { effects: [{ kind: 'event', event: { kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'alive' } }] }
 }
+
+const UNTAKEN: readonly number[] = [NotifyType.INVALID_SYNTAX, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD]
 
 function spisOfOurDelete(sa: IkeSa): Set<number> {
   const spis = sa.window.outstanding?.plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : [])) ?? []

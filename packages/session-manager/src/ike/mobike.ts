@@ -1,6 +1,6 @@
 /**
  * MOBIKE (RFC 4555) as far as an IKE SA that lost its TCP connection needs it: UPDATE_SA_ADDRESSES is the first message after a
- * redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT detection. Moving between transports is not built yet: a message for
+ * redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT detection; over UDP a responder follows it (§3.8). Moving between transports is not built yet: a message for
  * an IKE SA that arrives by the other transport is dropped (T-APP-4). No return routability check over TCP (§7.1, T-MOB-8).
  *
  *   HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}  -->
@@ -28,12 +28,16 @@ export function buildUpdateSaAddresses(sa: IkeSa): RequestPlan {
   }
 }
 
-/** The notifies of a response to an INFORMATIONAL that holds some of MOBIKE's; COOKIE2 comes back as it came (RFC 4555 §3.7). */
+/**
+ * The notifies of a response to an INFORMATIONAL that holds some of MOBIKE's; COOKIE2 comes back as it came (RFC 4555 §3.7). One of
+ * the wrong length is none: what is given back must leave room for the rest of the answer.
+ */
 export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
   if (!sa.isMobike) return []
-  const cookie2 = findNotify(inner, NotifyType.COOKIE2)
+  const cookie2 = findNotify(inner, NotifyType.COOKIE2)?.data
+  const isCookie2 = cookie2 !== undefined && cookie2.length >= 8 && cookie2.length <= 64 // RFC 4555 §4.2.5
   const wantsNatDetection = findNotify(inner, NotifyType.NAT_DETECTION_SOURCE_IP) !== undefined
-  return [...(wantsNatDetection ? natDetectionFor(sa) : []), ...(cookie2 ? [notify(NotifyType.COOKIE2, cookie2.data)] : [])]
+  return [...(wantsNatDetection ? natDetectionFor(sa) : []), ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : [])]
 }
 
 function natDetectionFor(sa: IkeSa): Payload[] {

@@ -9,6 +9,10 @@ export function findNotify(payloads: readonly Payload[], notifyType: number): Pa
   return payloads.find((payload): payload is PayloadOf<'N'> => payload.type === 'N' && payload.notifyType === notifyType)
 }
 
+export function findConfiguration(inner: readonly Payload[], cfgType: number): PayloadOf<'CP'> | undefined {
+  return inner.find((payload): payload is PayloadOf<'CP'> => payload.type === 'CP' && payload.cfgType === cfgType)
+}
+
 /** The first notify of an error type (RFC 7296 §3.10.1: below 16384). */
 export function findErrorNotify(payloads: readonly Payload[]): PayloadOf<'N'> | undefined {
   return payloads.find((payload): payload is PayloadOf<'N'> => payload.type === 'N' && payload.notifyType < 16_384)

@@ -46,9 +46,14 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
   }))
 }
 
+/** One octet numbers them, from 1 (RFC 7296 §3.3.1); 60,000 octets have room for thousands, each to be compared with each suite. */
+const MAX_PROPOSALS = 255
+
 /** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
 export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly IkeSuite[], method?: number): ChosenIke | undefined {
-  const usable = offered.filter((proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, IKE_TYPES))
+  const usable = offered
+    .slice(0, MAX_PROPOSALS)
+    .filter((proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, IKE_TYPES))
   const preferred = method === undefined ? [] : suites.filter((suite) => suite.keyExchange === method)
   for (const suite of [...preferred, ...suites]) {
     for (const proposal of usable) {

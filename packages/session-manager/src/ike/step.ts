@@ -3,7 +3,6 @@ import type { Payload } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { SessionEvent } from '../events.ts'
 import type { IkeSaState } from './ike-sa.ts'
-import type { RequestPlan } from './message-window.ts'
 
 export interface Step {
   readonly to?: IkeSaState
@@ -23,7 +22,6 @@ export type Effect =
   | { readonly kind: 'established' }
   /** N(INITIAL_CONTACT): whatever else this identity had here is gone (RFC 7296 §2.4). */
   | { readonly kind: 'forget-others' }
-  | { readonly kind: 'send-request'; readonly plan: RequestPlan }
   /** `byPeer`: they deleted it. */
   | { readonly kind: 'close'; readonly reason: string; readonly byPeer: boolean }
   /** Tell the peer by a Delete of the IKE SA, with a Notify that says why where there is one, then close. */

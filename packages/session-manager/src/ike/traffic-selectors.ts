@@ -38,7 +38,7 @@ export function areWithin(inner: readonly TrafficSelector[], outer: readonly IpS
   return inner.length > 0 && inner.every((selector) => isIpSelector(selector) && outer.some((wide) => isWithin(selector, wide)))
 }
 
-export function isIpSelector(selector: TrafficSelector): selector is IpSelector {
+function isIpSelector(selector: TrafficSelector): selector is IpSelector {
   if (!isAddressRange(selector) || compareAddresses(selector.startAddress, selector.endAddress) > 0) return false
   return selector.startPort <= selector.endPort || isOpaque(selector)
 }

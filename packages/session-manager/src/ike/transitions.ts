@@ -7,7 +7,8 @@
 import { ExchangeType, type Payload } from '@underpass/ike-codec'
 import type { Core } from '../core.ts'
 import { answerCreateChildSaRequest } from './create-child-sa.ts'
-import { answerIkeAuthRequest, handleIkeAuthResponse } from './ike-auth.ts'
+import { handleIkeAuthResponse } from './ike-auth-initiator.ts'
+import { answerIkeAuthRequest } from './ike-auth-responder.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
 import { answerInformationalRequest } from './informational.ts'
 import type { AuthenticatedMessage } from './protection.ts'
@@ -24,7 +25,7 @@ export interface Transition {
   readonly handle: (core: Core, sa: IkeSa, message: AuthenticatedMessage) => Step
 }
 
-export const TRANSITIONS: readonly Transition[] = [
+const TRANSITIONS: readonly Transition[] = [
   {
     story: 'Responder: process IKE_AUTH request',
     from: ['IKE_SA_INIT_ANSWERED'],

@@ -1,5 +1,5 @@
 /** A peer that has the keys and writes nonsense inside the protection: it may lose its own SA, and nothing else happens. */
-import { encodePayloads, ExchangeType, notify, type Payload, ProtocolId } from '@underpass/ike-codec'
+import { ExchangeType, encodePayloads, notify, type Payload, ProtocolId } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { selectorsOfSubnets } from '../../src/ike/traffic-selectors.ts'
 import type { TransportOption } from '../../src/index.ts'
@@ -16,35 +16,41 @@ const TRANSPORTS: [string, TransportOption][] = [
 const SLOW = { retry: 600_000 }
 
 describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', (_, transport) => {
-  it.each(['request', 'response'] as const)('RFC 7296 §2.21: 150 mutations inside an IKE_AUTH %s: nothing is thrown, nobody is left behind', (kind) => {
-    const random = seededRandom(kind)
-    let established = 0
-    for (let round = 0; round < 150; round++) {
-      const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW })
-      pair.meddle = (message) => {
-        if (!isIkeAuth(message, kind)) return undefined
-        const inner = encodePayloads(pair.openAny(message.octets))
-        const [mutated] = mutations(inner.bytes, 1, `${kind} ${round}`)
-        const firstPayload = round % 10 === 0 ? random(1)[0]! : inner.firstPayload
-        return [sealRaw(pair.keysOf(message.header), message.header, { firstPayload, bytes: mutated! })]
+  it.each(['request', 'response'] as const)(
+    'RFC 7296 §2.21: 150 mutations inside an IKE_AUTH %s: nothing is thrown, nobody is left behind',
+    (kind) => {
+      const random = seededRandom(kind)
+      let established = 0
+      for (let round = 0; round < 150; round++) {
+        const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW })
+        pair.meddle = (message) => {
+          if (!isIkeAuth(message, kind)) return undefined
+          const inner = encodePayloads(pair.openAny(message.octets))
+          const [mutated] = mutations(inner.bytes, 1, `${kind} ${round}`)
+          const firstPayload = round % 10 === 0 ? random(1)[0]! : inner.firstPayload
+          return [sealRaw(pair.keysOf(message.header), message.header, { firstPayload, bytes: mutated! })]
+        }
+        pair.initiate()
+        pair.run(5_000)
+        if (pair.isUp) established++
+        pair.run(60_000)
+        // Whatever came of it, both agree after a while: both have an SA that works, or none.
+        expect(pair.client.core.sad.size).toBe(pair.gateway.core.sad.size)
+        expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
       }
-      pair.initiate()
-      pair.run(5_000)
-      if (pair.isUp) established++
-      pair.run(60_000)
-      // Whatever came of it, both agree after a while: both have an SA that works, or none.
-      expect(pair.client.core.sad.size).toBe(pair.gateway.core.sad.size)
-      expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
-    }
-    expect(established).toBeLessThan(150)
-  })
+      expect(established).toBeLessThan(150)
+    },
+  )
 
-  it.each(['client', 'gateway'] as const)('RFC 7296 §2.21.3: 1000 mutations inside requests of the %s, when up', (who) => {
+  it.each(['client', 'gateway'] as const)('RFC 7296 §2.21.3: 400 mutations inside requests of the %s, when up', (who) => {
     const payloads: Payload[][] = [
       [{ type: 'D', protocol: ProtocolId.ESP, spis: [u32(0x1234), u32(0x5678)] }],
       [notify(16_388, new Uint8Array(20)), { type: 'CP', cfgType: 1, attributes: [{ type: 1, value: new Uint8Array(4) }] }],
       [
-        { type: 'SA', proposals: [{ number: 1, protocol: ProtocolId.ESP, spi: u32(0x1234), transforms: [{ type: 1, id: 20, keyLength: 256 }] }] },
+        {
+          type: 'SA',
+          proposals: [{ number: 1, protocol: ProtocolId.ESP, spi: u32(0x1234), transforms: [{ type: 1, id: 20, keyLength: 256 }] }],
+        },
         { type: 'Nonce', data: new Uint8Array(32) },
         { type: 'TSi', selectors: selectorsOfSubnets(['10.8.0.10']) },
         { type: 'TSr', selectors: selectorsOfSubnets(['10.2.0.0/24']) },
@@ -52,7 +58,7 @@ describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', 
     ]
     let pair = up(transport)
     let lost = 0
-    for (let round = 0; round < 1000; round++) {
+    for (let round = 0; round < 400; round++) {
       const inner = encodePayloads(payloads[round % payloads.length]!)
       const [mutated] = mutations(inner.bytes, 1, `${who} ${round}`)
       const exchange = [ExchangeType.INFORMATIONAL, ExchangeType.CREATE_CHILD_SA, ExchangeType.IKE_AUTH, 99][round % 4]!
@@ -69,8 +75,8 @@ describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', 
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it.each(['client', 'gateway'] as const)('RFC 7296 §2.21: 300 mutations inside responses of the %s', (who) => {
-    for (let round = 0; round < 300; round++) {
+  it.each(['client', 'gateway'] as const)('RFC 7296 §2.21: 150 mutations inside responses of the %s', (who) => {
+    for (let round = 0; round < 150; round++) {
       const pair = up(transport)
       const from = pair[who]
       const asking = pair.other(from)
@@ -78,7 +84,12 @@ describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', 
       const { messageId } = pair.saOf(asking).window.outstanding!
       const inner = encodePayloads([{ type: 'D', protocol: ProtocolId.ESP, spis: [u32(0x1234)] }, notify(16_388, new Uint8Array(20))])
       const [mutated] = mutations(inner.bytes, 1, `${who} response ${round}`)
-      const answer = pair.forgeRaw(from, ExchangeType.INFORMATIONAL, { firstPayload: inner.firstPayload, bytes: mutated! }, { messageId, isResponse: true })
+      const answer = pair.forgeRaw(
+        from,
+        ExchangeType.INFORMATIONAL,
+        { firstPayload: inner.firstPayload, bytes: mutated! },
+        { messageId, isResponse: true },
+      )
       pair.deliverIke(asking, answer)
       expect(asking.core.ikeSas.size === 0 || pair.saOf(asking).window.outstanding?.messageId !== messageId).toBe(true)
     }
@@ -103,7 +114,13 @@ describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', 
     ['64 kB', Array.from({ length: 200 }, (): Payload => ({ type: 'V', data: new Uint8Array(300) }))],
   ])('in each state: %s, as request and as response of each exchange', (_, payloads) => {
     for (const hold of ['IKE_SA_INIT_ANSWERED', 'ESTABLISHED', 'DELETING'] as const)
-      for (const exchange of [ExchangeType.IKE_AUTH, ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL, ExchangeType.IKE_SESSION_RESUME, 240])
+      for (const exchange of [
+        ExchangeType.IKE_AUTH,
+        ExchangeType.CREATE_CHILD_SA,
+        ExchangeType.INFORMATIONAL,
+        ExchangeType.IKE_SESSION_RESUME,
+        240,
+      ])
         for (const isResponse of [false, true]) {
           const pair = inState(transport, hold)
           for (const from of [pair.client, pair.gateway]) {

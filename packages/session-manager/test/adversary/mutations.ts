@@ -34,6 +34,7 @@ export function* mutations(message: Uint8Array, count: number, seed: string): Ge
 
 /** The header's Length field made true. */
 export function withLength(message: Uint8Array): Uint8Array {
-  if (message.length >= 28) message.set([message.length >>> 24, (message.length >> 16) & 0xff, (message.length >> 8) & 0xff, message.length & 0xff], 24)
+  if (message.length >= 28)
+    message.set([message.length >>> 24, (message.length >> 16) & 0xff, (message.length >> 8) & 0xff, message.length & 0xff], 24)
   return message
 }

@@ -1,12 +1,11 @@
 /** Somebody on the way who has no key: whatever he writes, nobody throws, nothing moves, and the tunnel comes up. */
-import { decodeHeader, ExchangeType, encodeMessage, HeaderFlag } from '@underpass/ike-codec'
+import { decodeHeader, decodeMessage, ExchangeType, encodeMessage, HeaderFlag } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { openMessage } from '../../src/ike/protection.ts'
-import { decodeMessage } from '@underpass/ike-codec'
-import { CLIENT_ADDRESS, GATEWAY_ADDRESS, TCP, UDP } from '../pair.ts'
 import type { TransportOption } from '../../src/index.ts'
 import { MeddledPair } from '../meddler.ts'
-import type { Node } from '../network.ts'
+import { doWork, type Node } from '../network.ts'
+import { CLIENT_ADDRESS, GATEWAY_ADDRESS, TCP, UDP } from '../pair.ts'
 import { mutations, truncations, withLength } from './mutations.ts'
 
 const TRANSPORTS: [string, TransportOption][] = [
@@ -80,8 +79,33 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
     },
   )
 
+  it.each(['client', 'gateway'] as const)(
+    'RFC 7296 §2.12: while a key exchange of the %s is being computed, damaged messages do not reach it',
+    (who) => {
+      const pair = new MeddledPair({ transports: [transport], clientLimits: PATIENT, gatewayLimits: PATIENT })
+      const node = pair[who]
+      node.holdsJobs = true
+      pair.initiate()
+      for (let held = 0; held < 2; held++) {
+        pair.run(100, () => node.heldJobs.length > 0)
+        if (transport === UDP || held > 0 || who === 'gateway')
+          for (const message of recorded)
+            for (const octets of mutations(message.octets, 50, message.name))
+              if (!isPlausibleInit(octets) && !opensFor(pair, octets)) deliverFrom(transport, pair, node, octets, undefined)
+        for (const { job, work } of node.heldJobs.splice(0)) pair.deliver(node, { kind: 'crypto-result', job, result: doWork(work) })
+      }
+      node.holdsJobs = false
+      pair.run(5_000, () => pair.isUp)
+      pair.settle()
+      expect(pair.passesTraffic()).toBe(true)
+    },
+  )
+
   it('RFC 7296 §2.1: every recorded message of another session, to either end, up, moves nothing', () => {
-    attackUp(transport, recorded.map((message) => message.octets))
+    attackUp(
+      transport,
+      recorded.map((message) => message.octets),
+    )
   })
 
   it('RFC 7296 §3.14 (C-31): copies of protected messages with another ICV are dropped in silence', () => {
@@ -118,7 +142,7 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
     const pair = up(transport)
     const before = picture(pair)
     for (const octets of mutations(pair.forge(pair.client, ExchangeType.INFORMATIONAL, []), 500, 'elsewhere'))
-      if (!opensFor(pair, octets)) deliverFrom(pair, pair.gateway, octets, { address: '203.0.113.66', port: 6666 })
+      if (!opensFor(pair, octets)) deliverFrom(transport, pair, pair.gateway, octets, { address: '203.0.113.66', port: 6666 })
     expect(picture(pair)).toEqual(before)
     expect(pair.gateway.eventsOf('path-moved')).toHaveLength(0)
     expect(pair.passesTraffic()).toBe(true)
@@ -133,15 +157,37 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
     const transform = { type: 1, id: 999, keyLength: 128 }
     const rest = payloads.filter((payload) => payload.type !== 'SA')
     const large = [
-      [{ ...sa, proposals: Array.from({ length: 1200 }, (_, index) => ({ ...proposal, number: index % 256, transforms: [transform, transform] })) }, ...rest],
-      [{ ...sa, proposals: Array.from({ length: 20 }, () => ({ ...proposal, transforms: Array.from({ length: 255 }, () => transform) })) }, ...rest],
-      [sa, ...rest, ...Array.from({ length: 7000 }, () => ({ type: 'N' as const, protocol: 0, spi: new Uint8Array(0), notifyType: 16_388, data: new Uint8Array(0) }))],
+      [
+        {
+          ...sa,
+          proposals: Array.from({ length: 1200 }, (_, index) => ({ ...proposal, number: index % 256, transforms: [transform, transform] })),
+        },
+        ...rest,
+      ],
+      [
+        { ...sa, proposals: Array.from({ length: 20 }, () => ({ ...proposal, transforms: Array.from({ length: 255 }, () => transform) })) },
+        ...rest,
+      ],
+      [
+        sa,
+        ...rest,
+        ...Array.from({ length: 7000 }, () => ({
+          type: 'N' as const,
+          protocol: 0,
+          spi: new Uint8Array(0),
+          notifyType: 16_388,
+          data: new Uint8Array(0),
+        })),
+      ],
       [sa, ...rest, ...Array.from({ length: 14_000 }, () => ({ type: 'V' as const, data: new Uint8Array(0) }))],
     ]
     for (const payloads of large) {
-      const octets = encodeMessage({ header: { initiatorSpi: 99n, responderSpi: 0n, exchangeType: 34, flags: HeaderFlag.INITIATOR, messageId: 0 }, payloads })
+      const octets = encodeMessage({
+        header: { initiatorSpi: 99n, responderSpi: 0n, exchangeType: 34, flags: HeaderFlag.INITIATOR, messageId: 0 },
+        payloads,
+      })
       expect(octets.length).toBeGreaterThan(30_000)
-      deliverFrom(pair, pair.gateway, octets, { address: '203.0.113.66', port: 6666 })
+      deliverFrom(transport, pair, pair.gateway, octets, { address: '203.0.113.66', port: 6666 })
       pair.settle()
     }
     pair.connect()
@@ -180,7 +226,7 @@ function attackUp(transport: TransportOption, messages: Iterable<Uint8Array>): v
   for (const octets of messages) {
     // The recording is of a session with the same keys as this one: what is authentic here is no attack.
     if (opensFor(pair, octets)) continue
-    for (const node of [pair.client, pair.gateway]) deliverFrom(pair, node, octets.slice(), undefined)
+    for (const node of [pair.client, pair.gateway]) deliverFrom(transport, pair, node, octets.slice(), undefined)
   }
   expect(picture(pair)).toEqual(before)
   pair.run(40_000)
@@ -201,9 +247,14 @@ function opensFor(pair: MeddledPair, octets: Uint8Array): boolean {
 }
 
 /** Over UDP from any address; over TCP on the connection in hand where no address is given, else on one of its own. */
-function deliverFrom(pair: MeddledPair, node: Node, octets: Uint8Array, remote: { address: string; port: number } | undefined): void {
-  const isUdp = pair.log.length > 0 && pair.log[0]!.transport === 'udp'
-  if (isUdp || octets.length > 65_000) {
+function deliverFrom(
+  transport: TransportOption,
+  pair: MeddledPair,
+  node: Node,
+  octets: Uint8Array,
+  remote: { address: string; port: number } | undefined,
+): void {
+  if (transport === UDP || octets.length > 65_000) {
     const from = remote ?? { address: node === pair.gateway ? CLIENT_ADDRESS : GATEWAY_ADDRESS, port: 4500 }
     pair.deliver(node, { kind: 'datagram', local: { address: node.address, port: 4500 }, remote: from, message: 'ike', bytes: octets })
     return

@@ -1,4 +1,4 @@
-import { CfgType, ConfigurationAttributeType as Attribute, type Payload } from '@underpass/ike-codec'
+import { ConfigurationAttributeType as Attribute, CfgType, type Payload } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { parseAddress } from '../../src/index.ts'
 import { isIkeAuth, MeddledPair, replacing } from '../meddler.ts'
@@ -92,7 +92,14 @@ describe('RFC 7296 §2.19 (C-25) inner addresses', () => {
   it('RFC 7296 §3.15 (C-25): a CFG_SET is no request for an address', () => {
     const pair = new MeddledPair({ clientTimers: SLOW })
     pair.meddle = (message) =>
-      isIkeAuth(message, 'request') ? [pair.resealed(message, replacing('CP', (cp) => ({ ...cp, cfgType: CfgType.CFG_SET })))] : undefined
+      isIkeAuth(message, 'request')
+        ? [
+            pair.resealed(
+              message,
+              replacing('CP', (cp) => ({ ...cp, cfgType: CfgType.CFG_SET })),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(2_000)
     expect(pair.transcript()[3]).toContain('N(FAILED_CP_REQUIRED)')
@@ -102,7 +109,14 @@ describe('RFC 7296 §2.19 (C-25) inner addresses', () => {
   it.each([CfgType.CFG_REQUEST, CfgType.CFG_SET, CfgType.CFG_ACK])('RFC 7296 §3.15 (C-25): a CP of type %i is no CFG_REPLY', (cfgType) => {
     const pair = new MeddledPair({ clientTimers: SLOW })
     pair.meddle = (message) =>
-      isIkeAuth(message, 'response') ? [pair.resealed(message, replacing('CP', (cp) => ({ ...cp, cfgType })))] : undefined
+      isIkeAuth(message, 'response')
+        ? [
+            pair.resealed(
+              message,
+              replacing('CP', (cp) => ({ ...cp, cfgType })),
+            ),
+          ]
+        : undefined
     pair.initiate()
     pair.run(2_000)
     expect(pair.isUp).toBe(false)
@@ -144,7 +158,10 @@ describe('RFC 7296 §2.19 (C-25) inner addresses', () => {
         ? [
             pair.resealed(
               message,
-              replacing('CP', (cp) => ({ ...cp, attributes: [{ type: Attribute.INTERNAL_IP4_ADDRESS, value: parseAddress('10.8.0.17')! }] })),
+              replacing('CP', (cp) => ({
+                ...cp,
+                attributes: [{ type: Attribute.INTERNAL_IP4_ADDRESS, value: parseAddress('10.8.0.17')! }],
+              })),
             ),
           ]
         : undefined
@@ -167,8 +184,14 @@ describe('RFC 7296 §2.9 (C-19) traffic selectors', () => {
   it('RFC 7296 §2.9 (C-19): the responder narrows, both ends install what was narrowed', () => {
     const pair = new Pair({ ...SITE_TO_SITE, client: { ...SITE_TO_SITE.client, remoteSubnets: ['10.0.0.0/8'] } })
     pair.connect()
-    expect(pair.client.eventsOf('child-sa-installed')[0]).toMatchObject({ localTs: ['10.1.0.0/24'], remoteTs: ['10.2.0.0/24', '10.3.0.0/24'] })
-    expect(pair.gateway.eventsOf('child-sa-installed')[0]).toMatchObject({ localTs: ['10.2.0.0/24', '10.3.0.0/24'], remoteTs: ['10.1.0.0/24'] })
+    expect(pair.client.eventsOf('child-sa-installed')[0]).toMatchObject({
+      localTs: ['10.1.0.0/24'],
+      remoteTs: ['10.2.0.0/24', '10.3.0.0/24'],
+    })
+    expect(pair.gateway.eventsOf('child-sa-installed')[0]).toMatchObject({
+      localTs: ['10.2.0.0/24', '10.3.0.0/24'],
+      remoteTs: ['10.1.0.0/24'],
+    })
     expect(crosses(pair, ipPacket('10.1.0.7', '10.4.0.7'))).toBe(false)
     expect(pair.counter(pair.client, 'tun-no-policy')).toBe(1)
   })
@@ -177,7 +200,11 @@ describe('RFC 7296 §2.9 (C-19) traffic selectors', () => {
     const pair = new Pair({ ...SITE_TO_SITE, client: { ...SITE_TO_SITE.client, remoteSubnets: ['10.9.0.0/24'] }, clientTimers: SLOW })
     pair.initiate()
     pair.run(2_000)
-    expect(pair.transcript().slice(3)).toEqual(['R → I  HDR, SK {IDr, AUTH, N(TS_UNACCEPTABLE)}', 'I → R  HDR, SK {D}', 'R → I  HDR, SK {}'])
+    expect(pair.transcript().slice(3)).toEqual([
+      'R → I  HDR, SK {IDr, AUTH, N(TS_UNACCEPTABLE)}',
+      'I → R  HDR, SK {D}',
+      'R → I  HDR, SK {}',
+    ])
     expect(pair.client.eventsOf('handshake-failed')).toMatchObject([{ notify: 'TS_UNACCEPTABLE' }])
     expect(pair.gateway.eventsOf('handshake-failed')).toMatchObject([{ notify: 'TS_UNACCEPTABLE' }])
   })

@@ -7,7 +7,17 @@ import { MeddledPair } from '../meddler.ts'
 const NONCE: Payload = { type: 'Nonce', data: new Uint8Array(32).fill(3) }
 const SA: Payload = {
   type: 'SA',
-  proposals: [{ number: 1, protocol: ProtocolId.ESP, spi: u32(0x1234), transforms: [{ type: 1, id: 20, keyLength: 256 }, { type: 5, id: 0 }] }],
+  proposals: [
+    {
+      number: 1,
+      protocol: ProtocolId.ESP,
+      spi: u32(0x1234),
+      transforms: [
+        { type: 1, id: 20, keyLength: 256 },
+        { type: 5, id: 0 },
+      ],
+    },
+  ],
 }
 const TS: Payload[] = [
   { type: 'TSi', selectors: selectorsOfSubnets(['10.8.0.10']) },
@@ -24,7 +34,10 @@ describe('RFC 7296 §1.3 CREATE_CHILD_SA, which is not offered', () => {
 
   it('RFC 7296 §4: so is a rekey of the IKE SA', () => {
     const pair = up()
-    const ike: Payload = { type: 'SA', proposals: [{ number: 1, protocol: ProtocolId.IKE, spi: new Uint8Array(8).fill(1), transforms: [] }] }
+    const ike: Payload = {
+      type: 'SA',
+      proposals: [{ number: 1, protocol: ProtocolId.IKE, spi: new Uint8Array(8).fill(1), transforms: [] }],
+    }
     pair.sayAs(pair.client, ExchangeType.CREATE_CHILD_SA, [ike, NONCE, { type: 'KE', method: 31, data: new Uint8Array(32).fill(9) }])
     expect(pair.lastInner(pair.gateway)).toEqual([notify(NotifyType.NO_ADDITIONAL_SAS)])
     expect(pair.passesTraffic()).toBe(true)
@@ -34,7 +47,12 @@ describe('RFC 7296 §1.3 CREATE_CHILD_SA, which is not offered', () => {
     const pair = up()
     for (const from of [pair.client, pair.gateway]) {
       const spi = u32([...from.core.sad.keys()][0]!)
-      pair.sayAs(from, ExchangeType.CREATE_CHILD_SA, [notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }), SA, NONCE, ...TS])
+      pair.sayAs(from, ExchangeType.CREATE_CHILD_SA, [
+        notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }),
+        SA,
+        NONCE,
+        ...TS,
+      ])
       expect(pair.lastInner(pair.other(from))).toEqual([notify(NotifyType.NO_ADDITIONAL_SAS)])
     }
     expect(pair.passesTraffic()).toBe(true)
@@ -46,7 +64,12 @@ describe('RFC 7296 §1.3 CREATE_CHILD_SA, which is not offered', () => {
     ['of three octets', Uint8Array.of(1, 2, 3)],
   ])('RFC 7296 §2.25.1: a rekey of a Child SA whose SPI is %s is CHILD_SA_NOT_FOUND with that SPI', (_, spi) => {
     const pair = up()
-    pair.sayAs(pair.client, ExchangeType.CREATE_CHILD_SA, [notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }), SA, NONCE, ...TS])
+    pair.sayAs(pair.client, ExchangeType.CREATE_CHILD_SA, [
+      notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }),
+      SA,
+      NONCE,
+      ...TS,
+    ])
     expect(pair.lastInner(pair.gateway)).toEqual([notify(NotifyType.CHILD_SA_NOT_FOUND, undefined, { protocol: ProtocolId.ESP, spi })])
     expect(pair.passesTraffic()).toBe(true)
   })
@@ -55,7 +78,12 @@ describe('RFC 7296 §1.3 CREATE_CHILD_SA, which is not offered', () => {
     const pair = up()
     const spi = u32([...pair.client.core.sad.keys()][0]!)
     pair.command(pair.gateway, { kind: 'delete-child', peer: 'road' })
-    pair.sayAs(pair.client, ExchangeType.CREATE_CHILD_SA, [notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }), SA, NONCE, ...TS])
+    pair.sayAs(pair.client, ExchangeType.CREATE_CHILD_SA, [
+      notify(NotifyType.REKEY_SA, undefined, { protocol: ProtocolId.ESP, spi }),
+      SA,
+      NONCE,
+      ...TS,
+    ])
     expect(pair.lastInner(pair.gateway)).toEqual([notify(NotifyType.TEMPORARY_FAILURE)])
   })
 

@@ -79,11 +79,7 @@ describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
   })
 })
 
-function flooded(
-  count: number,
-  gatewayLimits: Record<string, number>,
-  gatewayTimers: Record<string, number> = {},
-): MeddledPair {
+function flooded(count: number, gatewayLimits: Record<string, number>, gatewayTimers: Record<string, number> = {}): MeddledPair {
   const pair = new MeddledPair({ transports: [UDP], gatewayLimits, gatewayTimers })
   flood(pair, aRequest(), count)
   return pair

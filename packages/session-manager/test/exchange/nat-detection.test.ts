@@ -22,7 +22,10 @@ describe('RFC 7296 §2.23 NAT detection', () => {
     for (const { octets } of pair.log.slice(0, 2)) {
       const { header, payloads } = decodeMessage(octets)
       const isRequest = header.messageId === 0 && header.responderSpi === 0n
-      const ends = [natDetectionHash(header.initiatorSpi, header.responderSpi, parseAddress(CLIENT_ADDRESS)!, port), natDetectionHash(header.initiatorSpi, header.responderSpi, parseAddress(GATEWAY_ADDRESS)!, 4500)]
+      const ends = [
+        natDetectionHash(header.initiatorSpi, header.responderSpi, parseAddress(CLIENT_ADDRESS)!, port),
+        natDetectionHash(header.initiatorSpi, header.responderSpi, parseAddress(GATEWAY_ADDRESS)!, 4500),
+      ]
       expect(hashes(payloads)).toEqual(isRequest ? ends : ends.toReversed())
     }
   })
@@ -93,9 +96,21 @@ describe('RFC 7296 §2.23 NAT detection', () => {
   })
 
   it.each([
-    ['the remote port', { ...MIRRORED, remote: { ...MIRRORED.remote, port: 40_001 } }, { isLocalBehindNat: false, isRemoteBehindNat: true }],
-    ['the remote address', { ...MIRRORED, remote: { ...MIRRORED.remote, address: '203.0.113.1' } }, { isLocalBehindNat: false, isRemoteBehindNat: true }],
-    ['our own address', { ...MIRRORED, local: { ...MIRRORED.local, address: '10.0.0.1' } }, { isLocalBehindNat: true, isRemoteBehindNat: false }],
+    [
+      'the remote port',
+      { ...MIRRORED, remote: { ...MIRRORED.remote, port: 40_001 } },
+      { isLocalBehindNat: false, isRemoteBehindNat: true },
+    ],
+    [
+      'the remote address',
+      { ...MIRRORED, remote: { ...MIRRORED.remote, address: '203.0.113.1' } },
+      { isLocalBehindNat: false, isRemoteBehindNat: true },
+    ],
+    [
+      'our own address',
+      { ...MIRRORED, local: { ...MIRRORED.local, address: '10.0.0.1' } },
+      { isLocalBehindNat: true, isRemoteBehindNat: false },
+    ],
   ])('RFC 7296 §2.23: %s that is not what was hashed is a NAT', (_, context, findings) => {
     expect(detectNat(context, natDetectionPayloads(CONTEXT))).toEqual(findings)
   })
@@ -113,7 +128,9 @@ describe('RFC 7296 §2.23 NAT detection', () => {
   })
 
   it('RFC 7296 §2.23: a hash of another length is no match and no crash', () => {
-    const payloads = natDetectionPayloads(CONTEXT).map((payload) => (payload.type === 'N' ? { ...payload, data: payload.data.slice(1) } : payload))
+    const payloads = natDetectionPayloads(CONTEXT).map((payload) =>
+      payload.type === 'N' ? { ...payload, data: payload.data.slice(1) } : payload,
+    )
     expect(detectNat(MIRRORED, payloads)).toEqual({ isLocalBehindNat: true, isRemoteBehindNat: true })
   })
 })

@@ -81,7 +81,7 @@ describe('RFC 7296 §2.9 an initiator checks the answer', () => {
     [['10.2.0.7', '0.0.0.0/0'], false],
     [['::/0'], false],
     [[], false],
-  ])('RFC 7296 §2.9 (C-14): %j lies within what was asked for: %j', (answer, isWithin) => {
+  ])('RFC 7296 §2.9 (C-19): %j lies within what was asked for: %j', (answer, isWithin) => {
     expect(areWithin(selectorsOfSubnets(answer), asked)).toBe(isWithin)
   })
 

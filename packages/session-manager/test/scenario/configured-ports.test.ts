@@ -10,7 +10,7 @@ describe('RFC 9329 §2 Configuration', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('(T-CFG-3, T-APP-1): one gateway serves connections to several of its ports at once, from any source port', () => {
+  it('(T-CFG-3): one gateway serves connections to several of its ports at once, from any source port', () => {
     const pair = new Pair()
     const other = pair.addClient('other', '192.0.2.20', {
       dial: { address: pair.gateway.address, transports: [{ transport: 'tcp', port: 443, framing: 'rfc9329' }] },

@@ -1,0 +1,166 @@
+// A benchmark's result as tables of text, for the terminal and for the page.
+
+/**
+ * @typedef {{ title: string, head: string[], rows: string[][] }} Table
+ * @returns {Table[]} one for each runtime that was measured
+ */
+export function tables(result) {
+  return result.runs.flatMap(({ runtime, rows }) => {
+    if (rows.length === 0) return []
+    const [head, ...cells] = TABLES[result.benchmark](rows)
+    return [{ title: result.runs.length > 1 ? `On ${runtime}` : '', head, rows: cells }]
+  })
+}
+
+const TABLES = {
+  deframer: (rows) => [
+    ['frame', 'frames in a CPU second', 'frames in a second', 'Gbit/s'],
+    ...rows.map((row) => [octets(row.size), ranged(row.perCpuSecond), ranged(row.perSecond), gigabits(row.perCpuSecond, row.size)]),
+  ],
+  esp: (rows) => {
+    const providers = [...new Set(rows.map((row) => row.provider))]
+    const groups = groupBy(rows, espKey)
+    return [
+      ['cipher', 'packet', '', ...providers, 'openssl : noble', 'openssl, Gbit/s'],
+      ...[...groups.values()].map((group) => {
+        const of = (provider) => group.find((row) => row.provider === provider)?.perCpuSecond
+        const { transform, size, operation } = group[0]
+        return [
+          transform,
+          octets(size),
+          operation,
+          ...providers.map((provider) => ranged(of(provider))),
+          ratio(of('openssl'), of('noble')),
+          gigabits(of('openssl'), size),
+        ]
+      }),
+    ]
+  },
+  ike: (rows) => {
+    const groups = groupBy(rows, (row) => row.what)
+    return [
+      ['', 'noble', 'node', 'node : noble'],
+      ...[...groups.entries()].map(([what, group]) => {
+        const of = (provider) => group.find((row) => row.provider === provider)?.perCpuSecond
+        return [what, ranged(of('noble')), ranged(of('node')), ratio(of('node'), of('noble'))]
+      }),
+    ]
+  },
+  handshakes: (rows) => [
+    ['key exchange', 'both ends, in a CPU second', "gateway's core alone", "client's core alone", 'both ends, in a second'],
+    ...rows.map((row) => [
+      row.keyExchange,
+      ranged(row.perCpuSecond),
+      ranged(row.gatewayPerCpuSecond),
+      ranged(row.clientPerCpuSecond),
+      ranged(row.perSecond),
+    ]),
+  ],
+  memory: (rows) => [
+    ['ESP cipher', 'clients', 'heap, octets a client', 'outside the heap', 'together', 'resident set'],
+    ...rows.map((row) => [
+      row.provider,
+      String(row.clients),
+      ranged(row.heap),
+      ranged(row.external),
+      count(row.total),
+      count(row.resident),
+    ]),
+  ],
+  core: (rows) => [
+    [
+      'wire',
+      'packet',
+      'batch',
+      'cipher',
+      'packets in a CPU second',
+      'packets in a second',
+      'Gbit/s',
+      'heap, octets a packet',
+      'array buffers',
+    ],
+    ...rows.map((row) => [
+      row.transport.toUpperCase(),
+      octets(row.size),
+      String(row.batch),
+      row.provider,
+      ranged(row.perCpuSecond),
+      ranged(row.perSecond),
+      gigabits(row.perCpuSecond, row.size),
+      row.heapPerPacket ? count(row.heapPerPacket.median) : '–',
+      row.arrayBuffersPerPacket ? count(row.arrayBuffersPerPacket.median) : '–',
+    ]),
+  ],
+  tun: (rows) => [
+    ['device', 'packets', 'packets in a CPU second', 'µs of CPU a packet', 'packets in a second', 'Gbit/s', 'lost'],
+    ...rows.map((row) => [
+      row.device,
+      row.shape,
+      ranged(row.perCpuSecond),
+      (1e6 / row.perCpuSecond.median).toFixed(1),
+      ranged(row.perSecond),
+      gigabits(row.perSecond, row.size),
+      count(row.lost),
+    ]),
+  ],
+  tunnel: (rows) => [
+    ['', 'runtime', 'direction', 'Gbit/s', 'of the bare link', 'CPU s a GB, gateway', 'CPU s a GB, client', 'retransmissions'],
+    ...rows.map((row) => {
+      const bare = rows.find((other) => other.runtime === '' && other.direction === row.direction)
+      return [
+        row.runtime === '' ? 'bare veth' : `tunnel over ${row.contender.toUpperCase()}`,
+        row.runtime,
+        row.direction,
+        fixed(row.gigabits),
+        row.runtime === '' || bare === undefined ? '' : `${((100 * row.gigabits.median) / bare.gigabits.median).toFixed(1)} %`,
+        fixed(row.gatewayCpuPerGigabyte),
+        fixed(row.clientCpuPerGigabyte),
+        count(row.retransmits),
+      ]
+    }),
+  ],
+}
+
+export function asText({ title, head, rows }) {
+  const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)))
+  const lines = [head, ...rows].map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
+  return `${title === '' ? '' : `${title}\n`}${lines.map((line) => `  ${line}`).join('\n')}`
+}
+
+export function asMarkdown({ title, head, rows }) {
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return `${title === '' ? '' : `${title}:\n\n`}${[line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')}`
+}
+
+const espKey = (row) => `${row.transform} ${row.size} ${row.operation}`
+
+function groupBy(rows, keyOf) {
+  const groups = new Map()
+  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row])
+  return groups
+}
+
+const octets = (size) => `${count(size)} B`
+
+/** 'median (smallest–largest)' */
+function ranged(spread) {
+  if (spread === undefined) return '–'
+  const [divisor, unit] = spread.median >= 1e6 ? [1e6, ' M'] : spread.median >= 1e4 ? [1e3, ' k'] : [1, '']
+  const show = (value) => digits(value / divisor)
+  return `${show(spread.median)}${unit} (${show(spread.min)}–${show(spread.max)})`
+}
+
+const fixed = (spread) => (spread === undefined ? '–' : `${spread.median.toFixed(2)} (${spread.min.toFixed(2)}–${spread.max.toFixed(2)})`)
+
+const digits = (value) => (value >= 100 ? count(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2))
+
+const count = (value) => Math.round(value).toLocaleString('en-US')
+
+const ratio = (one, other) => (one === undefined || other === undefined ? '–' : `${digits(one.median / other.median)}×`)
+
+const gigabits = (perSecond, size) => (perSecond === undefined ? '–' : digits((perSecond.median * size * 8) / 1e9))

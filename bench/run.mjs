@@ -1,0 +1,126 @@
+// `npm run bench -- [NAME…] [--quick] [--runtimes] [--json]`. Each benchmark is a file of suites/ and a process of its own, bounded in
+// time. Full runs are kept under results/; `node bench/report.mjs` makes docs/performance.md of the newest.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { argv, exit } from 'node:process'
+import { quietEnvironment, root, runtimes } from '../tools/runtimes.mjs'
+import { sweepLeftovers } from './lib/leftovers.mjs'
+import { load, machine, versions } from './lib/machine.mjs'
+import { keep } from './lib/results.mjs'
+import { asText, tables } from './lib/tables.mjs'
+
+/** `seconds`: when a full run is given up. `onAll`: with --runtimes it runs on each of them. `flags`: Node's. */
+const BENCHMARKS = {
+  deframer: { seconds: 60, onAll: true },
+  esp: { seconds: 90, onAll: true },
+  ike: { seconds: 60 },
+  handshakes: { seconds: 90 },
+  memory: { seconds: 120, flags: ['--expose-gc'] },
+  core: { seconds: 90, onAll: true },
+  tun: { seconds: 90, onAll: true, inNamespace: true },
+  tunnel: { seconds: 240 },
+}
+
+const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--')))
+const names = argv.slice(2).filter((word) => !word.startsWith('--'))
+const unknown = [
+  ...names.filter((name) => !(name in BENCHMARKS)),
+  ...[...flags].filter((flag) => !['--quick', '--runtimes', '--json'].includes(flag)),
+]
+if (unknown.length > 0) {
+  console.error(
+    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --runtimes, --json.`,
+  )
+  exit(2)
+}
+if (!existsSync(join(root, 'packages/session-manager/dist/index.js'))) {
+  console.error('The packages are not built: npm run build')
+  exit(2)
+}
+
+const isQuick = flags.has('--quick')
+const onAllRuntimes = flags.has('--runtimes')
+const here = runtimes().filter(({ name, command }) => name === 'node' || (onAllRuntimes && command))
+let child
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop(signal))
+
+sweepLeftovers()
+const results = {}
+let failed = 0
+for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) results[name] = await measure(name)
+sweepLeftovers()
+if (flags.has('--json')) console.log(JSON.stringify(results))
+process.exitCode = failed > 0 ? 1 : 0
+
+async function measure(benchmark) {
+  const { onAll, seconds, ...how } = BENCHMARKS[benchmark]
+  const result = {
+    benchmark,
+    date: new Date().toISOString(),
+    isQuick,
+    machine: machine(),
+    versions: versions(here),
+    load: { before: load() },
+    runs: [],
+  }
+  console.log(`\n${benchmark} (load average ${result.load.before})`)
+  for (const runtime of onAll ? here : here.slice(0, 1)) {
+    try {
+      result.runs.push({ runtime: runtime.name, ...(await inChild(benchmark, runtime, { ...how, seconds: isQuick ? 30 : seconds })) })
+    } catch (error) {
+      failed++
+      result.runs.push({ runtime: runtime.name, rows: [], notes: [`${runtime.name}: ${error.message}`] })
+    }
+  }
+  result.load.after = load()
+  for (const table of tables(result)) console.log(asText(table))
+  for (const note of new Set(result.runs.flatMap(({ notes }) => notes))) console.log(`  ${note}`)
+  if (!isQuick && result.runs.some(({ rows }) => rows.length > 0)) console.log(`  kept as ${keep(result)}`)
+  return result
+}
+
+/** What the child's last line says. */
+function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = [], seconds }) {
+  const options = JSON.stringify({ quick: isQuick, allRuntimes: onAllRuntimes })
+  const words = [command, ...prefix, ...flags, join(root, 'bench/child.mjs'), benchmark, options]
+  if (inNamespace) words.unshift('unshare', process.getuid?.() === 0 ? '-n' : '-Urnm', '--')
+  return new Promise((resolve, reject) => {
+    child = spawn(words[0], words.slice(1), { cwd: root, env: quietEnvironment, stdio: ['ignore', 'pipe', 'pipe'] })
+    let stdout = ''
+    let stderr = ''
+    let isLate = false
+    const give = (signal) => child?.kill(signal)
+    const timers = [
+      setTimeout(() => {
+        isLate = true
+        give('SIGTERM')
+      }, seconds * 1000),
+      setTimeout(() => give('SIGKILL'), seconds * 1000 + 10_000),
+    ]
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text
+    })
+    child.on('error', reject)
+    child.on('close', (code) => {
+      for (const timer of timers) clearTimeout(timer)
+      child = undefined
+      if (isLate) reject(new Error(`not done within ${seconds} s`))
+      else if (code === 0) resolve(JSON.parse(stdout.trimEnd().split('\n').at(-1)))
+      else reject(new Error(stderr.trim().split('\n').slice(0, 6).join('\n') || `ended with ${code}`))
+    })
+  })
+}
+
+/** The child cleans up after itself; then we end. */
+function stop(signal) {
+  if (child === undefined) exit(1)
+  child.once('close', () => {
+    sweepLeftovers()
+    exit(1)
+  })
+  child.kill(signal)
+}

@@ -1,0 +1,162 @@
+/**
+ * IKE_AUTH with a shared secret, the responder's half (RFC 7296 §1.2, §2.15): who is it, is it true, and what may pass.
+ *
+ *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
+ */
+import { AuthMethod, CfgType, NotifyType, notify, type Payload, type PayloadOf } from '@underpass/ike-codec'
+import type { ChildSa } from '../child/child-sa.ts'
+import { allocateEspSpi, configuredSelectors, makeFirstChild, usableEspSuites } from '../child/negotiation.ts'
+import type { Identity, PeerConfig } from '../config.ts'
+import type { Core } from '../core.ts'
+import { formatAddress } from '../ip-address.ts'
+import { readU32, u32 } from '../octets.ts'
+import { notifyFor, SessionError } from '../session-error.ts'
+import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
+import { configurationReply, requestedFamilies } from './configuration.ts'
+import { describeIdentity, isSameIdentity } from './identification.ts'
+import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { mobikeSupport } from './mobike.ts'
+import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
+import { chooseEspProposal } from './proposals.ts'
+import type { AuthenticatedMessage } from './protection.ts'
+import type { Effect, Step } from './step.ts'
+import { narrowTrafficSelectors } from './traffic-selectors.ts'
+
+export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
+  const { protection, state } = sa
+  if (!protection || state.kind !== 'IKE_SA_INIT_ANSWERED') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH in state ${state.kind}`)
+  const { inner } = message
+  const idi = find(inner, 'IDi')!
+  const remoteId: Identity = { idType: idi.idType, data: idi.data.slice() }
+  const candidates = candidatesFor(core, remoteId, find(inner, 'IDr'))
+  const auth = find(inner, 'AUTH')
+  const peer =
+    auth &&
+    candidates
+      .map((candidate) => verifyPsk(protection, state.record, 'responder', remoteId, auth, candidate))
+      .find((found) => found !== undefined)
+  if (!peer) return refuseAuthentication(sa, remoteId, candidates, auth)
+
+  const reply: Payload[] = [
+    { type: 'IDr', ...peer.peer.localId },
+    authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
+  ]
+  sa.peer = peer.peer
+  sa.remoteId = peer.remoteId
+  const mobike = mobikeSupport(inner)
+  sa.isMobike = mobike.length > 0
+  const effects: Effect[] = findNotify(inner, NotifyType.INITIAL_CONTACT)
+    ? [{ kind: 'forget-others' }, { kind: 'established' }]
+    : [{ kind: 'established' }]
+  try {
+    const { child, payloads } = answerFirstChild(core, sa, peer, state.record, inner)
+    return {
+      to: { kind: 'ESTABLISHED' },
+      reply: [...reply, ...payloads, ...mobike],
+      effects: [...effects, { kind: 'install-child', child }],
+    }
+  } catch (error) {
+    // The IKE SA stands even where no Child SA could be made (RFC 7296 §1.2).
+    if (!(error instanceof SessionError) || error.blame !== 'incompatible') throw error
+    const refusal = notifyFor(error)!
+    const event = {
+      kind: 'handshake-failed',
+      ikeSa: sa.id,
+      peer: peer.peer.name,
+      detail: error.message,
+      notify: nameOfNotify(refusal.notifyType),
+    } as const
+    return {
+      to: { kind: 'ESTABLISHED' },
+      reply: [...reply, notify(refusal.notifyType, refusal.data)],
+      effects: [...effects, { kind: 'event', event }],
+    }
+  }
+}
+
+function answerFirstChild(
+  core: Core,
+  sa: IkeSa,
+  { peer, remoteId }: VerifiedPeer,
+  record: InitRecord,
+  inner: readonly Payload[],
+): { child: ChildSa; payloads: Payload[] } {
+  const request = findConfiguration(inner, CfgType.CFG_REQUEST)
+  const pool = peer.pool
+  if (peer.remoteSubnets === 'virtual' && !request)
+    throw new SessionError('FAILED_CP_REQUIRED', 'incompatible', 'an inner address is handed out here and none was asked for')
+  const offered = find(inner, 'SA')!
+  const inboundSpi = allocateEspSpi(core)
+  const chosen = chooseEspProposal(offered.proposals, usableEspSuites(core, peer), peer.esn, u32(inboundSpi))
+  if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the ESP proposals fits the configuration')
+  const leased =
+    request && pool
+      ? leaseAddresses(core, sa, peer, describeIdentity(remoteId), request, findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined)
+      : []
+  const remoteTs = narrowTrafficSelectors(find(inner, 'TSi')!.selectors, configuredSelectors(peer.remoteSubnets, leased))
+  const localTs = narrowTrafficSelectors(find(inner, 'TSr')!.selectors, configuredSelectors(peer.localSubnets, []))
+  if (remoteTs.length === 0 || localTs.length === 0)
+    throw new SessionError('TS_UNACCEPTABLE', 'incompatible', 'the traffic selectors do not meet the configuration')
+  const outboundSpi = readU32(chosen.peerSpi)
+  const child = makeFirstChild(core, sa, peer, record, { inboundSpi, outboundSpi, suite: chosen.suite, esn: chosen.esn, localTs, remoteTs })
+  return {
+    child,
+    payloads: [
+      ...(pool && leased.length > 0 ? [configurationReply(leased, pool)] : []),
+      { type: 'SA', proposals: [chosen.proposal] },
+      { type: 'TSi', selectors: remoteTs },
+      { type: 'TSr', selectors: localTs },
+    ],
+  }
+}
+
+/** One address for each family that is asked for and that the pool has; INTERNAL_ADDRESS_FAILURE where none can be had at all. */
+function leaseAddresses(
+  core: Core,
+  sa: IkeSa,
+  peer: PeerConfig,
+  owner: string,
+  request: PayloadOf<'CP'>,
+  isFirstContact: boolean,
+): Uint8Array[] {
+  const pool = core.pools.get(peer.name)
+  const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
+  const leased = wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint, isFirstContact) ?? [])
+  sa.leases = leased
+  sa.addresses = leased.map((address) => ({ address: formatAddress(address), prefixLength: address.length * 8 }))
+  if (leased.length === 0)
+    throw new SessionError(
+      'INTERNAL_ADDRESS_FAILURE',
+      'incompatible',
+      wanted.length === 0 ? 'no inner address of the family asked for is configured' : 'the address pool is exhausted',
+    )
+  return leased
+}
+
+/** The peers whose identities fit, those that name the identity first. */
+function candidatesFor(core: Core, remoteId: Identity, idr: Identity | undefined): PeerConfig[] {
+  const fitting = core.config.peers.filter((peer) => peer.remoteId === undefined || isSameIdentity(peer.remoteId, remoteId))
+  const rank = (peer: PeerConfig): number => (peer.remoteId ? 0 : 2) + (idr === undefined || isSameIdentity(peer.localId, idr) ? 0 : 1)
+  return fitting.toSorted((a, b) => rank(a) - rank(b))
+}
+
+function refuseAuthentication(sa: IkeSa, remoteId: Identity, candidates: readonly PeerConfig[], auth: PayloadOf<'AUTH'> | undefined): Step {
+  const detail =
+    candidates.length === 0
+      ? 'no connection of the configuration is for this identity'
+      : auth === undefined
+        ? 'it asks for EAP, which is not offered here'
+        : auth.method === AuthMethod.SHARED_KEY_MIC
+          ? 'its AUTH payload does not verify: the two ends have different keys'
+          : `it authenticates by method ${auth.method}, a shared key is wanted`
+  const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
+  return {
+    to: { kind: 'IKE_AUTH_REFUSED' },
+    reply: [notify(NotifyType.AUTHENTICATION_FAILED)],
+    effects: [
+      { kind: 'event', event: { kind: 'authentication-failed', ikeSa: sa.id, localId, remoteId: describeIdentity(remoteId), detail } },
+    ],
+    // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
+    ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
+  }
+}

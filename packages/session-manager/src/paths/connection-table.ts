@@ -1,0 +1,113 @@
+/**
+ * The TCP connections by number, from accept or `open-connection` to their end, and the limits on them (RFC 9329 §6.1, §10). An IKE SA
+ * outlives its connections: with one of them goes its stream, never an SA.
+ */
+import type { ConnectionId, Input } from '../contract.ts'
+import type { Core } from '../core.ts'
+import { detachPath } from '../ike/ike-sa-life.ts'
+import { limitedAs } from '../ip-address.ts'
+import { Connection } from './connection.ts'
+
+export class ConnectionTable {
+  readonly byId: Map<ConnectionId, Connection> = new Map()
+  /** Accepted connections by what counts as the address that they came from. */
+  readonly #accepted = new Map<string, number>()
+  #isTunPaused = false
+
+  opened(core: Core, input: Extract<Input, { kind: 'connection-opened' }>): void {
+    const { local, remote, role } = input
+    const connection = role === 'originator' ? this.byId.get(input.connection) : this.#accept(core, input)
+    if (!connection) return core.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
+    connection.opened(local, remote)
+    core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role })
+    connection.initiator?.connectionOpened(core, connection)
+  }
+
+  /** Ours to close: the driver will not report it. The IKE SAs on it stay (T-LIFE-4). */
+  close(core: Core, connection: Connection, how: 'end' | 'reset', reason: string): void {
+    if (!this.byId.has(connection.id)) return
+    // IKE that waits for the socket goes out before the FIN: it may be our Delete, or the answer to theirs.
+    if (how === 'end') connection.sendWaitingIke(core.emit)
+    core.emit({ kind: 'close-connection', connection: connection.id, how })
+    this.#forget(core, connection, reason)
+  }
+
+  /** The driver's news that it is gone. */
+  closed(core: Core, id: ConnectionId, reason: string): void {
+    const connection = this.byId.get(id)
+    if (connection) this.#forget(core, connection, reason)
+  }
+
+  flow(core: Core, id: ConnectionId, state: 'blocked' | 'drained'): void {
+    const connection = this.byId.get(id)
+    if (!connection) return
+    if (state === 'blocked') connection.block()
+    else connection.drain(core.emit)
+    this.applyBackPressure(core)
+  }
+
+  /** Where one connection carries all that the TUN reads, not reading is the queue; where many do, each drops its own. */
+  applyBackPressure(core: Core): void {
+    const [only] = this.byId.size === 1 ? this.byId.values() : []
+    const isPaused = only?.role === 'originator' && only.isBlocked
+    if (isPaused === this.#isTunPaused) return
+    this.#isTunPaused = isPaused
+    core.emit({ kind: 'tun-flow', state: isPaused ? 'pause' : 'resume' })
+  }
+
+  onTimer(core: Core, connection: Connection, name: Connection['timerNames']): void {
+    if (name === 'prefix') {
+      core.count('limit-prefix')
+      core.event({ kind: 'limit-reached', limit: 'prefix', remote: connection.remote })
+      return this.close(core, connection, 'reset', `the prefix did not come within ${core.config.timers.prefix} ms`)
+    }
+    if (connection.ikeSas.size > 0) return
+    core.count('limit-idleConnection')
+    this.close(core, connection, 'end', 'no IKE SA uses it')
+  }
+
+  /** `undefined`: a limit is in the way. */
+  #accept(core: Core, { connection: id, framing, local, remote }: Extract<Input, { kind: 'connection-opened' }>): Connection | undefined {
+    const limit = this.#limitReached(core, remote.address)
+    if (limit) {
+      core.count(`limit-${limit}`)
+      core.event({ kind: 'limit-reached', limit, remote })
+      return undefined
+    }
+    const connection = new Connection({ id, role: 'responder', framing, local, remote, isOpen: true }, core.config)
+    this.byId.set(id, connection)
+    const limited = limitedAs(remote.address)
+    this.#accepted.set(limited, (this.#accepted.get(limited) ?? 0) + 1)
+    core.timers.set(connection, 'prefix', core.now + core.config.timers.prefix)
+    return connection
+  }
+
+  #limitReached(core: Core, address: string): string | undefined {
+    const { maxConnections, maxConnectionsPerAddress } = core.config.limits
+    if (this.byId.size >= maxConnections) return 'maxConnections'
+    return (this.#accepted.get(limitedAs(address)) ?? 0) >= maxConnectionsPerAddress ? 'maxConnectionsPerAddress' : undefined
+  }
+
+  /** SAs stay; a part of a message that the stream left behind goes with the deframer (T-LIFE-4, T-LIFE-9). */
+  #forget(core: Core, connection: Connection, reason: string): void {
+    this.byId.delete(connection.id)
+    core.timers.clearAll(connection)
+    connection.deframer.reset()
+    if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
+    core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
+    connection.initiator?.connectionClosed(core, connection, reason)
+    for (const sa of [...connection.ikeSas]) {
+      detachPath(core, sa)
+      // An unanswered request waits for the next connection, not for a clock.
+      core.timers.clear(sa, 'response')
+      if (sa.role === 'responder' && !sa.isHalfOpen) core.timers.set(sa, 'disconnected', core.now + core.config.timers.disconnected)
+    }
+    this.applyBackPressure(core)
+  }
+
+  #forgetAddress(limited: string): void {
+    const left = (this.#accepted.get(limited) ?? 1) - 1
+    if (left > 0) this.#accepted.set(limited, left)
+    else this.#accepted.delete(limited)
+  }
+}
