@@ -60,7 +60,7 @@ export async function startGateway(lab, namespace, { label = 'gateway', address,
   return gateway
 }
 
-const suites = (ike, esp) => ({ ...(ike === undefined ? {} : { ike: [ike] }), ...(esp === undefined ? {} : { esp: [esp] }) })
+const suites = (ike, esp) => ({ ...(ike === undefined ? {} : { ike: [ike].flat() }), ...(esp === undefined ? {} : { esp: [esp].flat() }) })
 
 function start(lab, namespace, { program, command, label }, config) {
   if (!existsSync(program)) throw new Error(`${program} is not built: npm run build`)
