@@ -26,7 +26,7 @@ process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0
 function run({ name, command, prefix }) {
   const report = join(folder, `${name}.json`)
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const args = [...prefix, vitest, 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`, ...rest]
+  const args = [...prefix, vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...rest]
   console.log(`\n── ${name} ──`)
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: quietEnvironment })
   const result = readReport(report)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   type CodecError,
   decodeHeader,
@@ -262,50 +262,17 @@ function withLength(bytes: Uint8Array): Uint8Array {
   return bytes
 }
 
-it('RFC 7296 §2.5: a payload that is not known here costs no more than one that is', () => {
-  // 16,375 payloads of 4 octets in one IKE_SA_INIT, which anybody can send.
-  const timeOf = (payloadType: number): number => {
-    const count = 16_375
-    const bytes = new Uint8Array(28 + 4 * count)
-    bytes.set([
-      1,
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-      8,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      payloadType,
-      0x20,
-      34,
-      8,
-      0,
-      0,
-      0,
-      0,
-      0,
-      0,
-      bytes.length >> 8,
-      bytes.length & 0xff,
-    ])
-    for (let index = 0; index < count; index++) bytes.set([index === count - 1 ? 0 : payloadType, 0, 0, 4], 28 + 4 * index)
-    let best = Number.POSITIVE_INFINITY
-    for (let round = 0; round < 8; round++) {
-      const start = performance.now()
-      expect(decodeMessage(bytes).payloads).toHaveLength(count)
-      best = Math.min(best, performance.now() - start)
-    }
-    return best
+it('RFC 7296 §2.5: 16,375 payloads that are not known here search no registry, one by one', () => {
+  // In one IKE_SA_INIT, which anybody can send.
+  const count = 16_375
+  const bytes = new Uint8Array(28 + 4 * count)
+  bytes.set([1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 200, 0x20, 34, 8, 0, 0, 0, 0, 0, 0, bytes.length >> 8, bytes.length & 0xff])
+  for (let index = 0; index < count; index++) bytes.set([index === count - 1 ? 0 : 200, 0, 0, 4], 28 + 4 * index)
+  const searches = vi.spyOn(Object, 'entries')
+  try {
+    expect(decodeMessage(bytes).payloads).toHaveLength(count)
+    expect(searches.mock.calls.length).toBeLessThan(10)
+  } finally {
+    searches.mockRestore()
   }
-  const known = timeOf(43)
-  expect(timeOf(200)).toBeLessThan(4 * known + 2)
 })

@@ -4,6 +4,7 @@ import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
 import { closeIkeSa, resend, sendRequest } from './ike-sa-life.ts'
 import { buildLivenessCheck } from './informational.ts'
+import { buildUpdateSaAddresses } from './mobike.ts'
 
 /** A timer of the SA is due. */
 export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): void {
@@ -59,7 +60,13 @@ function checkLiveness(core: Core, sa: IkeSa): void {
   const silence = core.now - sa.lastInboundAt
   const isDue = silence >= liveness
   core.timers.set(sa, 'liveness', core.now + (isDue ? liveness : liveness - silence))
-  if (isDue && !sa.window.outstanding && sa.path) sendRequest(core, sa, buildLivenessCheck())
+  if (isDue && !sa.window.outstanding && sa.path)
+    sendRequest(core, sa, mayHaveLostMapping(sa) ? buildUpdateSaAddresses(sa) : buildLivenessCheck())
+}
+
+/** Silence behind a NAT may be a mapping that it has forgotten: then the check that moves us there too (RFC 4555 §3.8). */
+function mayHaveLostMapping(sa: IkeSa): boolean {
+  return sa.role === 'initiator' && sa.transport === 'udp' && sa.isMobike && sa.nat?.isLocalBehindNat === true
 }
 
 /** RFC 3948 §4, over UDP only (T-KA-1). */

@@ -52,6 +52,31 @@ describe('RFC 4555 §3.8 an address that changes over UDP, where both ends speak
   })
 })
 
+describe('RFC 4555 §3.8 a NAT that forgets its mapping', () => {
+  it('an idle client behind it says UPDATE_SA_ADDRESSES for its liveness check, and the gateway follows', () => {
+    const pair = new MeddledPair({ transports: [UDP] })
+    pair.client.natAddress = '203.0.113.10'
+    pair.connect()
+    const from = pair.log.length
+    pair.client.natAddress = '203.0.113.20'
+    pair.run(120_000)
+    expect(pair.log.slice(from).some((entry) => entry.text.includes('N(UPDATE_SA_ADDRESSES)'))).toBe(true)
+    expect(pair.gateway.eventsOf('path-moved')).toMatchObject([{ to: { remote: { address: '203.0.113.20' } } }])
+    for (const node of [pair.client, pair.gateway]) expect(node.eventsOf('ike-sa-closed')).toEqual([])
+    pair.send(pair.gateway, ipv4Packet('10.2.0.1', pair.clientAddress, 100))
+    pair.settle()
+    expect(pair.client.received).toHaveLength(1)
+  })
+
+  it('without a NAT an empty INFORMATIONAL does', () => {
+    const pair = up()
+    const from = pair.log.length
+    pair.run(120_000)
+    expect(pair.log.slice(from).every((entry) => entry.text === 'HDR, SK {}')).toBe(true)
+    expect(pair.log.length).toBeGreaterThan(from)
+  })
+})
+
 describe('RFC 7296 §2.1 a request that overtakes the IKE_AUTH response', () => {
   it('is left for its retransmission, and the handshake comes to its end', () => {
     const pair = new MeddledPair({ transports: [UDP], clientTimers: { udpFallback: 20_000 } })
