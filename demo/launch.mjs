@@ -54,11 +54,12 @@ function runIn({ name, command }, options) {
     let folder
     // A session of its own: Ctrl-C at the terminal comes to us alone, and we pass it on once.
     const child = spawn(program, [...words, JSON.stringify({ place: name, ...options })], {
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      stdio: ['ignore', options.json ? 'pipe' : 'inherit', 'pipe', 'ipc'],
       detached: true,
     })
     launch.isRunning = true
     const watch = watchNpm(() => pass('SIGTERM'))
+    let stdout = ''
     let isInterrupted = false
     const pass = (signal) => {
       isInterrupted = true
@@ -69,6 +70,10 @@ function runIn({ name, command }, options) {
     child.stderr.setEncoding('utf8').on('data', (text) => {
       if (hasStarted) process.stderr.write(text)
       else stderr += text
+    })
+    // The line of JSON is the last thing said, also where both streams end in one file.
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      stdout += text
     })
     child.on('message', (message) => {
       if (message.kind === 'started') pids.add(message.pid)
@@ -88,6 +93,7 @@ function runIn({ name, command }, options) {
       for (const pid of pids) kill(pid)
       if (signal !== null) process.stderr.write(`the demonstration was ended by ${signal}; what it had started is stopped\n`)
       if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+      process.stdout.write(stdout)
       if (!hasStarted && signal === null && !isInterrupted) impossible ??= lastLine(stderr) || `ended with ${code}`
       resolve({ status: code ?? (isInterrupted ? 130 : 1), impossible })
     }

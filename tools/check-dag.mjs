@@ -36,7 +36,10 @@ export function checkDag() {
 }
 
 export function importsOf(file) {
-  return [...readFileSync(file).matchAll(/^\s*(?:import|export)\b[^'"]*?from\s*['"]([^'"]+)['"]/gms), ...readFileSync(file).matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)].map(([, specifier]) => specifier)
+  return [
+    ...readFileSync(file).matchAll(/^\s*(?:import|export)\b[^'"]*?from\s*['"]([^'"]+)['"]/gms),
+    ...readFileSync(file).matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g),
+  ].map(([, specifier]) => specifier)
 }
 
 function leavesPackage(file, specifier) {
@@ -74,7 +77,7 @@ function runtimeImportsOf(file) {
 
 function onlyTypes(names) {
   const listed = /\{([^}]*)\}/s.exec(names)?.[1]
-  return listed !== undefined && listed.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '))
+  return listed?.split(',').every((name) => name.trim() === '' || name.trim().startsWith('type '))
 }
 
 function normalise(path) {

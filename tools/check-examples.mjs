@@ -18,16 +18,23 @@ export function checkExamples(folders) {
 
 function pack(folders, base) {
   mkdirSync(join(base, 'packed'))
-  for (const folder of folders) spawnSync('npm', ['pack', '--silent', '--pack-destination', join(base, 'packed')], { cwd: join(root, folder), env: quietEnvironment })
+  for (const folder of folders)
+    spawnSync('npm', ['pack', '--silent', '--pack-destination', join(base, 'packed')], { cwd: join(root, folder), env: quietEnvironment })
   return readdirSync(join(base, 'packed')).map((name) => join(base, 'packed', name))
 }
 
 /** The siblings are not in the registry yet: each tarball is named, so that every dependency on one is met by it. */
 function installAll(tarballs, base) {
-  const dependencies = Object.fromEntries(tarballs.map((file) => [`@underpass/${/^underpass-([a-z-]+)-\d/.exec(basename(file))[1]}`, `file:${file}`]))
+  const dependencies = Object.fromEntries(
+    tarballs.map((file) => [`@underpass/${/^underpass-([a-z-]+)-\d/.exec(basename(file))[1]}`, `file:${file}`]),
+  )
   const overrides = Object.fromEntries(Object.keys(dependencies).map((name) => [name, `$${name}`]))
   writeFileSync(join(base, 'package.json'), JSON.stringify({ name: 'empty', private: true, type: 'module', dependencies, overrides }))
-  const { status, stdout, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: base, encoding: 'utf8', env: quietEnvironment })
+  const { status, stdout, stderr } = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: base,
+    encoding: 'utf8',
+    env: quietEnvironment,
+  })
   return status === 0 ? [] : [`npm install of the packed packages:\n${stdout}${stderr}`]
 }
 
@@ -41,7 +48,12 @@ function runExample(folder, base) {
   return runtimes()
     .filter(({ command }) => command)
     .flatMap(({ name, command, prefix }) => {
-      const { status, stdout, stderr } = spawnSync(command, [...prefix, file], { cwd: base, encoding: 'utf8', timeout: 60_000, env: quietEnvironment })
+      const { status, stdout, stderr } = spawnSync(command, [...prefix, file], {
+        cwd: base,
+        encoding: 'utf8',
+        timeout: 60_000,
+        env: quietEnvironment,
+      })
       if (status === 0 && stdout.trim() !== '') return []
       return [`${folder}/README.md's example on ${name} ${status === 0 ? 'printed nothing' : `ended with ${status}`}:\n${stdout}${stderr}`]
     })
@@ -51,7 +63,11 @@ function runExample(folder, base) {
 function runProgram(folder, base) {
   const { bin } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
   return Object.keys(bin).flatMap((name) => {
-    const { status, stdout, stderr } = spawnSync(join(base, 'node_modules/.bin', name), ['--help'], { encoding: 'utf8', timeout: 60_000, env: quietEnvironment })
+    const { status, stdout, stderr } = spawnSync(join(base, 'node_modules/.bin', name), ['--help'], {
+      encoding: 'utf8',
+      timeout: 60_000,
+      env: quietEnvironment,
+    })
     return status === 0 && stdout.includes('Usage') ? [] : [`${name} --help ended with ${status}:\n${stdout}${stderr}`]
   })
 }

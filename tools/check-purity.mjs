@@ -19,7 +19,8 @@ export function checkPurity() {
   for (const file of globSync(...PURE).filter((path) => !EXCEPT.some((pattern) => pattern.test(path)))) {
     const lines = withoutComments(readFileSync(file)).split('\n')
     for (const [index, line] of lines.entries()) {
-      for (const [pattern, what] of BANNED) if (pattern.test(line)) problems.push(`${file}:${index + 1}: ${what} below the line: ${line.trim()}`)
+      for (const [pattern, what] of BANNED)
+        if (pattern.test(line)) problems.push(`${file}:${index + 1}: ${what} below the line: ${line.trim()}`)
     }
     for (const specifier of importsOf(file)) if (specifier.startsWith('node:')) problems.push(`${file}: imports ${specifier}`)
   }

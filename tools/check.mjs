@@ -20,7 +20,10 @@ const checks = [
   ['conformance page', checkConformance],
   ['knip', () => command('knip', ['--no-progress', '--no-config-hints'])],
   ['publint', () => published.flatMap((folder) => command('publint', ['run', folder, '--strict', '--pack', 'npm']))],
-  ['are the types wrong', () => packages.flatMap((folder) => command('attw', ['--pack', folder, '--profile', 'esm-only', '--format', 'ascii']))],
+  [
+    'are the types wrong',
+    () => packages.flatMap((folder) => command('attw', ['--pack', folder, '--profile', 'esm-only', '--format', 'ascii'])),
+  ],
   ['README examples in an empty project, on each runtime', () => checkExamples(published)],
 ]
 
@@ -41,6 +44,11 @@ process.exitCode = failed > 0 ? 1 : 0
 
 /** Nothing where the program ends with 0, else what it said. */
 function command(program, args) {
-  const { status, stdout, stderr, error } = spawnSync(join(root, 'node_modules/.bin', program), args, { cwd: root, encoding: 'utf8', env: quietEnvironment, maxBuffer: 2 ** 26 })
+  const { status, stdout, stderr, error } = spawnSync(join(root, 'node_modules/.bin', program), args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: quietEnvironment,
+    maxBuffer: 2 ** 26,
+  })
   return status === 0 ? [] : [`${program} ${args.join(' ')}\n${stdout ?? ''}${stderr ?? ''}${error ? error.message : ''}`]
 }

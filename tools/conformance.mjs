@@ -19,7 +19,9 @@ function generate() {
   const deviations = JSON.parse(readFileSync('docs/deviations.json'))
   const citations = citationsById()
   const ids = new Set(rows.map(({ id }) => id))
-  const problems = [...citations].filter(([id]) => !ids.has(id)).map(([id, where]) => `${where[0].file}: "${id}" is no row of docs/conformance-rows.json`)
+  const problems = [...citations]
+    .filter(([id]) => !ids.has(id))
+    .map(([id, where]) => `${where[0].file}: "${id}" is no row of docs/conformance-rows.json`)
   for (const { id } of deviations) if (!ids.has(id)) problems.push(`docs/deviations.json: "${id}" is no row`)
   return { page: render(rows, citations, deviations), problems }
 }
@@ -29,7 +31,10 @@ function citationsById() {
   const citations = new Map()
   for (const file of testFiles()) {
     const text = readFileSync(file)
-    for (const [, , title] of text.matchAll(/\b(?:describe|it|test|it\.each\([^)]*\)|check|expectation)\s*(?:\.\w+)*\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/gs)) cite(citations, file, title)
+    for (const [, , title] of text.matchAll(
+      /\b(?:describe|it|test|it\.each\([^)]*\)|check|expectation)\s*(?:\.\w+)*\(\s*(['"`])((?:(?!\1)[^\\]|\\.)*)\1/gs,
+    ))
+      cite(citations, file, title)
   }
   return citations
 }
@@ -50,7 +55,10 @@ function testFiles() {
       return []
     }
   }
-  return folders.flatMap(list).filter((file) => /\.test\.ts$|^interop\/.*\.mjs$/.test(file)).sort()
+  return folders
+    .flatMap(list)
+    .filter((file) => /\.test\.ts$|^interop\/.*\.mjs$/.test(file))
+    .sort()
 }
 
 function render(rows, citations, deviations) {
@@ -70,13 +78,22 @@ function render(rows, citations, deviations) {
     '',
     '| Id | Source | Level | Requirement | Shown by |',
     '|---|---|---|---|---|',
-    ...shown.map(({ id, source, level, requirement }) => `| ${id} | ${cell(source)} | ${cell(level)} | ${cell(requirement)}${reasons.has(id) ? ' (in part: see Deviations)' : ''} | ${citations.get(id).map(({ file }) => `[${file.split('/').at(-1)}](../${file})`).join(', ')} |`),
+    ...shown.map(
+      ({ id, source, level, requirement }) =>
+        `| ${id} | ${cell(source)} | ${cell(level)} | ${cell(requirement)}${reasons.has(id) ? ' (in part: see Deviations)' : ''} | ${citations
+          .get(id)
+          .map(({ file }) => `[${file.split('/').at(-1)}](../${file})`)
+          .join(', ')} |`,
+    ),
     '',
     '## Not shown',
     '',
     '| Id | Source | Level | Requirement | Why |',
     '|---|---|---|---|---|',
-    ...other.map(({ id, source, level, requirement }) => `| ${id} | ${cell(source)} | ${cell(level)} | ${cell(requirement)} | ${cell(reasons.get(id) ?? 'not built yet')} |`),
+    ...other.map(
+      ({ id, source, level, requirement }) =>
+        `| ${id} | ${cell(source)} | ${cell(level)} | ${cell(requirement)} | ${cell(reasons.get(id) ?? 'not built yet')} |`,
+    ),
     '',
     '## Deviations',
     '',

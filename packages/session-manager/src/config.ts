@@ -85,6 +85,8 @@ export interface Limits {
   readonly maxHalfOpen: number
   readonly maxHalfOpenPerAddress: number
   readonly maxIkeSas: number
+  /** IKE SAs of one identity: above it the one without a connection, or else the oldest, gives way to the new one. */
+  readonly maxIkeSasPerIdentity: number
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   /** Octets of one unfinished message that a connection may hold. */
@@ -143,6 +145,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxHalfOpen: 1000,
   maxHalfOpenPerAddress: 64,
   maxIkeSas: 20_000,
+  maxIkeSasPerIdentity: 64,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 256,
   maxBufferedPerConnection: 65_541,

@@ -9,6 +9,7 @@ import type { HalfOpenTable } from './ike/half-open-table.ts'
 import type { IkeSa } from './ike/ike-sa.ts'
 import type { Connection } from './paths/connection.ts'
 import type { AddressPool } from './peers/address-pool.ts'
+import type { IdentityTable } from './peers/identity-table.ts'
 import type { Initiator } from './peers/initiator.ts'
 import type { Counters } from './status.ts'
 import type { TimerQueue } from './timer-queue.ts'
@@ -25,6 +26,7 @@ export interface Core {
   /** By our own SPI. */
   readonly ikeSas: Map<bigint, IkeSa>
   readonly halfOpen: HalfOpenTable
+  readonly identities: IdentityTable
   /** The SAD, inbound side: by our SPI. */
   readonly sad: Map<number, ChildSa>
   readonly spd: Spd

@@ -34,6 +34,7 @@ import type { Connection } from './paths/connection.ts'
 import { ConnectionTable } from './paths/connection-table.ts'
 import { receiveStream } from './paths/stream.ts'
 import { AddressPool } from './peers/address-pool.ts'
+import { IdentityTable } from './peers/identity-table.ts'
 import { Initiator } from './peers/initiator.ts'
 import { SessionError } from './session-error.ts'
 import type { Counters, SessionStatus } from './status.ts'
@@ -48,6 +49,7 @@ export class SessionManager implements Core {
   readonly timers: TimerQueue<Timed> = new TimerQueue()
   readonly ikeSas: Map<bigint, IkeSa> = new Map()
   readonly halfOpen: HalfOpenTable = new HalfOpenTable()
+  readonly identities: IdentityTable = new IdentityTable()
   readonly sad: Map<number, ChildSa> = new Map()
   readonly spd: Spd = new Spd()
   readonly #connectionTable = new ConnectionTable()

@@ -15,6 +15,7 @@ import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { closeAbandoned, makeRoomFor } from './ike-sa-life.ts'
 import { mobikeSupport } from './mobike.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
@@ -45,6 +46,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   sa.remoteId = peer.remoteId
   const mobike = mobikeSupport(inner)
   sa.isMobike = mobike.length > 0
+  makeRoomFor(core, sa)
   const effects: Effect[] = findNotify(inner, NotifyType.INITIAL_CONTACT)
     ? [{ kind: 'forget-others' }, { kind: 'established' }]
     : [{ kind: 'established' }]
@@ -121,7 +123,12 @@ function leaseAddresses(
 ): Uint8Array[] {
   const pool = core.pools.get(peer.name)
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
-  const leased = wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint, isFirstContact) ?? [])
+  const lease = (): Uint8Array[] => wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint, isFirstContact) ?? [])
+  let leased = lease()
+  if (leased.length === 0 && wanted.length > 0) {
+    closeAbandoned(core, sa)
+    leased = lease()
+  }
   sa.leases = leased
   sa.addresses = leased.map((address) => ({ address: formatAddress(address), prefixLength: address.length * 8 }))
   if (leased.length === 0)

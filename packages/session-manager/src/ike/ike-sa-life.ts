@@ -3,17 +3,17 @@
  * to another path, closing. Over UDP requests are retransmitted (RFC 7296 §2.1, §2.4); over TCP they are not, only asked again
  * on a new connection (RFC 9329 §6.2).
  */
-import { HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
+import { CodecError, HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
 import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
-import { describePath, isSamePath, type Path } from '../paths/path.ts'
+import { describePath, isSamePath, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
-import { describeIdentity, isSameIdentity } from './identification.ts'
+import { describeIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
 import type { RequestPlan } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
-import { sealMessage } from './protection.ts'
+import { type Protection, sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { describeSelector } from './traffic-selectors.ts'
 
@@ -71,9 +71,26 @@ export function resend(core: Core, sa: IkeSa): void {
 /** The response to a request, to where the request came from (RFC 7296 §2.11), kept for its repetition. `request` is kept too. */
 export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, payloads: readonly Payload[], arrival: Path): void {
   if (!sa.protection || sa.state.kind === 'CLOSED') return
-  const response = sealMessage(sa.protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, core.random)
+  const response = sealResponse(core, sa, sa.protection, header, payloads)
+  if (!response) return closeIkeSa(core, sa, 'the answer to a request would have been too long for a message', false)
   sa.window.answer(request, response)
   sendTo(core, arrival, response)
+}
+
+/** `undefined` where the answer does not fit: a request that makes us say too much ends its own SA, and nothing else. */
+function sealResponse(
+  core: Core,
+  sa: IkeSa,
+  protection: Protection,
+  header: IkeHeader,
+  payloads: readonly Payload[],
+): Uint8Array | undefined {
+  try {
+    return sealMessage(protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, core.random)
+  } catch (error) {
+    if (error instanceof CodecError) return undefined
+    throw error
+  }
 }
 
 /** The octets stay the caller's, who may keep them for a repetition. */
@@ -88,10 +105,20 @@ export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   if (isSamePath(sa.path, arrival)) return false
   // The original initiator knows where its peer is; only the responder follows (RFC 7296 §2.23, T-LIFE-17).
   if (sa.role === 'initiator' || sa.transport !== arrival.transport) return false
+  if (isTaken(arrival, sa)) {
+    core.count('ike-second-sa-on-connection')
+    return false
+  }
   const from = sa.path ? describePath(sa.path) : sa.lastPath
   attachPath(core, sa, arrival)
   if (from && !sa.isHalfOpen) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(arrival) })
   return true
+}
+
+/** T-LIFE-10: a connection that another IKE SA uses is not this one's too; pauly-03 has it otherwise. */
+function isTaken(arrival: Path, sa: IkeSa): boolean {
+  if (arrival.transport !== 'tcp' || arrival.connection.framing === 'pauly-03') return false
+  return [...arrival.connection.ikeSas].some((other) => other !== sa)
 }
 
 /** Makes `path` the SA's path and keeps the connections' lists of riders right. */
@@ -135,6 +162,7 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   core.timers.clearAll(sa)
   core.ikeSas.delete(sa.localSpi)
   core.halfOpen.remove(sa)
+  core.identities.remove(sa)
   const pool = core.pools.get(sa.peerName)
   for (const address of sa.leases.splice(0)) pool?.release(address)
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
@@ -144,6 +172,31 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   // T-LIFE-2: who opened the connection closes it when no IKE SA is left on it.
   if (connection?.role === 'originator' && connection.ikeSas.size === 0) core.closeConnection(connection, 'end', 'no IKE SA is left on it')
   sa.initiator?.ikeSaClosed(core, sa, reason)
+}
+
+/**
+ * Before a verified peer gets another IKE SA: what it has left behind, or has too much of, gives way, so that one identity cannot
+ * empty the pool or fill the table for all.
+ */
+export function makeRoomFor(core: Core, sa: IkeSa): void {
+  const others = core.identities.othersLike(sa)
+  const limit = core.config.limits.maxIkeSasPerIdentity
+  while (others.length >= limit) {
+    const index = Math.max(
+      0,
+      others.findIndex((other) => other.path === undefined),
+    )
+    const [victim] = others.splice(index, 1)
+    core.count('limit-maxIkeSasPerIdentity')
+    core.event({ kind: 'limit-reached', limit: 'maxIkeSasPerIdentity', remote: sa.path && remoteOf(sa.path) })
+    if (victim) deleteIkeSa(core, victim, 'too many IKE SAs of one identity (limits.maxIkeSasPerIdentity)')
+  }
+}
+
+/** The addresses of the identity's own IKE SAs that nobody is connected by any more, for when the pool has no other. */
+export function closeAbandoned(core: Core, sa: IkeSa): void {
+  for (const other of core.identities.othersLike(sa))
+    if (other.path === undefined) closeIkeSa(core, other, 'its address is wanted for a new IKE SA of the same identity', false)
 }
 
 export function removeChild(core: Core, child: ChildSa, reason: string): void {
@@ -172,6 +225,7 @@ function transmitOutstanding(core: Core, sa: IkeSa): void {
 function establish(core: Core, sa: IkeSa): void {
   const { suite, path, peer, remoteId } = sa
   core.halfOpen.remove(sa)
+  core.identities.add(sa)
   core.timers.clear(sa, 'handshake')
   core.timers.set(sa, 'liveness', core.now + core.config.timers.liveness)
   sa.establishedAt = core.now
@@ -207,14 +261,7 @@ function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
 }
 
 function forgetOthers(core: Core, sa: IkeSa): void {
-  const isOther = (other: IkeSa): boolean =>
-    other !== sa &&
-    other.peer === sa.peer &&
-    !other.isHalfOpen &&
-    other.remoteId !== undefined &&
-    sa.remoteId !== undefined &&
-    isSameIdentity(other.remoteId, sa.remoteId)
-  for (const other of [...core.ikeSas.values()].filter(isOther)) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
+  for (const other of core.identities.othersLike(sa)) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {

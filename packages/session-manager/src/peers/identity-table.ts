@@ -1,0 +1,40 @@
+/**
+ * Authenticated IKE SAs by who is at their other end, oldest first: what INITIAL_CONTACT forgets (RFC 7296 §2.4) and what the
+ * limit per identity counts are found without a walk over all SAs.
+ */
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { hex } from '../octets.ts'
+
+export class IdentityTable {
+  readonly #byIdentity = new Map<string, Set<IkeSa>>()
+  readonly #keys = new Map<IkeSa, string>()
+
+  /** The SA's peer and identity are known by now. */
+  add(sa: IkeSa): void {
+    const key = keyOf(sa)
+    if (key === undefined) return
+    const sas = this.#byIdentity.get(key)
+    if (sas) sas.add(sa)
+    else this.#byIdentity.set(key, new Set([sa]))
+    this.#keys.set(sa, key)
+  }
+
+  remove(sa: IkeSa): void {
+    const key = this.#keys.get(sa)
+    if (key === undefined) return
+    this.#keys.delete(sa)
+    const sas = this.#byIdentity.get(key)
+    sas?.delete(sa)
+    if (sas?.size === 0) this.#byIdentity.delete(key)
+  }
+
+  /** The other SAs of the same peer and identity, oldest first. */
+  othersLike(sa: IkeSa): IkeSa[] {
+    const key = keyOf(sa)
+    return key === undefined ? [] : [...(this.#byIdentity.get(key) ?? [])].filter((other) => other !== sa)
+  }
+}
+
+function keyOf({ peer, remoteId }: IkeSa): string | undefined {
+  return peer && remoteId && `${peer.name} ${remoteId.idType} ${hex(remoteId.data)}`
+}
