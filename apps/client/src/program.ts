@@ -65,6 +65,8 @@ export async function main(argv: readonly string[], io: ProcessIo = processIo, p
     await program.parseAsync([...argv], { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
+    const file = program.commands.flatMap(({ args }) => args).find((word) => /\.toml$|\//.test(word))
+    if (error.code === 'commander.excessArguments' && file !== undefined) err.write(`did you mean --config ${file}?\n`)
     return error.exitCode === 0 ? EXIT.OK : EXIT.USAGE
   }
   return exitCode

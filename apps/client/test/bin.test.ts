@@ -27,6 +27,36 @@ describe.skipIf(!existsSync(BIN))('the underpass program', () => {
       expect(await exitOf(child)).toBe(0)
     }
   }, 60_000)
+
+  it('a reader that hangs up is no failure: the usual exit code, and not a word', async () => {
+    for (const [argv, code] of [
+      [['--help'], 0],
+      [['check-config', '--config', EXAMPLE], 0],
+      [['check-config', '--json', '--config', file('[peer]\nbogus = 1\n')], 2],
+    ] as const) {
+      const child = start(...argv)
+      child.stdout!.destroy()
+      let told = ''
+      child.stderr!.on('data', (chunk) => {
+        told += String(chunk)
+      })
+      expect(await exitOf(child)).toBe(code)
+      expect(told).not.toContain('EPIPE')
+    }
+  }, 60_000)
+
+  it('up goes on when nobody reads any more', async () => {
+    const path = file(`${PEER}[timers]\nretry = "100ms"\n`)
+    const child = start('up', '--keep-retrying', '--config', path)
+    await said(child, 'trying again')
+    child.stdout!.destroy()
+    // The next attempts have something to say.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    expect(child.exitCode).toBeNull()
+    expect(await exitOf(start('status', '--config', path))).toBe(0)
+    process.kill(child.pid!, 'SIGTERM')
+    expect(await exitOf(child)).toBe(0)
+  }, 60_000)
 })
 
 const PEER =

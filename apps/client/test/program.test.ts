@@ -15,7 +15,7 @@ describe('underpass check-config', () => {
   it('says what the example would do, without its secret; exit code 0', async () => {
     const { exitCode, out } = await underpass('check-config', '--config', EXAMPLE)
     expect(exitCode).toBe(0)
-    expect(out).toContain('connect to vpn.example.com as vpn.example.com: udp:500, then 4500, then tcp:4500\n')
+    expect(out).toContain('connect to vpn.example.com: udp:500, then 4500, then tcp:4500\n')
     expect(out).toContain('we are alice@example.com, they are @vpn.example.com (a secret of 33 octets)')
     expect(out).toContain('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
     expect(out).not.toContain('correct horse')
@@ -94,6 +94,13 @@ describe('underpass', () => {
     const { exitCode, err } = await underpass(...argv)
     expect(exitCode).toBe(2)
     expect(err).toMatch(/^error: /)
+  })
+
+  it('a file without --config: says so; exit code 2', async () => {
+    const { exitCode, err } = await underpass('up', 'client.toml')
+    expect(exitCode).toBe(2)
+    expect(err).toMatch(/^error: too many arguments for 'up'.*\ndid you mean --config client\.toml\?\n$/)
+    expect((await underpass('up', 'now')).err).not.toContain('did you mean')
   })
 
   it('--help and --version: exit code 0', async () => {

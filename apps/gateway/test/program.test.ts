@@ -39,6 +39,13 @@ describe('underpass-gateway check-config', () => {
 })
 
 describe('underpass-gateway run', () => {
+  it('a file without --config: says so; exit code 2', async () => {
+    const { exitCode, err } = await gateway('run', 'gateway.toml')
+    expect(exitCode).toBe(2)
+    expect(err).toMatch(/^error: too many arguments for 'run'.*\ndid you mean --config gateway\.toml\?\n$/)
+    expect((await gateway('run', 'now')).err).not.toContain('did you mean')
+  })
+
   const FILE =
     'control = "CONTROL"\ntun = "memory"\n[listen]\nudp = []\ntcp = ["127.0.0.1:0"]\n[[connection]]\nname = "people"\nlocal_id = "@gw"\npsk = "correct horse battery staple"\npool = { ranges = ["10.99.0.2"] }\n'
 

@@ -65,7 +65,7 @@ describe('RFC 4303 §2.6 (E-4): Next Header', () => {
   })
 })
 
-describe('RFC 4303 §2.7 (E-5): the inner length', () => {
+describe('RFC 4303 §2.7 (E-5, the stripping): the inner length', () => {
   it('says where TFC padding begins, IPv4 and IPv6', () => {
     expect(opened(trailer(ipv4(40), `${'deadbeef'.repeat(100)}0004`))).toHaveLength(40)
     expect(opened(trailer(ipv6(60), `${'deadbeef'.repeat(100)}0029`))).toHaveLength(60)

@@ -78,7 +78,7 @@ describe('RFC 4303 §2: the packet', () => {
     expect(inbound.counters).toMatchObject({ dummies: 3, packets: 0, inner: 0, nextHeader: 0 })
   })
 
-  it('§2.7 (E-5): TFC padding is zeroes after the payload, and stripped by the inner length', () => {
+  it('§2.7 (E-5, the stripping): TFC padding that a caller asks for is zeroes after the payload, and stripped by the inner length', () => {
     for (const [packet, nextHeader] of [
       [ipv4(77), 4],
       [ipv6(77), 41],

@@ -12,6 +12,8 @@ export interface HostErrorContext {
   readonly COMMAND_FAILED: { readonly command: string; readonly exitCode: number; readonly stderr: string }
   /** Another process of ours holds the control socket or the journal. */
   readonly ALREADY_RUNNING: { readonly path: string; readonly pid: number | undefined }
+  /** The journal at `path` is to be worked off in another network namespace ('net:[4026531840]'). */
+  readonly OTHER_NAMESPACE: { readonly path: string; readonly namespace: string }
   /** Nobody listens on the control socket. */
   readonly NOT_RUNNING: { readonly path: string }
   readonly CONTROL_FAILED: { readonly path: string; readonly reason: string }

@@ -1,5 +1,6 @@
 /** What of a `SessionConfig` contradicts itself, said before anything is made of it. */
-import type { PeerConfig, SessionConfig } from './config.ts'
+import type { Limits, PeerConfig, SessionConfig } from './config.ts'
+import { parseAddress, parseRange, prefixLengthOf } from './ip-address.ts'
 import { SessionError } from './session-error.ts'
 import { describeEspSuite, describeIkeSuite, isEspSuite, isIkeSuite } from './suites.ts'
 
@@ -9,8 +10,15 @@ const SMALLEST_BUFFER = 1280
 /** RFC 9329 §3. */
 const LONGEST_MESSAGE = 65_533
 
+/** RFC 4303 §3.4.3, and what esp-crypto has room for. */
+const SMALLEST_WINDOW = 32
+const LARGEST_WINDOW = 4096
+
+/** All that can contradict itself. */
+export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
+
 /** Throws `SessionError` 'INVALID_CONFIG'. */
-export function checkConfig(config: SessionConfig): void {
+export function checkConfig(config: CheckedConfig): void {
   checkNumbers(config)
   const names = new Set<string>()
   for (const peer of config.peers) {
@@ -27,22 +35,58 @@ function checkPeer(peer: PeerConfig): void {
   if (peer.espProposals.length === 0) refusePeer('no ESP proposal')
   for (const suite of peer.ikeProposals) if (!isIkeSuite(suite)) refusePeer(`"${describeIkeSuite(suite)}" cannot protect an IKE SA`)
   for (const suite of peer.espProposals) if (!isEspSuite(suite)) refusePeer(`"${describeEspSuite(suite)}" cannot protect ESP`)
-  if (peer.dial && peer.dial.transports.length === 0) refusePeer('no transport')
   if (peer.localSubnets === 'virtual' && peer.requestAddresses.length === 0)
     refusePeer('its own side is virtual, but no inner address is asked for')
   if (peer.remoteSubnets === 'virtual' && !peer.pool) refusePeer('the other side is virtual, but there is no pool to take its address from')
+  for (const [what, texts] of Object.entries(subnetsOf(peer))) {
+    if (texts.length === 0 && what !== 'pool.subnets') refusePeer(`${what} is empty`)
+    for (const text of texts) if (!parseRange(text)) refusePeer(`${what}: ${JSON.stringify(text)} is no subnet`)
+  }
+  // INTERNAL_IP4_SUBNET and INTERNAL_IP6_SUBNET hold nothing else (RFC 7296 §3.15.1).
+  for (const text of peer.pool?.subnets ?? [])
+    if (prefixLengthOf(parseRange(text)!) === undefined) refusePeer(`pool.subnets: ${JSON.stringify(text)} is no single prefix`)
+  for (const text of peer.pool?.dns ?? []) if (!parseAddress(text)) refusePeer(`pool.dns: ${JSON.stringify(text)} is no address`)
+  if (!(peer.replayWindow >= SMALLEST_WINDOW && peer.replayWindow <= LARGEST_WINDOW))
+    refusePeer(`replayWindow is ${peer.replayWindow}, which is not ${SMALLEST_WINDOW} to ${LARGEST_WINDOW}`)
+  checkDial(peer, refusePeer)
+}
+
+function checkDial({ dial }: PeerConfig, refusePeer: (why: string) => never): void {
+  if (!dial) return
+  if (!parseAddress(dial.address)) refusePeer(`dial.address: ${JSON.stringify(dial.address)} is no address`)
+  if (dial.transports.length === 0) refusePeer('dial.transports is empty')
+  for (const port of dial.transports.flatMap((option) => (option.transport === 'udp' ? [option.port, option.natPort] : [option.port])))
+    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refusePeer(`dial.transports: port ${port} is not 1 to 65535`)
+}
+
+/** By their keys: the text that is made ranges of. */
+function subnetsOf({ localSubnets, remoteSubnets, pool }: PeerConfig): Readonly<Record<string, readonly string[]>> {
+  return {
+    ...(localSubnets === 'virtual' ? {} : { localSubnets }),
+    ...(remoteSubnets === 'virtual' ? {} : { remoteSubnets }),
+    ...(pool ? { 'pool.ranges': pool.ranges, 'pool.subnets': pool.subnets } : {}),
+  }
 }
 
 /** A wait of 0 would never end, NaN never come; the framing has limits of its own. */
-function checkNumbers({ limits, timers }: SessionConfig): void {
+function checkNumbers({ limits, timers, acceptsPeers }: CheckedConfig): void {
   for (const [name, value] of Object.entries(timers))
     if (name === 'maxRetransmissions' ? !(value >= 0) : !(value > 0)) refuse(`timers.${name} is ${value}, which is not above 0`)
   for (const [name, value] of Object.entries(limits))
     if (typeof value === 'number' && !(value >= 0)) refuse(`limits.${name} is ${value}, which is below 0`)
+  if (acceptsPeers) checkHalfOpen(limits)
   if (limits.maxBufferedPerConnection < SMALLEST_BUFFER)
     refuse(`limits.maxBufferedPerConnection is ${limits.maxBufferedPerConnection}, an IKE message needs ${SMALLEST_BUFFER}`)
   if (limits.maxMessageLength > LONGEST_MESSAGE)
     refuse(`limits.maxMessageLength is ${limits.maxMessageLength}, a frame holds ${LONGEST_MESSAGE} (RFC 9329 §3)`)
+}
+
+/** RFC 7296 §2.6: where everything is refused before cookies are asked for, spoofed requests keep everybody out. */
+function checkHalfOpen(limits: Limits): void {
+  for (const name of ['maxHalfOpen', 'maxHalfOpenPerAddress'] as const)
+    if (limits[name] < 1) refuse(`limits.${name} is ${limits[name]}: nobody could connect`)
+  if (limits.cookieThreshold >= limits.maxHalfOpen)
+    refuse(`limits.cookieThreshold is ${limits.cookieThreshold}, which is not below limits.maxHalfOpen, ${limits.maxHalfOpen}`)
 }
 
 function refuse(what: string): never {

@@ -78,7 +78,7 @@ export interface EspSuite {
 
 /** Each is a configuration key `limits.<name>`, a counter and an event. */
 export interface Limits {
-  /** Half-open IKE SAs as responder, all together; above it cookies are asked for over UDP (RFC 7296 §2.6) up to `maxHalfOpen`. */
+  /** Half-open IKE SAs as responder, all together; from it on cookies are asked for over UDP (RFC 7296 §2.6). Below `maxHalfOpen`. */
   readonly cookieThreshold: number
   /** Ask for cookies over TCP too: only against TCP sequence attacks (RFC 9329 §6.3, T-CK-1). */
   readonly cookiesOverTcp: boolean
@@ -119,7 +119,7 @@ export interface Timers {
   readonly liveness: number
   /** NAT keep-alives over UDP (RFC 3948 §4); never over TCP (T-KA-1). */
   readonly natKeepalive: number
-  /** A connection without an IKE SA is closed after this (T-LIFE-3). */
+  /** A connection without an IKE SA is closed after this (T-LIFE-3); again after an answer that asks for a retry, up to `handshake` (T-ERR-2). */
   readonly idleConnection: number
   /** After COOKIE was asked for (T-CK-2). */
   readonly cookieReply: number
@@ -128,7 +128,7 @@ export interface Timers {
   readonly maxRedial: number
   /** An originator goes on redialling for an IKE SA this long before it starts anew. */
   readonly reconnect: number
-  /** What is asked first on a new connection of an IKE SA must be answered within this; else the peer has lost the SA. */
+  /** What is asked first on a new connection, or over UDP after INVALID_IKE_SPI, must be answered within this; else the peer has lost the SA. */
   readonly resume: number
   /** A responder keeps an IKE SA without a connection this long (T-LIFE-4). */
   readonly disconnected: number

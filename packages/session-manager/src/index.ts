@@ -2,6 +2,7 @@
 
 export type * from './config.ts'
 export { DEFAULT_LIMITS, DEFAULT_TIMERS } from './config.ts'
+export { type CheckedConfig, checkConfig } from './config-check.ts'
 export type * from './contract.ts'
 export type * from './events.ts'
 export { describeIdentity, parseIdentity } from './ike/identification.ts'

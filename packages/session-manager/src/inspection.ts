@@ -36,6 +36,6 @@ function describeIkeSa(sa: IkeSa, now: number): IkeSaStatus {
     path: sa.path && describePath(sa.path),
     addresses: sa.addresses,
     children: [...sa.children].map((child) => child.status()),
-    establishedMillisecondsAgo: sa.establishedAt === undefined ? undefined : now - sa.establishedAt,
+    establishedMillisecondsAgo: sa.establishedAt === undefined ? undefined : Math.round(now - sa.establishedAt),
   }
 }

@@ -31,7 +31,7 @@ export function espPacket(node: Node, inner: Uint8Array): Uint8Array {
 /** A frame that looks like ESP and belongs to nobody. */
 export function strayEspFrame(spi: number, length = 64): Uint8Array {
   const packet = new Uint8Array(length).fill(0xa5)
-  packet.set([spi >>> 24, (spi >> 16) & 0xff, (spi >> 8) & 0xff, spi & 0xff, 0, 0, 0, 1])
+  packet.set([spi >>> 24, (spi >> 16) & 0xff, (spi >> 8) & 0xff, spi & 0xff, 0, 0, 0, 1].slice(0, length))
   return frameEsp('rfc9329', packet)
 }
 

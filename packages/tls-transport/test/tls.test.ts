@@ -82,16 +82,19 @@ describe('RFC 9329 Appendix A: TLS around the stream', () => {
   })
 
   it('RFC 9329 App. B.3 (T-TLS-3): a session is resumed on the second dial, where the runtime can', async () => {
-    const { listener } = await serve({ tls: SERVER_TLS })
+    // Deno hands out sessions that it cannot resume, or none.
+    const canResume = !('Deno' in globalThis)
+    const { listener, accepted } = await serve({ tls: SERVER_TLS })
     const sessions: Uint8Array[] = []
     const first = await dial(listener.local.port, { tls: { ...CLIENT_TLS, onSession: (session) => sessions.push(session) } })
-    first.stream.write(Uint8Array.of(1))
-    for (let i = 0; i < 40 && sessions.length === 0; i++) await turn()
     expect(first.stream.tls?.isResumed).toBe(false)
-    if (sessions.length === 0) return
+    await until(() => accepted.length === 1)
+    // TLS 1.3 has its tickets behind the handshake; Bun looks at them when data come.
+    accepted[0]!.stream.write(Uint8Array.of(1))
+    await until(() => first.seen.octets === 1)
+    if (canResume) await until(() => sessions.length > 0)
+    else if (sessions.length === 0) return
     const second = await dial(listener.local.port, { tls: { ...CLIENT_TLS, session: sessions[sessions.length - 1] } })
-    // Deno hands out sessions that it cannot resume.
-    const canResume = !('Deno' in globalThis)
     expect(second.stream.tls?.isResumed).toBe(canResume)
   })
 })

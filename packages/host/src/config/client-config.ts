@@ -1,6 +1,7 @@
 /** The client's file: one gateway, how to reach it, who we are, what goes through the tunnel. */
 import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
 import * as z from 'zod'
+import { parseIp } from '../ip-prefix.ts'
 import { framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
 import { SECRET_KEYS } from './secrets.ts'
@@ -71,7 +72,7 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
   const profile = peer.framing ?? 'rfc9329'
   const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
-  return {
+  const config: ClientConfig = {
     ...sharedConfig(written, findings.file, findings.warnings, 'underpass0'),
     gateway: peer.gateway,
     transports,
@@ -90,7 +91,12 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     routes: network?.routes ?? 'negotiated',
     dns: network?.dns ?? 'report',
   }
+  findings.ofCore(clientSessionConfig(config, parseIp(peer.gateway) ? peer.gateway : ANY_ADDRESS))
+  return config
 }
+
+/** In the place of a name that is only looked up when it is dialled (RFC 5737). */
+const ANY_ADDRESS = '192.0.2.1'
 
 /** UDP first (RFC 9329 §5.1), then TCP on the port that is expected to be there. */
 const DEFAULT_TRANSPORTS = [

@@ -5,7 +5,7 @@ import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-
 // Not `import { z }`: on Bun, vitest loses that name.
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
-import { parseIp, parseIpPrefix, parseIpRange } from '../ip-prefix.ts'
+import { parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
 import { didYouMean } from './issues.ts'
 
 /** A table whose unknown keys are errors; `issuesOf` reads the known ones back out of the message. */
@@ -34,7 +34,10 @@ export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum
 export const host: z.ZodType<string, string> = textAs(
   (text) =>
     isIP(text) !== 0 ||
-    /^(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/.test(text)
+    // Resolvers take '192.0.2' for 192.0.0.2: a name whose last label is a number is a mistyped address.
+    /^(?!(.*\.)?\d+\.?$)(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*\.?$/.test(
+      text,
+    )
       ? text
       : undefined,
   'is neither a host name nor an address',
@@ -50,9 +53,15 @@ export const interfaceAddress: z.ZodType<string, string> = textAs(
 
 /** CIDR, or 'first-last'. */
 export const subnet: z.ZodType<string, string> = textAs(
-  (text) => (parseIpRange(text) ? text : undefined),
+  (text) => (parseIpRange(text) ? text.trim() : undefined),
   'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"',
 )
+
+/** What INTERNAL_IP4_SUBNET and INTERNAL_IP6_SUBNET can hold (RFC 7296 §3.15.1). */
+export const prefix: z.ZodType<string, string> = textAs((text) => {
+  const range = parseIpRange(text)
+  return range && prefixesOf(range).length === 1 ? text.trim() : undefined
+}, 'is not one prefix, such as "10.2.0.0/24"')
 
 export const identity: z.ZodType<Identity, string> = textAs(
   (text) => (/\s/.test(text.trim()) ? undefined : parseIdentity(text.trim())),

@@ -10,7 +10,7 @@ import {
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { type IpRange, parseIpRange } from '../ip-prefix.ts'
-import { address, framing, identity, subnet, table, textAs } from './fields.ts'
+import { address, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
 import { SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
@@ -82,7 +82,7 @@ const GATEWAY_FILE = table({
         pool: table({
           ranges: z.array(subnet).min(1).max(2),
           dns: z.array(address).optional(),
-          subnets: z.array(subnet).optional(),
+          subnets: z.array(prefix).optional(),
         }).optional(),
       }),
     )
@@ -115,7 +115,7 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
   checkDistinct(written, peers, findings)
   checkPools(written, findings)
-  return {
+  const config = {
     ...sharedConfig(written, findings.file, findings.warnings, 'underpass-gw0'),
     udp,
     tcp,
@@ -123,6 +123,8 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }
+  findings.ofCore(gatewaySessionConfig(config))
+  return config
 }
 
 function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {

@@ -33,7 +33,9 @@ function formatKeyPath(path: KeyPath): string {
 export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'is required' : `${show(issue.input)} is not ${articled(KIND[issue.expected] ?? issue.expected)}`
+      return issue.input === undefined
+        ? 'is required'
+        : `${showMisplaced(issue.input)} is not ${articled(KIND[issue.expected] ?? issue.expected)}`
     case 'invalid_value':
       return `${show(issue.input)} is not known here; use ${issue.values.map(show).join(', ')}${didYouMean(issue.input, issue.values.map(String))}`
     case 'too_small':
@@ -41,7 +43,7 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
     case 'too_big':
       return `${show(issue.input)} is more than ${String(issue.maximum)}`
     case 'invalid_union':
-      return `${show(issue.input)} is of the wrong kind`
+      return `${showMisplaced(issue.input)} is of the wrong kind`
     default:
       return undefined
   }
@@ -87,6 +89,11 @@ function unknownKey(key: string, known: readonly string[]): string {
 
 function articled(kind: string): string {
   return kind === 'text' || kind.startsWith('true') ? kind : `a ${kind}`
+}
+
+/** Text where something else belongs may be a secret. */
+function showMisplaced(value: unknown): string {
+  return typeof value === 'string' ? 'text' : show(value)
 }
 
 function show(value: unknown): string {

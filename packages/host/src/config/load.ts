@@ -1,11 +1,13 @@
 /** From a file to a checked configuration: read, parse TOML, check against the schema, then what no schema can see. */
 import { readFileSync } from 'node:fs'
+import { type CheckedConfig, checkConfig, SessionError } from '@underpass/session-manager'
 import { parse, TomlError } from 'smol-toml'
 import type * as z from 'zod'
 import { HostError, reasonOf } from '../host-error.ts'
 import { type ConfigIssue, formatIssue, issueAt, issuesOf, wordIssue } from './issues.ts'
 import { type ReadSecret, readSecret, type WrittenSecret } from './secrets.ts'
 import { type KeyPath, locateKeys } from './toml-locator.ts'
+import { snakeCase } from './tunables.ts'
 
 /** Collects what is wrong and what is doubtful while a checked file is turned into a configuration. */
 export class Findings {
@@ -25,6 +27,19 @@ export class Findings {
 
   warn(path: KeyPath, message: string): void {
     this.warnings.push(formatIssue(this.file, this.at(path, message)))
+  }
+
+  /** What the core would refuse at the start, where nothing is known to be wrong before. */
+  ofCore(config: CheckedConfig): void {
+    if (this.issues.length > 0) return
+    try {
+      checkConfig(config)
+    } catch (error) {
+      if (!(error instanceof SessionError) || error.code !== 'INVALID_CONFIG') throw error
+      const message = error.message.replace(/\b(limits|timers)\.(\w+)/g, (_, table: string, name: string) => `${table}.${snakeCase(name)}`)
+      const [key = '', table = '', name = ''] = /^(limits|timers)\.(\w+) /.exec(message) ?? []
+      this.issue(key === '' ? [] : [table, name], message.slice(key.length))
+    }
   }
 
   /** The octets of the secret that the table at `path` names; an issue and no octets where it names none. */

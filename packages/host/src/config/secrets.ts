@@ -7,7 +7,7 @@ import { reasonOf } from '../host-error.ts'
 /** The keys of a table that names a secret. */
 export const SECRET_KEYS: { readonly [K in 'psk' | 'psk_file']: z.ZodType<string | undefined> } = {
   psk: z.string({ error: 'is not text' }).optional(),
-  psk_file: z.string().optional(),
+  psk_file: z.string({ error: 'is not text' }).optional(),
 }
 
 export interface WrittenSecret {

@@ -39,7 +39,7 @@ export async function openControlSocket(path: string, handlers: ControlHandlers)
     await bind(server, path)
   } catch (error) {
     server.close()
-    throw error instanceof HostError ? error : failed(path, `${reasonOf(error)}; name another one as "control"`)
+    throw error instanceof HostError ? error : failed(path, cannotBeMade(error))
   }
   return {
     path,
@@ -72,13 +72,24 @@ async function bind(server: Server, path: string): Promise<void> {
     chmodSync(made, 0o600)
     if (linked(made, path)) return
     if (await isAnswering(path))
-      throw new HostError('ALREADY_RUNNING', `there is one running already: it answers on ${path}`, { path, pid: undefined })
+      throw new HostError(
+        'ALREADY_RUNNING',
+        `there is one running already: it answers on ${path}; a second one needs a "control" and a tun.name of its own`,
+        { path, pid: undefined },
+      )
     if (!lstatSync(path).isSocket()) throw failed(path, 'is there already and is no socket')
     rmSync(path)
     if (!linked(made, path)) throw new HostError('ALREADY_RUNNING', `another one has just started on ${path}`, { path, pid: undefined })
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Without the call that failed and the name that it was given: neither is of the user's making. */
+export function cannotBeMade(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  const remedy = code === 'EACCES' || code === 'EPERM' ? 'run as root, or name' : 'name'
+  return `${reasonOf(error).replace(/, \w+ '.*$/, '')}; ${remedy} another one as "control"`
 }
 
 function listenOn(server: Server, path: string): Promise<void> {

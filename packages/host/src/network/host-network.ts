@@ -80,13 +80,17 @@ export class HostNetwork {
 
 /**
  * Takes back what a killed process left, and removes its journal. Answers what was taken back, in words. Throws `HostError`
- * ALREADY_RUNNING where the journal's process lives, COMMAND_FAILED where something cannot be taken back: the journal then stays.
+ * ALREADY_RUNNING where the journal's process lives, OTHER_NAMESPACE where its changes are to be taken back in another network
+ * namespace of this boot (names of files may mean others there, too), COMMAND_FAILED where something cannot be taken back. Where it
+ * throws, the journal stays.
  */
 export async function recover(path: string, run: CommandRunner, self: JournalOwner): Promise<string[]> {
   const left = readJournal(path)
   if (!left) return []
   if (isAlive(left.owner))
     throw new HostError('ALREADY_RUNNING', `process ${left.owner.pid} is using ${path}`, { path, pid: left.owner.pid })
+  if (left.owner.boot === self.boot && left.owner.namespace !== self.namespace && left.pending.some(needsUndoing))
+    throw otherNamespace(path, left.owner.namespace)
   const recovered: string[] = []
   for (const entry of [...left.pending].reverse()) {
     if (entry.undo === 'nothing' || !outlived(entry, left.owner, self)) continue
@@ -133,6 +137,16 @@ function undoOf({ action, undo }: Step): Action | 'nothing' | 'already' {
   }
   if (before.trimEnd() === action.content.trimEnd()) return 'already'
   return { kind: 'write', path: action.path, content: before, onlyOver: action.content }
+}
+
+/** Its process being dead, its device is gone. */
+function needsUndoing({ undo, lives }: JournalEntry): boolean {
+  return undo !== 'nothing' && lives !== 'device'
+}
+
+function otherNamespace(path: string, namespace: string): HostError<'OTHER_NAMESPACE'> {
+  const message = `${path} was left by a process in another network namespace (${namespace}); run this there, or remove the file if that namespace is gone`
+  return new HostError('OTHER_NAMESPACE', message, { path, namespace })
 }
 
 function outlived(entry: JournalEntry, owner: JournalOwner, self: JournalOwner): boolean {

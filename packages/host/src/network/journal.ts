@@ -120,11 +120,18 @@ function parseLine(line: string): JournalLine[] {
   }
 }
 
-/** proc(5): field 22 of stat is the start time; the second field may hold spaces and parentheses. */
+/**
+ * proc(5): field 3 of stat is the state, field 22 the start time; the second field may hold spaces and parentheses. `undefined` for a
+ * zombie, too: it only waits to be asked how it ended.
+ */
 function startOf(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`)
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields && !GONE_STATES.includes(fields[0]!) ? fields[19] : undefined
 }
+
+/** Zombie, dead. */
+const GONE_STATES: readonly string[] = ['Z', 'X', 'x']
 
 function bootId(): string {
   return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? ''

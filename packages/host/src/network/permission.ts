@@ -10,8 +10,12 @@ export function requireNetAdmin(device: string): void {
     })
   }
   if (hasNetAdmin()) return
-  const message = `${device} cannot be made without root or CAP_NET_ADMIN; use sudo, or a network of your own: unshare -Urn`
-  throw new HostError('NOT_PERMITTED', message, { what: device })
+  throw notPermitted(device)
+}
+
+export function notPermitted(device: string): HostError<'NOT_PERMITTED'> {
+  const message = `${device} cannot be made: run as root or with CAP_NET_ADMIN; inside a network namespace of your own without /dev/net/tun, with [tun] device = "packet"`
+  return new HostError('NOT_PERMITTED', message, { what: device })
 }
 
 /** capabilities(7): CAP_NET_ADMIN. */

@@ -1,5 +1,6 @@
 /** `underpass up`: one tunnel, held until somebody ends it. */
 import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
+import { formatDuration } from '../config/fields.ts'
 import { isHostError, reasonOf } from '../host-error.ts'
 import { ClientNetwork } from '../network/client-network.ts'
 import { EXIT, exitCodeOf } from '../report/exit-codes.ts'
@@ -156,7 +157,7 @@ async function resolveGateway(
       return await ports.resolve(config.gateway)
     } catch (error) {
       if (!keepRetrying || !isHostError(error, 'NAME_NOT_FOUND')) throw error
-      reporter.notice(`${reasonOf(error)}; trying again`, 'warn')
+      reporter.notice(`${reasonOf(error)}; trying again in ${formatDuration(wait)}`, 'warn')
       if (await foreground.pause(wait)) return undefined
     }
   }

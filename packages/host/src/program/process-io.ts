@@ -14,8 +14,8 @@ export interface ProcessIo {
 }
 
 export const processIo: ProcessIo = {
-  out: process.stdout,
-  err: process.stderr,
+  out: untilClosed(process.stdout),
+  err: untilClosed(process.stderr),
   env: process.env,
   onSignal(listener) {
     for (const signal of SIGNALS) process.on(signal, listener)
@@ -37,3 +37,27 @@ export const processIo: ProcessIo = {
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** What is written after the reader has gone (a pipe into `head`, a terminal that was closed) is dropped; that is no failure of ours. */
+export function untilClosed(stream: NodeJS.WriteStream): Output {
+  let state: 'unused' | 'open' | 'closed' = 'unused'
+  return {
+    get isTTY() {
+      return stream.isTTY
+    },
+    write(text) {
+      if (state === 'closed') return
+      if (state === 'unused') {
+        stream.on('error', (error: NodeJS.ErrnoException) => {
+          if (!READER_GONE.includes(error.code ?? '')) throw error
+          state = 'closed'
+        })
+        state = 'open'
+      }
+      stream.write(text)
+    },
+  }
+}
+
+/** EIO: of a terminal. */
+const READER_GONE: readonly string[] = ['EPIPE', 'EIO']

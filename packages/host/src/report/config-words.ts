@@ -17,7 +17,7 @@ import { describeEndpoint } from './event-words.ts'
 export function describeClientConfig(config: ClientConfig): string[] {
   const { peer } = config
   return [
-    `connect to ${config.gateway} as ${peer.name}: ${config.transports.map(describeTransport).join(', then ')}`,
+    `connect to ${config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeTransport).join(', then ')}`,
     ...peerLines(peer),
     peer.requestAddresses.length > 0
       ? `  asks for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`

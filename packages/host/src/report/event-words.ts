@@ -26,7 +26,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'ike-sa-closed':
       return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
     case 'authentication-failed':
-      return `authentication failed: ${event.localId === '' ? '' : `we are ${event.localId}, `}they are ${event.remoteId}: ${event.detail}`
+      return `authentication failed: ${sidesBeside(event)}${event.detail}`
     case 'handshake-failed':
       return `${event.peer}: handshake failed: ${describeRefusal(event)}`
     case 'connection-opened':
@@ -96,6 +96,12 @@ export function describeEndpoint({ address, port }: Endpoint): string {
 
 export function describeAddress({ address, prefixLength }: AssignedAddress): string {
   return prefixLength === (address.includes(':') ? 128 : 32) ? address : `${address}/${prefixLength}`
+}
+
+/** Who is who, as far as it is known and the detail does not say it already: 'we are @me, they are @gw: '. */
+function sidesBeside({ localId, remoteId, detail }: Extract<SessionEvent, { kind: 'authentication-failed' }>): string {
+  const sides = [...(detail.includes(localId) ? [] : [`we are ${localId}`]), ...(detail.includes(remoteId) ? [] : [`they are ${remoteId}`])]
+  return sides.length === 0 ? '' : `${sides.join(', ')}: `
 }
 
 function suffix(what: string, values: readonly string[]): string {

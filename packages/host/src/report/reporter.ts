@@ -36,7 +36,8 @@ export class Reporter {
     return this.latest
   }
 
-  event(event: SessionEvent): void {
+  event(exact: SessionEvent): void {
+    const event = inWholeMilliseconds(exact)
     const at = this.now()
     if (event.kind === 'limit-reached' && !this.isNews(event.limit, at.getTime())) return
     const level = levelOf(event)
@@ -101,6 +102,18 @@ const KEPT_EVENTS = 100
 
 /** Milliseconds between two lines about one limit. */
 const LIMIT_SILENCE = 1_000
+
+/** The core's clock counts fractions. */
+function inWholeMilliseconds(event: SessionEvent): SessionEvent {
+  switch (event.kind) {
+    case 'transport-failed':
+      return { ...event, afterMilliseconds: Math.round(event.afterMilliseconds) }
+    case 'reconnecting':
+      return { ...event, inMilliseconds: Math.round(event.inMilliseconds) }
+    default:
+      return event
+  }
+}
 
 /** '16:52:18.123', the machine's own zone. */
 function clockTime(at: Date): string {

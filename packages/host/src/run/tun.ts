@@ -53,6 +53,7 @@ function owning(device: TunDevice, alsoClose?: () => void): OpenedTun {
 const REMEDIES: Readonly<Partial<Record<TunErrorCode, string>>> = {
   UNAVAILABLE:
     'Load the tun module ("modprobe tun") and install the optional dependency koffi, or configure the TUN device "packet" or "memory".',
-  PERMISSION_DENIED: 'Run as root or with CAP_NET_ADMIN, or inside a network namespace of your own ("unshare -Urn").',
+  PERMISSION_DENIED:
+    'Run as root or with CAP_NET_ADMIN; inside a network namespace of your own without /dev/net/tun, configure [tun] device = "packet".',
   NAME_IN_USE: 'Another process has it: stop that one or configure another name.',
 }

@@ -166,6 +166,11 @@ describe('what is wrong with a client configuration is told with its key and lin
     ],
     ['a duration that is a number', `${GOOD}[timers]\nretry = 30`, 'client.toml:6: timers.retry: 30 is not text'],
     [
+      'an address with a part missing',
+      GOOD.replace('vpn.example.com', '192.0.2'),
+      'client.toml:2: peer.gateway: "192.0.2" is neither a host name nor an address',
+    ],
+    [
       'a buffer that the core would refuse',
       `${GOOD}[limits]\nmax_buffered_per_connection = 100`,
       'client.toml:6: limits.max_buffered_per_connection: 100 is less than 1280',

@@ -127,6 +127,26 @@ remote = ["10.3.0.0/24"]
       'gw.toml:1: connection[0].remote: is required without a pool',
     ],
     [
+      'cookies that come too late (RFC 7296 §2.6)',
+      `${PEOPLE}${SECRETS}[limits]\nmax_half_open = 300\ncookie_threshold = 300\n`,
+      'gw.toml:13: limits.cookie_threshold: is 300, which is not below limits.max_half_open, 300',
+    ],
+    [
+      'fewer half-open IKE SAs than the threshold that is not written',
+      `${PEOPLE}${SECRETS}[limits]\nmax_half_open = 50\n`,
+      'gw.toml:11: limits.cookie_threshold: is 100, which is not below limits.max_half_open, 50',
+    ],
+    [
+      'a range of a pool that is none',
+      `${PEOPLE.replace('10.99.0.2-10.99.0.9', '10.99.0.2-')}${SECRETS}`,
+      'gw.toml:4: connection[0].pool.ranges[0]: "10.99.0.2-" is not a subnet',
+    ],
+    [
+      'a subnet of a pool that is no single prefix',
+      `${PEOPLE.replace('dns = ["10.2.0.53"]', 'subnets = ["10.2.0.1-10.2.0.9"]')}${SECRETS}`,
+      'gw.toml:4: connection[0].pool.subnets[0]: "10.2.0.1-10.2.0.9" is not one prefix, such as "10.2.0.0/24"',
+    ],
+    [
       'an unknown key of a pool',
       `${PEOPLE.replace('dns', 'dsn')}${SECRETS}`,
       'gw.toml:4: connection[0].pool.dsn: is not a key here; did you mean "dns"?',
@@ -161,6 +181,28 @@ describe('a hostile or mistaken file', () => {
     expect(() => load(`${PEOPLE}\n`.replace('[[connection]]', 'secret = "hush-hush-hush-hush"\n[[connection]]'))).toThrow(
       /secret: is not a list of tables; write \[\[secret\]\]$/,
     )
+  })
+
+  it.each([
+    ['listen', 'a table'],
+    ['connection', 'a list'],
+    ['limits', 'a table'],
+    ['timers', 'a table'],
+    ['network', 'a table'],
+    ['provider', 'a table'],
+  ])('a secret in the place of [%s] is not shown', (key, kind) => {
+    const text = `${key} = "hush-hush-hush-hush"\n${key === 'connection' ? '' : PEOPLE}${SECRETS}`
+    expect(complaint(text)).toBe(`gw.toml:1: ${key}: text is not ${kind}`)
+  })
+
+  it('nor is one in the place of a number, a list or a file', () => {
+    for (const line of ['esn = "hush"', 'replay_window = "hush"', 'ike = "hush"', 'pool = "hush"', 'psk_file = 4711', 'psk = 4711'])
+      expect(complaint(`[[connection]]\nname = "people"\nlocal_id = "@gw"\n${line}\n${SECRETS}`)).not.toMatch(/hush|4711/)
+  })
+
+  it('spaces around a subnet do not reach the core, which takes none', () => {
+    const { peers } = load(`${PEOPLE}local = [" 10.2.0.0/24 "]\n${SECRETS}`)
+    expect(peers[0]!.localSubnets).toEqual(['10.2.0.0/24'])
   })
 
   it('control characters of a key do not reach the terminal', () => {

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:f
 import { createConnection, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { cannotBeMade } from '../../src/control/control-server.ts'
 import {
   type ControlServer,
   controlPathIn,
@@ -52,7 +53,10 @@ describe('the control socket', () => {
 
   it('refuses a second one on the same path', async () => {
     const { path } = await open()
-    await expect(openControlSocket(path, handlers())).rejects.toMatchObject({ code: 'ALREADY_RUNNING' })
+    await expect(openControlSocket(path, handlers())).rejects.toMatchObject({
+      code: 'ALREADY_RUNNING',
+      message: `there is one running already: it answers on ${path}; a second one needs a "control" and a tun.name of its own`,
+    })
     expect(await requestStatus(path)).toBeDefined()
     expect(readdirSync(dirname(path))).toEqual(['client.sock'])
   })
@@ -69,6 +73,23 @@ describe('the control socket', () => {
     const path = temporaryFile('client.sock', 'precious')
     await expect(openControlSocket(path, handlers())).rejects.toMatchObject({ code: 'CONTROL_FAILED' })
     expect(readFileSync(path, 'utf8')).toBe('precious')
+  })
+
+  it('says in words why it cannot be made', async () => {
+    const path = join(temporaryFile('file', ''), 'client.sock')
+    await expect(openControlSocket(path, handlers())).rejects.toMatchObject({
+      code: 'CONTROL_FAILED',
+      message: expect.stringMatching(/client\.sock cannot be used: E[A-Z]+: [a-z ]+; name another one as "control"$/),
+    })
+  })
+
+  it.each([
+    ['EACCES', "EACCES: permission denied, mkdtemp '/run/underpass/client.sock-XXXXXX'"],
+    ['EACCES', "EACCES: permission denied, mkdir '/run/underpass'"],
+  ])('%s: says who may make it', (code, text) => {
+    expect(cannotBeMade(Object.assign(new Error(text), { code }))).toBe(
+      'EACCES: permission denied; run as root, or name another one as "control"',
+    )
   })
 
   it('refuses a path longer than a socket’s may be', async () => {

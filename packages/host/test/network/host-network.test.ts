@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { HostNetwork, Journal, type JournalOwner, journalOwner, readJournal, recover, type Step } from '../../src/index.ts'
 import { ip } from '../../src/network/step.ts'
 import { temporaryDirectory, temporaryFile } from '../temporary.ts'
@@ -129,20 +130,50 @@ describe('what a killed process left behind', () => {
     expect(await recover(path, new FakeIp().run, SELF)).toEqual(['route a'])
   })
 
-  it('does not count after a reboot or in another network namespace, but for files on disk', async () => {
-    for (const other of [{ boot: 'another' }, { namespace: 'net:[1]' }]) {
+  it('does not count after a reboot, but for files on disk', async () => {
+    for (const other of [{ boot: 'another' }, { boot: 'another', namespace: 'net:[1]' }]) {
       const file = temporaryFile('resolv.conf', 'ours\n')
-      const onDisk: Step = {
-        ...write(file, 'ours\n'),
-        lives: 'disk',
-        undo: { kind: 'write', path: file, content: 'theirs\n', onlyOver: 'ours\n' },
-      }
-      const path = killed([route('a'), onDisk], { ...SELF, pid: 4_194_305, ...other })
+      const path = killed([route('a'), onDisk(file)], { ...SELF, pid: 4_194_305, ...other })
       const fake = new FakeIp()
       expect(await recover(path, fake.run, SELF)).toEqual([`write ${file}`])
       expect(fake.commands).toEqual([])
       expect(readFileSync(file, 'utf8')).toBe('theirs\n')
+      expect(existsSync(path)).toBe(false)
     }
+  })
+
+  it.each(['namespace', 'disk'] as const)('is kept for the network namespace that it was done in (%s)', async (lives) => {
+    const file = temporaryFile('resolv.conf', 'ours\n')
+    const there = { ...SELF, pid: 4_194_305, namespace: 'net:[1]' }
+    const path = killed([lives === 'disk' ? onDisk(file) : route('a')], there)
+    const before = readFileSync(path, 'utf8')
+    const fake = new FakeIp()
+    await expect(recover(path, fake.run, SELF)).rejects.toMatchObject({
+      code: 'OTHER_NAMESPACE',
+      message: expect.stringMatching(/left by a process in another network namespace \(net:\[1\]\); run this there/),
+      context: { path, namespace: 'net:[1]' },
+    })
+    expect(readFileSync(path, 'utf8')).toBe(before)
+    expect(readFileSync(file, 'utf8')).toBe('ours\n')
+    expect(fake.commands).toEqual([])
+    expect(await recover(path, fake.run, there)).toHaveLength(1)
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('keeps nobody out where all of it went with the device of another network namespace', async () => {
+    const path = killed([{ ...route('a'), lives: 'device' }], { ...SELF, pid: 4_194_305, namespace: 'net:[1]' })
+    expect(await recover(path, new FakeIp().run, SELF)).toEqual([])
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it.skipIf(process.platform !== 'linux')('is nobody’s where its process is a zombie', async () => {
+    // The shell becomes a `sleep`, which never asks how its first child ended.
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    onTestFinished(() => void parent.kill('SIGKILL'))
+    const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)))
+    await vi.waitFor(() => expect(statOf(pid)[0]).toBe('Z'), { timeout: 5_000, interval: 10 })
+    const path = killed([route('a')], { ...SELF, pid, started: statOf(pid)[19]! })
+    expect(await recover(path, new FakeIp().run, SELF)).toEqual(['route a'])
   })
 
   it('stays in the journal where it cannot be undone', async () => {
@@ -168,6 +199,16 @@ describe('what a killed process left behind', () => {
 })
 
 const SELF: JournalOwner = journalOwner()
+
+function onDisk(file: string): Step {
+  return { ...write(file, 'ours\n'), lives: 'disk', undo: { kind: 'write', path: file, content: 'theirs\n', onlyOver: 'ours\n' } }
+}
+
+/** proc(5), from the state on. */
+function statOf(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+}
 
 function network(): { readonly host: HostNetwork; readonly fake: FakeIp; readonly journal: Journal; readonly notices: string[] } {
   const fake = new FakeIp()

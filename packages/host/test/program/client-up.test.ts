@@ -201,7 +201,7 @@ describe('underpass up', () => {
     expect(await once.exit).toBe(4)
     expect(once.world.err()).toBe('192.0.2.9 has no address: ENOTFOUND\n')
     const again = up(() => {}, { resolve: notFound, keepRetrying: true })
-    await again.world.said('has no address: ENOTFOUND; trying again')
+    await again.world.said('has no address: ENOTFOUND; trying again in 1 s')
     again.world.signal('SIGINT')
     expect(await again.exit).toBe(0)
   })

@@ -70,6 +70,21 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'authentication failed: we are @me, they are @gw: AUTH does not verify',
   ],
   [
+    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: '@gw refused @me: not the key it expects' },
+    'error',
+    'authentication failed: @gw refused @me: not the key it expects',
+  ],
+  [
+    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: '@gw has no such key' },
+    'error',
+    'authentication failed: we are @me: @gw has no such key',
+  ],
+  [
+    { kind: 'authentication-failed', ikeSa: '1', localId: '', remoteId: '', detail: 'AUTH does not verify' },
+    'error',
+    'authentication failed: AUTH does not verify',
+  ],
+  [
     { kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' },
     'error',
     'gw: handshake failed: no proposal fits (NO_PROPOSAL_CHOSEN)',
@@ -148,6 +163,16 @@ describe('the reporter', () => {
     expect(lines).toHaveLength(ROWS.length + 1)
     expect(lines[0]).toEqual({ at: '2026-01-01T00:00:00.500Z', ...ROWS[0]![0] })
     expect(lines.at(-1)).toMatchObject({ kind: 'summary', exitCode: 0 })
+  })
+
+  it('JSON: times are whole milliseconds, in status too', () => {
+    const { reporter, out } = reporting({ json: true })
+    reporter.event({ kind: 'transport-failed', peer: 'gw', transport: 'udp:500', reason: 'no answer', afterMilliseconds: 1600.3339 })
+    reporter.event({ kind: 'reconnecting', peer: 'gw', ikeSa: '1', inMilliseconds: 249.7, reason: 'reset' })
+    const lines = out().trimEnd().split('\n')
+    expect(JSON.parse(lines[0]!)).toMatchObject({ afterMilliseconds: 1600 })
+    expect(JSON.parse(lines[1]!)).toMatchObject({ inMilliseconds: 250 })
+    expect(reporter.recent.map(({ event }) => event)).toMatchObject([{ afterMilliseconds: 1600 }, { inMilliseconds: 250 }])
   })
 
   it('keeps the latest events for status, and no drops among them', () => {

@@ -10,11 +10,11 @@ import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
 import type { Path } from '../paths/path.ts'
 import type { TunBatch } from './tun-batch.ts'
 
-export type EspVerdict = 'valid' | 'ignored' | 'unknown-spi' | 'unauthentic'
+export type EspVerdict = 'valid' | 'ignored' | 'unknown-spi' | 'unauthentic' | 'unparsable'
 
 /** One ESP packet at `buffer[offset, offset + length)`, SPI to ICV. The octets are lent and left as they are. */
 export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset: number, length: number, arrival: Path): EspVerdict {
-  if (length < 8) return dropped(core, 'esp-truncated', 'ignored')
+  if (length < 8) return dropped(core, 'esp-truncated', 'unparsable')
   const child = core.sad.get(espSpi(buffer, offset))
   if (child === undefined) return dropped(core, 'esp-unknown-spi', 'unknown-spi')
   const sa = child.ikeSa

@@ -12,6 +12,7 @@ import {
   type IkeMessage,
   NotifyType,
   notify,
+  PayloadType,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
@@ -22,8 +23,9 @@ import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
-import { applyStep, deleteIkeSa, movePath, replyTo, resend, sendNextRequest, sendTo } from './ike-sa-life.ts'
+import { applyStep, deleteIkeSa, movePath, replyTo, resend, sendNextRequest, sendStateless, sendTo } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
+import { suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
@@ -62,6 +64,10 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
 function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   const { protection, window } = sa
   if (!protection || sa.state.kind === 'CLOSED') return drop(core, arrival, 'ike-unexpected', 'no keys yet', 'ignored')
+  if (saysInvalidIkeSpi(octets, header)) {
+    suspectLoss(core, sa)
+    return drop(core, arrival, 'ike-unprotected', `INVALID_IKE_SPI, Message ID ${header.messageId}`, 'ignored')
+  }
   const outstanding = window.outstanding
   if (isResponse) {
     if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
@@ -80,7 +86,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (!(error instanceof CodecError)) throw error
     return drop(core, arrival, 'ike-malformed', error.message, 'unparsable')
   }
-  // Neither forged nor damaged, only unprotected, as INVALID_IKE_SPI of a peer that lost the SA is: a hint at most (§2.21.4).
+  // Neither forged nor damaged, only unprotected (§2.21.4).
   if (!message.payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF'))
     return drop(core, arrival, 'ike-unprotected', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'ignored')
   const opened = openMessage(protection, octets, message)
@@ -95,6 +101,19 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   if (hasMoved && sa.transport === 'tcp') resend(core, sa)
   sendNextRequest(core, sa)
   return 'valid'
+}
+
+/** In the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8). */
+function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
+  if (header.nextPayload !== PayloadType.N) return false
+  try {
+    const { payloads } = decodeMessage(octets)
+    const isProtected = payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF')
+    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) !== undefined
+  } catch (error) {
+    if (error instanceof CodecError) return false
+    throw error
+  }
 }
 
 /** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
@@ -177,14 +196,14 @@ function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): 
 /** C-9: a higher major version is dropped; a request is told which one we speak. */
 function refuseVersion(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   if (!isResponse && header.majorVersion > 2 && core.mayAnswerStranger())
-    sendTo(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_MAJOR_VERSION, new Uint8Array(0)))
+    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_MAJOR_VERSION, new Uint8Array(0)))
   return drop(core, arrival, 'ike-wrong-version', `version ${header.majorVersion}`, 'ignored')
 }
 
 /** C-26: said without protection, changes no state, and never in answer to a response. */
 function refuseUnknownSpi(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   if (!isResponse && core.mayAnswerStranger())
-    sendTo(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
+    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
   return drop(core, arrival, 'ike-unknown-spi', `exchange ${header.exchangeType}`, 'ignored')
 }
 

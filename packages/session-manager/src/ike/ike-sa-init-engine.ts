@@ -22,7 +22,7 @@ import {
   statelessAnswer,
   suitesOfAllPeers,
 } from './ike-sa-init.ts'
-import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendTo } from './ike-sa-life.ts'
+import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendStateless, sendTo } from './ike-sa-life.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
@@ -151,9 +151,8 @@ function startResponder(core: Core, { request, asked, header, arrival, isProven 
 function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const { state, path } = sa
   if (state.kind !== 'KE_RESPOND') return
-  // K-2: a bad public value in IKE_SA_INIT is dropped.
-  if (result.kind !== 'ke-responded' || !path)
-    return closeIkeSa(core, sa, result.kind === 'failed' ? result.detail : 'the connection is gone', false)
+  if (result.kind !== 'ke-responded') return keepRefused(core, sa, result)
+  if (!path) return closeIkeSa(core, sa, 'the connection is gone', false)
   const nonce = core.random(NONCE_LENGTH)
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
@@ -163,6 +162,13 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }
   sendTo(core, path, response)
+}
+
+/** K-2: dropped. Its half-open slot is not free before its time, so that who makes us compute for nothing meets a cookie (RFC 7296 §2.6). */
+function keepRefused(core: Core, sa: IkeSa, result: CryptoResult): void {
+  core.count('ike-invalid-public-values')
+  const detail = result.kind === 'failed' ? `key exchange: ${result.detail}` : 'key exchange'
+  core.event({ kind: 'dropped', what: 'ike-invalid-public-values', remote: sa.path && remoteOf(sa.path), detail })
 }
 
 function keyPairReady(core: Core, sa: IkeSa, result: CryptoResult): void {
@@ -254,10 +260,7 @@ function isAddressProven(core: Core, arrival: Path, asked: IkeSaInitRequest, ini
 function askForCookie(core: Core, asked: IkeSaInitRequest, header: IkeHeader, arrival: Path): Verdict {
   core.count('ike-cookies-asked')
   const cookie = core.cookies.bake(asked.nonce, remoteOf(arrival).address, header.initiatorSpi, core.now)
-  sendTo(core, arrival, statelessAnswer({ header }, NotifyType.COOKIE, cookie))
-  // T-CK-2: the connection has this long to bring the repetition.
-  if (arrival.transport === 'tcp' && arrival.connection.ikeSas.size === 0)
-    core.timers.set(arrival.connection, 'idle', core.now + core.config.timers.cookieReply)
+  sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.COOKIE, cookie), core.config.timers.cookieReply)
   return 'valid'
 }
 
@@ -273,7 +276,7 @@ function answerError(core: Core, error: unknown, header: IkeHeader, arrival: Pat
   core.event({ kind: 'dropped', what: 'ike-init-refused', remote: remoteOf(arrival), detail: error.message })
   // §2.21.4, but for what has a way on: anybody can write any source over UDP.
   const isRationed = arrival.transport === 'udp' && refusal.notifyType !== NotifyType.INVALID_KE_PAYLOAD
-  if (!isRationed || core.mayAnswerStranger()) sendTo(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
+  if (!isRationed || core.mayAnswerStranger()) sendStateless(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
   return error instanceof CodecError || (error instanceof SessionError && error.blame === 'malformed') ? 'unparsable' : 'ignored'
 }
 

@@ -6,6 +6,7 @@
 import { CodecError, HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
 import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
+import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
 import { describeIdentity } from './identification.ts'
@@ -100,6 +101,12 @@ export function sendTo(core: Core, path: Path, message: Uint8Array): void {
   else core.emit({ kind: 'send-datagram', local: path.local, remote: path.remote, message: 'ike', bytes: message.slice() })
 }
 
+/** An answer that makes no IKE SA (RFC 7296 §2.21.4, §2.6); over TCP the retry has `patience` to come by the same connection (T-ERR-2). */
+export function sendStateless(core: Core, path: Path, message: Uint8Array, patience?: number): void {
+  sendTo(core, path, message)
+  if (path.transport === 'tcp') awaitRetry(core, path.connection, patience)
+}
+
 /** A valid message came by `arrival`: that is where this SA's packets go now (RFC 9329 §6.1). Answers whether that is a change. */
 export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   if (isSamePath(sa.path, arrival)) return false
@@ -139,8 +146,7 @@ export function detachPath(core: Core, sa: IkeSa): void {
   sa.path = undefined
   if (path?.transport !== 'tcp') return
   path.connection.ikeSas.delete(sa)
-  if (path.connection.ikeSas.size === 0 && core.connections.has(path.connection.id))
-    core.timers.set(path.connection, 'idle', core.now + core.config.timers.idleConnection)
+  if (path.connection.ikeSas.size === 0 && core.connections.has(path.connection.id)) becameIdle(core, path.connection)
 }
 
 /** Says Delete where that is possible, waits a little for the answer, closes (T-LIFE-1). */

@@ -104,6 +104,8 @@ export class IkeSa {
   isMobike = false
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
   resumedAt: number | undefined
+  /** When something unprotected last said that the peer has lost this SA (RFC 7296 §2.21.4). */
+  suspectedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */

@@ -24,6 +24,8 @@ export class Connection {
   isOpen: boolean
   /** The IKE SAs whose sending path this is. */
   readonly ikeSas: Set<IkeSa> = new Set()
+  /** When the last IKE SA left it, or when the prefix came: from then on it is waited for one. */
+  idleSince: number | undefined
   /** Consecutive frames with an SPI that nobody has here (T-LIFE-14). */
   unknownSpis = 0
   corruptFrames = 0

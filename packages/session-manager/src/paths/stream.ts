@@ -7,6 +7,7 @@ import { receiveEsp } from '../data-path/inbound.ts'
 import type { TunBatch } from '../data-path/tun-batch.ts'
 import { handleIkeMessage } from '../ike/ike-engine.ts'
 import type { Connection } from './connection.ts'
+import { becameIdle } from './idle.ts'
 
 /** The octets are lent. Nothing is allocated for a frame of ESP. */
 export function receiveStream(core: Core, tun: TunBatch, connection: Connection, bytes: Uint8Array): void {
@@ -30,7 +31,7 @@ export function receiveStream(core: Core, tun: TunBatch, connection: Connection,
 /** T-LIFE-3: from now on an IKE SA must come, or the connection goes. */
 function prefixComplete(core: Core, connection: Connection): void {
   core.timers.clear(connection, 'prefix')
-  if (connection.ikeSas.size === 0) core.timers.set(connection, 'idle', core.now + core.config.timers.idleConnection)
+  if (connection.ikeSas.size === 0) becameIdle(core, connection)
 }
 
 /** T-LIFE-13, T-LIFE-14. */

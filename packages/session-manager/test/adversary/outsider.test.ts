@@ -13,7 +13,7 @@ const TRANSPORTS: [string, TransportOption][] = [
   ['UDP', UDP],
 ]
 /** A stranger's mistakes close a TCP connection after a few (T-LIFE-13); here it is the messages that are tried. */
-const PATIENT = { maxCorruptFrames: 1e9, maxIcvFailures: 1e9, maxHalfOpenPerAddress: 4, maxHalfOpen: 8 }
+const PATIENT = { maxCorruptFrames: 1e9, maxIcvFailures: 1e9, maxHalfOpenPerAddress: 4, maxHalfOpen: 8, cookieThreshold: 7 }
 
 interface Recorded {
   readonly name: string

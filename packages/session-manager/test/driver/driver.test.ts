@@ -48,6 +48,26 @@ describe('one mailbox', () => {
   })
 })
 
+describe('RFC 7296 §2.4 (C-8): ICMP is no evidence', () => {
+  it('a datagram that the system refuses (ECONNREFUSED) is told and counted, and the core hears nothing of it', () => {
+    const { core, driver, failures, refuseDatagrams } = makeBench()
+    refuseDatagrams(Object.assign(new Error('send ECONNREFUSED'), { code: 'ECONNREFUSED' }))
+    core.answer = (input) =>
+      input.kind === 'command'
+        ? [
+            { kind: 'send-datagram', local: LOCAL, remote: REMOTE, message: 'ike', bytes: Uint8Array.of(1) },
+            { kind: 'send-esp-datagrams', local: LOCAL, remote: REMOTE, batch: batchOf([2]) },
+          ]
+        : undefined
+    driver.command({ kind: 'check-liveness' })
+    driver.command({ kind: 'check-liveness' })
+    expect(core.log).toEqual(['0 command check-liveness', '0 command check-liveness'])
+    expect(failures).toMatchObject([{ code: 'DATAGRAM_FAILED', isFatal: false }])
+    expect(driver.inspect().counters['driver.datagramFailed']).toBe(4)
+    expect(driver.failure).toBeUndefined()
+  })
+})
+
 describe('one clock', () => {
   it('hands in a timeout when the time has come, and sets the timer only for an earlier time', () => {
     const { core, clock, driver } = makeBench()

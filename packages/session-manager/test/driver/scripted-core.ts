@@ -125,6 +125,11 @@ export function makeBench(options: { crypto?: (work: CryptoWork) => CryptoResult
   const dials: Dial[] = []
   const sent: string[] = []
   const failures: DriverFailure[] = []
+  let refusal: Error | undefined
+  const send = (what: string): void => {
+    if (refusal) throw refusal
+    sent.push(what)
+  }
   const driver = new Driver(core, {
     clock,
     tun,
@@ -155,13 +160,16 @@ export function makeBench(options: { crypto?: (work: CryptoWork) => CryptoResult
       }
     },
     datagrams: {
-      send: (local, remote, message, bytes) => void sent.push(`${local.port} > ${remote.port} ${message} ${bytes.join(' ')}`),
-      sendBatch: (local, remote, batch) => void sent.push(`${local.port} > ${remote.port} esp ${packetsOf(batch)}`),
+      send: (local, remote, message, bytes) => send(`${local.port} > ${remote.port} ${message} ${bytes.join(' ')}`),
+      sendBatch: (local, remote, batch) => send(`${local.port} > ${remote.port} esp ${packetsOf(batch)}`),
     },
   })
   driver.onFailure((failure) => void failures.push(failure))
   if (options.isStarted !== false) driver.start()
-  return { core, clock, tun, dials, sent, failures, driver }
+  const refuseDatagrams = (error: Error): void => {
+    refusal = error
+  }
+  return { core, clock, tun, dials, sent, failures, driver, refuseDatagrams }
 }
 
 export function batchOf(...packets: number[][]): PacketBatch {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { MeddledPair } from '../meddler.ts'
+import { ikeFrame, join, PREFIX } from '../frames.ts'
+import { MeddledPair, replacing, rewritten } from '../meddler.ts'
 import { Pair, UDP } from '../pair.ts'
 
 describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
   it('`limits.maxHalfOpen`: no more are made, and the limit is told', () => {
-    const pair = flooded(20, { maxHalfOpen: 5, maxHalfOpenPerAddress: 100 })
+    const pair = new MeddledPair({ gatewayLimits: { cookieThreshold: 4, maxHalfOpen: 5 } })
+    floodOverTcp(pair, 20)
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(5)
     expect(pair.gateway.eventsOf('limit-reached')[0]).toMatchObject({ limit: 'maxHalfOpen' })
     expect(pair.counter(pair.gateway, 'limit-maxHalfOpen')).toBe(15)
@@ -28,7 +30,8 @@ describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
   })
 
   it('`timers.handshake`: a half-open IKE SA that nobody goes on with is gone, and makes room', () => {
-    const pair = flooded(20, { maxHalfOpen: 5, maxHalfOpenPerAddress: 100 }, { handshake: 3_000 })
+    const pair = new MeddledPair({ gatewayLimits: { cookieThreshold: 4, maxHalfOpen: 5 }, gatewayTimers: { handshake: 3_000 } })
+    floodOverTcp(pair, 20)
     pair.run(2_000)
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(5)
     pair.run(2_000)
@@ -49,6 +52,21 @@ describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
     const answers = pair.log.filter((entry) => entry.from === pair.gateway).map((entry) => entry.octets.join())
     expect(answers).toHaveLength(5)
     expect(new Set(answers).size).toBe(1)
+  })
+
+  it('RFC 6989 §2.5, RFC 7296 §2.6 (K-2): bad public values buy no more key exchanges than good ones before a cookie is asked for', () => {
+    const pair = new MeddledPair({ transports: [UDP], gatewayLimits: { cookieThreshold: 5 } })
+    const bad = rewritten(
+      { octets: aRequest() },
+      replacing('KE', (payload) => ({ ...payload, data: new Uint8Array(payload.data.length) })),
+    )
+    for (let spi = 1; spi <= 20; spi++) {
+      flood(pair, bad, spi, spi)
+      pair.run(100)
+    }
+    expect(pair.counter(pair.gateway, 'ike-invalid-public-values')).toBe(5)
+    expect(pair.counter(pair.gateway, 'ike-cookies-asked')).toBe(15)
+    expect(pair.gateway.outputs.filter((output) => output.includes('crypto-job'))).toHaveLength(5)
   })
 
   it('RFC 7296 §2.12: repetitions while the key exchange is still computed start no further one', () => {
@@ -79,18 +97,29 @@ describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
   })
 })
 
-function flooded(count: number, gatewayLimits: Record<string, number>, gatewayTimers: Record<string, number> = {}): MeddledPair {
-  const pair = new MeddledPair({ transports: [UDP], gatewayLimits, gatewayTimers })
+function flooded(count: number, gatewayLimits: Record<string, number>): MeddledPair {
+  const pair = new MeddledPair({ transports: [UDP], gatewayLimits })
   flood(pair, aRequest(), count)
   return pair
 }
 
 /** Requests of one stranger under many SPIs. */
-function flood(pair: MeddledPair, request: Uint8Array, count: number): void {
-  for (let spi = 1; spi <= count; spi++) {
+function flood(pair: MeddledPair, request: Uint8Array, count: number, from = 1): void {
+  for (let spi = from; spi <= count; spi++) {
     const other = request.slice()
     other.set([0xee, 0, spi], 0)
     pair.deliverIke(pair.gateway, other, { transport: 'udp', remote: { address: '203.0.113.9', port: 500 + spi } })
+  }
+  pair.settle()
+}
+
+/** Over TCP no cookie stands before the limit. */
+function floodOverTcp(pair: MeddledPair, count: number): void {
+  const request = aRequest()
+  for (let spi = 1; spi <= count; spi++) {
+    const other = request.slice()
+    other.set([0xee, 0, spi], 0)
+    pair.dialRaw(pair.gateway).write(join(PREFIX, ikeFrame(other)))
   }
   pair.settle()
 }

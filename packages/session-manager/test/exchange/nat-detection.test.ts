@@ -64,7 +64,11 @@ describe('RFC 7296 §2.23 NAT detection', () => {
     const path = pair.saOf(pair.client).path!
     expect(path.transport === 'udp' && path.remote.port).toBe(4500)
     // RFC 3948 §2.1 (U-1): ESP on the port of IKE, on both sides.
-    for (const datagram of pair.datagrams.filter((datagram) => datagram.kind === 'esp')) expect(datagram.remote.port).toBe(4500)
+    const esp = pair.datagrams.filter((datagram) => datagram.kind === 'esp')
+    expect(esp.map(({ from, remote }) => [from.name, remote.port])).toEqual([
+      ['client', 4500],
+      ['gateway', 4500],
+    ])
   })
 
   it('RFC 3948 §2.3 (U-1): a keep-alive is one octet 0xff and is dropped', () => {

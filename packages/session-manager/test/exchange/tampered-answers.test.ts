@@ -105,15 +105,21 @@ describe('RFC 6989 §2.5 (K-2) a public value that fails its check', () => {
   it.each<[string, TransportOption]>([
     ['TCP', TCP],
     ['UDP', UDP],
-  ])('RFC 6989 §2.5 (K-2): in an IKE_SA_INIT request over %s: dropped, and no state stays', (_, transport) => {
-    const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW })
-    pair.meddle = (message) => (isIkeSaInit(message, 'request') ? [rewritten(message, replacing('KE', zeroed))] : undefined)
-    pair.initiate()
-    pair.run(5_000)
-    expect(pair.log.some((entry) => entry.from === pair.gateway)).toBe(false)
-    expect(pair.gateway.core.ikeSas.size).toBe(0)
-    expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
-  })
+  ])(
+    'RFC 6989 §2.5 (K-2): in an IKE_SA_INIT request over %s: dropped, and its half-open slot is free after `timers.handshake`',
+    (_, transport) => {
+      const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW, gatewayTimers: { handshake: 10_000 } })
+      pair.meddle = (message) => (isIkeSaInit(message, 'request') ? [rewritten(message, replacing('KE', zeroed))] : undefined)
+      pair.initiate()
+      pair.run(5_000)
+      expect(pair.log.some((entry) => entry.from === pair.gateway)).toBe(false)
+      expect(pair.counter(pair.gateway, 'ike-invalid-public-values')).toBe(1)
+      expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(1)
+      pair.run(6_000)
+      expect(pair.gateway.core.ikeSas.size).toBe(0)
+      expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
+    },
+  )
 
   it('RFC 6989 §2.5 (K-2): in an IKE_SA_INIT response over TCP the handshake ends', () => {
     const pair = new MeddledPair({ clientTimers: SLOW })

@@ -1,5 +1,6 @@
+import { ExchangeType } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { espFrame, ikeFrame, ikeRequest, join, PREFIX, withFlippedBit } from '../frames.ts'
+import { espFrame, ikeFrame, ikeMessage, join, PREFIX, strayEspFrame, withFlippedBit } from '../frames.ts'
 import { ipv4Packet, Pair } from '../pair.ts'
 
 const UNPARSABLE = Uint8Array.of(0, 10, 0, 0, 0, 0, 1, 2, 3, 4)
@@ -11,14 +12,13 @@ describe('RFC 9329 §6.1 (T-LIFE-13): corruption closes the connection and keeps
     const frame =
       kind === 'ESP'
         ? espFrame(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 80))
-        : ikeFrame(ikeRequest(pair.saOf(pair.client), []))
+        : ikeFrame(ikeMessage(pair.saOf(pair.client), [], { exchangeType: ExchangeType.INFORMATIONAL, messageId: 2, isResponse: false }))
     pair.inject(pair.pipe, pair.gateway, withFlippedBit(frame, -1))
     expect(pair.gateway.received).toEqual([])
     expect(pair.gateway.eventsOf('limit-reached')).toMatchObject([{ limit: 'maxIcvFailures' }])
     expect(pair.counter(pair.gateway, 'limit-maxIcvFailures')).toBe(1)
     expect(pair.counter(pair.gateway, kind === 'ESP' ? 'esp-drop-icv' : 'ike-icv-failures')).toBe(1)
     expect(pair.gateway.core.sad.size).toBe(1)
-    if (kind === 'IKE') return
     pair.run(2_000)
     expect(pair.pipes).toHaveLength(2)
     expect(pair.passesTraffic()).toBe(true)
@@ -47,6 +47,18 @@ describe('RFC 9329 §6.1 (T-LIFE-13): corruption closes the connection and keeps
     expect(pair.gateway.core.connections.size).toBe(0)
     expect(pair.gateway.eventsOf('limit-reached')).toMatchObject([{ limit: 'maxCorruptFrames' }])
     expect(pair.counter(pair.gateway, 'limit-maxCorruptFrames')).toBe(1)
+    expect(pair.gateway.core.ikeSas.size).toBe(1)
+  })
+
+  it('ESP too short for its SPI and Sequence Number (RFC 4303 §2) counts among them', () => {
+    const pair = new Pair({ gatewayLimits: { maxCorruptFrames: 4 } })
+    pair.connect()
+    for (let octets = 4; octets < 8; octets++) {
+      expect(pair.gateway.core.connections.size).toBe(1)
+      pair.inject(pair.pipe, pair.gateway, strayEspFrame(0x01020304, octets))
+    }
+    expect(pair.gateway.core.connections.size).toBe(0)
+    expect(pair.counter(pair.gateway, 'esp-truncated')).toBe(4)
     expect(pair.gateway.core.ikeSas.size).toBe(1)
   })
 

@@ -1,0 +1,67 @@
+/**
+ * Is the peer there (RFC 7296 §2.4)? It is asked after a silence, and where something that nothing protects says that it has lost the
+ * IKE SA. Silence on our own requests is the only evidence of death.
+ */
+import type { Core } from '../core.ts'
+import type { IkeSa } from './ike-sa.ts'
+import { closeIkeSa, resend, sendRequest } from './ike-sa-life.ts'
+import { buildLivenessCheck } from './informational.ts'
+import { buildUpdateSaAddresses } from './mobike.ts'
+
+/** Only when nothing valid came for a while, and nothing is being waited for. */
+export function checkLiveness(core: Core, sa: IkeSa): void {
+  if (sa.state.kind !== 'ESTABLISHED') return
+  const { liveness } = core.config.timers
+  const silence = core.now - sa.lastInboundAt
+  const isDue = silence >= liveness
+  core.timers.set(sa, 'liveness', core.now + (isDue ? liveness : liveness - silence))
+  if (isDue) askIfAlive(core, sa)
+}
+
+/**
+ * INVALID_IKE_SPI in the clear (§2.21.4): anybody may have said it, so it changes nothing; but it is asked at once, at most once per
+ * `timers.resume`. Over UDP the answer has as long to come, through several transmissions, as on a connection that is new.
+ */
+export function suspectLoss(core: Core, sa: IkeSa): void {
+  const { resume } = core.config.timers
+  if (sa.state.kind !== 'ESTABLISHED' || (sa.suspectedAt !== undefined && core.now - sa.suspectedAt < resume)) return
+  core.count('ike-loss-hints')
+  sa.suspectedAt = core.now
+  const { outstanding } = sa.window
+  if (!outstanding) askIfAlive(core, sa)
+  else if (sa.transport === 'udp' && outstanding.transmissions > 1) {
+    // Its waits have grown: they begin anew, so that there are several transmissions to answer.
+    outstanding.transmissions = 0
+    resend(core, sa)
+  }
+  if (sa.transport === 'udp' && sa.window.outstanding && !core.timers.has(sa, 'response'))
+    core.timers.set(sa, 'response', core.now + resume)
+}
+
+/** Over TCP: nothing came in time. Over UDP: nor since the loss was suspected; where the peer was heard, the repetitions go on. */
+export function responseOverdue(core: Core, sa: IkeSa): void {
+  if (sa.transport === 'udp' && sa.suspectedAt !== undefined && sa.lastInboundAt > sa.suspectedAt) return
+  declareDead(core, sa, unanswered(core, sa))
+}
+
+/** Silence on our own requests is the only evidence of death that counts (C-8, T-DPD-3). */
+export function declareDead(core: Core, sa: IkeSa, reason: string): void {
+  if (!sa.isHalfOpen) core.event({ kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'dead' })
+  closeIkeSa(core, sa, reason, false)
+}
+
+function askIfAlive(core: Core, sa: IkeSa): void {
+  if (!sa.window.outstanding && sa.path) sendRequest(core, sa, mayHaveLostMapping(sa) ? buildUpdateSaAddresses(sa) : buildLivenessCheck())
+}
+
+/** Silence behind a NAT may be a mapping that it has forgotten: then the check that moves us there too (RFC 4555 §3.8). */
+function mayHaveLostMapping(sa: IkeSa): boolean {
+  return sa.role === 'initiator' && sa.transport === 'udp' && sa.isMobike && sa.nat?.isLocalBehindNat === true
+}
+
+function unanswered(core: Core, sa: IkeSa): string {
+  const { resume, response } = core.config.timers
+  const patience =
+    sa.transport === 'udp' ? `${resume} ms of INVALID_IKE_SPI` : sa.isResuming ? `${resume} ms on a new connection` : `${response} ms`
+  return `no answer to ${sa.window.outstanding?.plan.purpose ?? 'a request'} within ${patience}`
+}
