@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { IkeCryptoError, prf, type SkCipher, skCipher } from '../src/index.ts'
 import { fixed, hex, toHex } from './hex.ts'
@@ -6,9 +7,9 @@ import { PROVIDERS } from './providers.ts'
 
 /**
  * Project Wycheproof is not part of this repository. Point WYCHEPROOF at the folder testvectors_v1 of a checkout of
- * github.com/C2SP/wycheproof and these tests run; without it they are skipped.
+ * github.com/C2SP/wycheproof, or have it as `../shared/wycheproof` beside the repository, and these tests run; else they are skipped.
  */
-const FOLDER = process.env['WYCHEPROOF'] ?? ''
+const FOLDER = process.env['WYCHEPROOF'] ?? fileURLToPath(new URL('../../../../shared/wycheproof', import.meta.url))
 const available = existsSync(`${FOLDER}/x25519_test.json`)
 
 interface Case {
