@@ -11,6 +11,13 @@ const rest = process.argv.slice(2).filter((word) => !wanted.includes(word))
 const folder = mkdtempSync(join(tmpdir(), 'underpass-test-'))
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
+// The tests of the programs start them as they are installed: built.
+const build = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-b'], { cwd: root, stdio: 'inherit', env: quietEnvironment })
+if (build.status !== 0) {
+  console.log('\n0 passed, 1 failed, 0 skipped')
+  process.exit(1)
+}
+
 for (const runtime of known) {
   if (wanted.length > 0 && !wanted.includes(runtime.name)) continue
   if (!runtime.command) {
