@@ -111,9 +111,11 @@ function keyPair(group) {
     const pad = (bytes) => Buffer.concat([Buffer.alloc(256 - bytes.length), bytes])
     return { publicValue: pad(dh.generateKeys()), agree: (peer) => pad(dh.computeSecret(peer)) }
   }
-  const { publicKey, privateKey } = generateKeyPairSync('x25519')
+  // Encoded while it is made, not exported from the KeyObject: Node 20 holds the key's lock while an export allocates, and a garbage
+  // collection just then destroys the generating job, which takes the same lock, and waits for itself for ever.
+  const { publicKey, privateKey } = generateKeyPairSync('x25519', { publicKeyEncoding: { type: 'spki', format: 'der' } })
   return {
-    publicValue: Buffer.from(publicKey.export({ format: 'jwk' }).x, 'base64url'),
+    publicValue: publicKey.subarray(-32),
     agree: (peer) =>
       diffieHellman({
         privateKey,
