@@ -45,8 +45,8 @@ const ROWS: Readonly<Record<number, (portable: KeyExchange) => KeyExchange | und
   19: (portable) => ecp(portable, 19, 'prime256v1'),
   20: (portable) => ecp(portable, 20, 'secp384r1'),
   21: (portable) => ecp(portable, 21, 'secp521r1'),
-  31: (portable) => montgomery(portable, 110),
-  32: (portable) => montgomery(portable, 111),
+  31: (portable) => montgomery(portable, 'X25519'),
+  32: (portable) => montgomery(portable, 'X448'),
 }
 
 function exchange(portable: KeyExchange, node: NodeMethod): KeyExchange {
@@ -119,22 +119,21 @@ function ecp(portable: KeyExchange, method: EcpMethod, curve: string): KeyExchan
 
 const UNCOMPRESSED: Uint8Array = Uint8Array.of(0x04)
 
-/** `algorithm` is the last octet of the object identifier 1.3.101.n (RFC 8410 §3). */
-function montgomery(portable: KeyExchange, algorithm: 110 | 111): KeyExchange {
+/**
+ * `crv` is JWK's name of the curve (RFC 8037 §2). Keys go in and out as JWK and not as DER, which takes Node ten times as long: OpenSSL tries
+ * every decoder it has. Node and the others compute the public value themselves, so the `x` of a private key may be left empty.
+ */
+function montgomery(portable: KeyExchange, crv: 'X25519' | 'X448'): KeyExchange {
   const { name, publicLength: length } = portable
-  const identifier = [0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, algorithm]
-  const pkcs8Head = Uint8Array.of(0x30, 14 + length, 0x02, 0x01, 0x00, ...identifier, 0x04, length + 2, 0x04, length)
-  const spkiHead = Uint8Array.of(0x30, 10 + length, ...identifier, 0x03, length + 1, 0x00)
-  const privateKey = (secret: Uint8Array): KeyObject =>
-    createPrivateKey({ key: Buffer.concat([pkcs8Head, secret]), format: 'der', type: 'pkcs8' })
-  const publicKey = (value: Uint8Array): KeyObject =>
-    createPublicKey({ key: Buffer.concat([spkiHead, value]), format: 'der', type: 'spki' })
+  const jwk = (x: string, secret: { d?: string }) => ({ key: { kty: 'OKP', crv, x, ...secret }, format: 'jwk' as const })
+  const privateKey = (secret: Uint8Array): KeyObject => createPrivateKey(jwk('', { d: base64url(secret) }))
+  const publicKey = (value: Uint8Array): KeyObject => createPublicKey(jwk(base64url(value), {}))
   return exchange(portable, {
     secretLength: length,
     drawSecret: (random) => montgomerySecret(portable, random),
     publicOf(secret) {
-      const spki = createPublicKey(privateKey(secret)).export({ format: 'der', type: 'spki' })
-      return octets(spki.subarray(spkiHead.length), length)
+      const { x } = createPublicKey(privateKey(secret)).export({ format: 'jwk' })
+      return octets(Buffer.from(x ?? '', 'base64url'), length)
     },
     check: (peerPublic) => checkMontgomeryPublic(portable, peerPublic),
     agree(secret, peerPublic) {
@@ -150,6 +149,10 @@ function montgomery(portable: KeyExchange, algorithm: 110 | 111): KeyExchange {
       return shared
     },
   })
+}
+
+function base64url(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('base64url')
 }
 
 /** A plain array instead of a Buffer, with the zeros that some runtimes leave out on the left. */
