@@ -16,6 +16,13 @@ export interface Koffi {
   address(value: ArrayBufferView | ArrayBufferLike): bigint
   errno(value?: number): number
   readonly os: { readonly errno: Readonly<Record<string, number>> }
+  readonly node: { poll(fd: number, events: { readonly readable: true }, callback: () => void): KoffiPollHandle }
+}
+
+/** A uv_poll_t of the event loop. It holds the process alive unless `unref` was called. */
+export interface KoffiPollHandle {
+  ref(): void
+  unref(): void
 }
 
 let loaded: Koffi | undefined

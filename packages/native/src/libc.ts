@@ -1,11 +1,13 @@
 import { addressOf, checkRange, nativeBuffer } from './address.ts'
+import { EpollEvents } from './epoll-events.ts'
 import { type Koffi, loadKoffi, type NativeFunction, type NativeLibrary, openLibrary } from './koffi.ts'
 import { NativeError } from './native-error.ts'
 import { PollEvent, type PollSet } from './poll-set.ts'
+import { bindAddresses } from './socket-address.ts'
 
 /**
- * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`) answer with a count ≥ 0 or with −errno, and allocate
- * nothing; the others throw NativeError `SYSTEM` with the name of the errno.
+ * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`, `sendmmsg`, `recvmmsg`, `epollWait`) answer with a count
+ * ≥ 0 or with −errno, and allocate nothing; the others throw NativeError `SYSTEM` with the name of the errno.
  */
 export interface Libc {
   /** `O_CLOEXEC` is added. `flags` are {@link OpenFlag}s. */
@@ -20,6 +22,10 @@ export interface Libc {
   writev(fd: number, vectors: number, count: number): number
   /** `address` is a `struct sockaddr`; octets sent or −errno. */
   sendto(fd: number, buffer: Uint8Array, offset: number, length: number, flags: number, address: Uint8Array): number
+  /** The first `count` entries of a `struct mmsghdr[]` at `messages` (see `SocketMessages`); messages sent or −errno. */
+  sendmmsg(fd: number, messages: number, count: number, flags: number): number
+  /** As many messages as there are, at most `count`; messages received or −errno. */
+  recvmmsg(fd: number, messages: number, count: number, flags: number): number
   /** `argument`: an integer, or a structure that the kernel reads and writes in place. Returns the call's result ≥ 0. */
   ioctl(fd: number, request: number, argument: number | Uint8Array): number
   setNonBlocking(fd: number): void
@@ -27,12 +33,30 @@ export interface Libc {
   poll(set: PollSet, milliseconds: number): number
   /** poll(2) on a thread of the runtime's pool, which it occupies until it returns. Calls back with the count or −errno. */
   pollAsync(set: PollSet, milliseconds: number, callback: (ready: number) => void): void
-  /** An epoll(7) instance that is readable when `fd` is. Unlike a poll(2) under way it does not keep `fd` open behind its close(). */
-  epollOf(fd: number): number
+  epollCreate(): number
+  /** `events`: {@link PollEvent} and {@link EpollFlag} bits. `data` comes back from `epollWait`: a number below 2 ** 32. */
+  epollControl(epoll: number, operation: EpollOperation, fd: number, events: number, data: number): void
+  /** Fills `events`; their count or −errno. */
+  epollWait(epoll: number, events: EpollEvents, milliseconds: number): number
+  /**
+   * An epoll(7) instance that is readable when `fd` is ready for `events` (default POLLIN) or has failed. Unlike a poll(2) under way
+   * it does not keep `fd` open behind its close().
+   */
+  epollOf(fd: number, events?: number): number
   socket(domain: number, type: number, protocol: number): number
   /** `address` is a `struct sockaddr`. */
   bind(fd: number, address: Uint8Array): void
+  /** `address` is a `struct sockaddr`. */
+  connect(fd: number, address: Uint8Array): void
+  /** The `struct sockaddr` that the socket is bound to. */
+  getsockname(fd: number): Uint8Array
   setsockopt(fd: number, level: number, option: number, value: number | Uint8Array): void
+  /** An option whose value is an int. */
+  getsockopt(fd: number, level: number, option: number): number
+  /** `struct sockaddr_in` or `sockaddr_in6` of an IP literal (`fe80::1%eth0` with its zone). @throws NativeError `ARGUMENT` */
+  encodeAddress(literal: string, port: number): Uint8Array
+  /** The IP literal (with its zone where it is link-local) and the port of a `struct sockaddr`. */
+  decodeAddress(address: Uint8Array): { address: string; port: number }
   /** Index of the interface, or `undefined` when there is none of that name in this network namespace. */
   ifNameToIndex(name: string): number | undefined
   /** A non-blocking eventfd(2) with a counter of 0. */
@@ -48,8 +72,29 @@ export interface Libc {
 /** include/uapi/asm-generic/fcntl.h: x86-64, arm64, riscv64 and loongarch64 agree. */
 export const OpenFlag = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_NONBLOCK: 0o4000, O_CLOEXEC: 0o2000000 } as const
 
+/** For {@link Libc.epollControl}. */
+export type EpollOperation = 1 | 2 | 3
+export const EpollOperation = { ADD: 1, DELETE: 2, MODIFY: 3 } as const
+
+/** Beside {@link PollEvent}: one event, then none until the next MODIFY. */
+export const EpollFlag = { ONESHOT: 0x4000_0000 } as const
+
 /** The errno values that the data path compares with. */
-export const Errno = { EPERM: 1, ENOENT: 2, EINTR: 4, EIO: 5, EAGAIN: 11, EBADFD: 77, ENETDOWN: 100, ENOBUFS: 105 } as const
+export const Errno = {
+  EPERM: 1,
+  ENOENT: 2,
+  EINTR: 4,
+  EIO: 5,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  EINVAL: 22,
+  ENOSYS: 38,
+  EBADFD: 77,
+  EMSGSIZE: 90,
+  EOPNOTSUPP: 95,
+  ENETDOWN: 100,
+  ENOBUFS: 105,
+} as const
 
 let libc: Libc | undefined
 
@@ -69,7 +114,6 @@ export function loadLibc(): Libc {
 
 const F_GETFL = 3
 const F_SETFL = 4
-const EPOLL_CTL_ADD = 1
 
 function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   // open, fcntl and ioctl are variadic in C; the Linux ABIs listed at OpenFlag pass integers the same way in both cases.
@@ -81,15 +125,21 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   const sendto = library.func(
     'int64_t sendto(int fd, uintptr_t buffer, size_t length, int flags, uintptr_t address, unsigned int addressLength)',
   )
+  const sendmmsg = library.func('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)')
+  const recvmmsg = library.func('int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)')
   const ioctl = library.func('int ioctl(int fd, unsigned long request, uintptr_t argument)')
   const fcntl = library.func('int fcntl(int fd, int command, int argument)')
   const poll = library.func('int poll(uintptr_t fds, unsigned long count, int timeout)')
   const epollCreate = library.func('int epoll_create1(int flags)')
   const epollControl = library.func('int epoll_ctl(int epoll, int operation, int fd, uintptr_t event)')
+  const epollWait = library.func('int epoll_wait(int epoll, uintptr_t events, int count, int timeout)')
   const socket = library.func('int socket(int domain, int type, int protocol)')
   const bind = library.func('int bind(int fd, uintptr_t address, unsigned int length)')
+  const connect = library.func('int connect(int fd, uintptr_t address, unsigned int length)')
+  const getsockname = library.func('int getsockname(int fd, uintptr_t address, uintptr_t length)')
   const setsockopt = library.func('int setsockopt(int fd, int level, int option, uintptr_t value, unsigned int length)')
-  const ifNameToIndex = library.func('unsigned int if_nametoindex(const char *name)')
+  const getsockopt = library.func('int getsockopt(int fd, int level, int option, uintptr_t value, uintptr_t length)')
+  const addresses = bindAddresses(library)
   const eventfd = library.func('int eventfd(unsigned int initial, int flags)')
   const pipe = library.func('int pipe2(uintptr_t fds, int flags)')
   const strerror = library.func('const char *strerror(int errno)')
@@ -102,6 +152,9 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
     throw new NativeError('SYSTEM', text, { call, errno: nameOf(errno), subject })
   }
   const orFail = (result: number, call: string, subject: string): number => (result < 0 ? fail(call, subject) : result)
+  // One for every call with a small structure that the kernel reads at once.
+  const scratch = nativeBuffer(32)
+  const scratchEvent = new EpollEvents(1)
   const orErrno = (result: number): number => (result < 0 ? -koffi.errno() : result)
 
   return {
@@ -120,6 +173,8 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
       checkRange(buffer, offset, length)
       return orErrno(sendto(fd, addressOf(buffer) + offset, length, flags, addressOf(address), address.length))
     },
+    sendmmsg: (fd, messages, count, flags) => orErrno(sendmmsg(fd, messages, count, flags)),
+    recvmmsg: (fd, messages, count, flags) => orErrno(recvmmsg(fd, messages, count, flags, 0)),
     ioctl(fd, request, argument) {
       const value = typeof argument === 'number' ? argument : addressOf(argument)
       return orFail(ioctl(fd, request, value), 'ioctl', `0x${request.toString(16)}`)
@@ -135,26 +190,42 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
         callback(error !== null ? -Errno.EIO : orErrno(ready))
       })
     },
-    epollOf(fd) {
-      const epoll = orFail(epollCreate(OpenFlag.O_CLOEXEC), 'epoll_create1', '')
-      // struct epoll_event: 12 or 16 octets, the events first.
-      const event = nativeBuffer(16)
-      new Uint32Array(event.bytes.buffer)[0] = PollEvent.POLLIN
-      if (epollControl(epoll, EPOLL_CTL_ADD, fd, event.address) < 0) {
-        const errno = koffi.errno()
+    epollCreate: () => orFail(epollCreate(OpenFlag.O_CLOEXEC), 'epoll_create1', ''),
+    epollControl(epoll, operation, fd, events, data) {
+      scratchEvent.set(0, events, data)
+      orFail(epollControl(epoll, operation, fd, scratchEvent.address), 'epoll_ctl', `descriptor ${fd}`)
+    },
+    epollWait: (epoll, events, milliseconds) => orErrno(epollWait(epoll, events.address, events.count, milliseconds)),
+    epollOf(fd, events = PollEvent.POLLIN) {
+      const epoll = this.epollCreate()
+      try {
+        this.epollControl(epoll, EpollOperation.ADD, fd, events, 0)
+      } catch (error) {
         close(epoll)
-        koffi.errno(errno)
-        fail('epoll_ctl', `descriptor ${fd}`)
+        throw error
       }
       return epoll
     },
     socket: (domain, type, protocol) => orFail(socket(domain, type | OpenFlag.O_CLOEXEC, protocol), 'socket', `family ${domain}`),
     bind: (fd, address) => void orFail(bind(fd, addressOf(address), address.length), 'bind', `descriptor ${fd}`),
+    connect: (fd, address) => void orFail(connect(fd, addressOf(address), address.length), 'connect', `descriptor ${fd}`),
+    getsockname(fd) {
+      const length = new Uint32Array(scratch.bytes.buffer, 28, 1)
+      length[0] = 28
+      orFail(getsockname(fd, scratch.address, scratch.address + 28), 'getsockname', `descriptor ${fd}`)
+      return scratch.bytes.slice(0, length[0])
+    },
+    getsockopt(fd, level, option) {
+      const value = new Int32Array(scratch.bytes.buffer, 0, 2)
+      value[1] = 4
+      orFail(getsockopt(fd, level, option, scratch.address, scratch.address + 4), 'getsockopt', `level ${level} option ${option}`)
+      return value[0]
+    },
+    ...addresses,
     setsockopt(fd, level, option, value) {
       const bytes = typeof value === 'number' ? new Uint8Array(Int32Array.of(value).buffer) : value
       orFail(setsockopt(fd, level, option, addressOf(bytes), bytes.length), 'setsockopt', `level ${level} option ${option}`)
     },
-    ifNameToIndex: (name) => ifNameToIndex(name) || undefined,
     eventfd: () => orFail(eventfd(0, OpenFlag.O_NONBLOCK | OpenFlag.O_CLOEXEC), 'eventfd', ''),
     pipe() {
       const fds = nativeBuffer(8)

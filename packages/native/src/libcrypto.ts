@@ -27,18 +27,37 @@ export interface Libcrypto {
 /** One key. Not reentrant, no allocation per call. */
 export interface NativeAead {
   /**
-   * Encrypts `buffer[offset, offset + length)` in place and writes the tag right after it.
+   * Encrypts `src[srcOffset, srcOffset + length)` to `dst[dstOffset]` and writes the tag right after it. Source and destination are the
+   * same place, or do not overlap.
    *
-   * @throws NativeError `ARGUMENT` when the buffer has no room for the tag, `CRYPTO` after {@link NativeAead.free}
+   * @throws NativeError `ARGUMENT` when `dst` has no room for the tag, `CRYPTO` after {@link NativeAead.free}
    */
-  seal(nonce: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): void
+  seal(
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): void
   /**
-   * Decrypts `buffer[offset, offset + length)` in place; the tag is what follows it.
+   * Decrypts `src[srcOffset, srcOffset + length)`, the tag after it, to `dst[dstOffset]`, in the same way.
    *
-   * @returns false when the tag does not verify; the octets are then rubbish and must not be used
+   * @returns false when the tag does not verify; the octets written are then rubbish and must not be used
    * @throws NativeError `ARGUMENT`, `CRYPTO`
    */
-  open(nonce: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): boolean
+  open(
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): boolean
   /** Erases and releases both key schedules. Idempotent. */
   free(): void
 }
@@ -155,11 +174,10 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
     if (sealing === 0) throw new NativeError('CRYPTO', `${cipher}: the key was freed`, { subject: cipher })
     throw new NativeError('CRYPTO', `${cipher}: ${what} failed`, { call: what, subject: cipher })
   }
-  const check = (nonce: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): void => {
+  const check = (nonce: Uint8Array, aad: Uint8Array, aadLength: number): void => {
     if (sealing === 0) fail('use')
     if (nonce.length < nonceLength) throw new NativeError('ARGUMENT', `a nonce of ${nonce.length} octets, not ${nonceLength}`)
     checkRange(aad, 0, aadLength)
-    checkRange(buffer, offset, length + tagLength)
     for (let i = 0; i < nonceLength; i++) scratch.bytes[NONCE + i] = nonce[i]
   }
   const authenticate = (context: number, aad: Uint8Array, aadLength: number): boolean => {
@@ -170,30 +188,36 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
   }
 
   const aead: NativeAead = {
-    seal(nonce, aad, aadLength, buffer, offset, length) {
-      check(nonce, aad, aadLength, buffer, offset, length)
-      const data = addressOf(buffer) + offset
+    seal(nonce, aad, aadLength, src, srcOffset, length, dst, dstOffset) {
+      check(nonce, aad, aadLength)
+      checkRange(src, srcOffset, length)
+      checkRange(dst, dstOffset, length + tagLength)
+      const from = addressOf(src) + srcOffset
+      const to = addressOf(dst) + dstOffset
       if (evp.init(sealing, 0, 0, 0, nonceAddress, 1) !== 1) fail('EVP_CipherInit_ex')
       if (isCcm && evp.update(sealing, 0, outLength, 0, length) !== 1) fail('EVP_CipherUpdate')
       if (!authenticate(sealing, aad, aadLength)) fail('EVP_CipherUpdate')
       // CCM computes its tag in this call, even over no data; the others have nothing to do then.
-      if ((length > 0 || isCcm) && evp.update(sealing, data, outLength, data, length) !== 1) fail('EVP_CipherUpdate')
+      if ((length > 0 || isCcm) && evp.update(sealing, to, outLength, from, length) !== 1) fail('EVP_CipherUpdate')
       if (evp.final(sealing, finalAddress, outLength) !== 1) fail('EVP_CipherFinal_ex')
-      if (evp.control(sealing, EVP_CTRL_AEAD_GET_TAG, tagLength, data + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
+      if (evp.control(sealing, EVP_CTRL_AEAD_GET_TAG, tagLength, to + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
     },
-    open(nonce, aad, aadLength, buffer, offset, length) {
-      check(nonce, aad, aadLength, buffer, offset, length)
-      const data = addressOf(buffer) + offset
+    open(nonce, aad, aadLength, src, srcOffset, length, dst, dstOffset) {
+      check(nonce, aad, aadLength)
+      checkRange(src, srcOffset, length + tagLength)
+      checkRange(dst, dstOffset, length)
+      const from = addressOf(src) + srcOffset
+      const to = addressOf(dst) + dstOffset
       if (evp.init(opening, 0, 0, 0, nonceAddress, 0) !== 1) fail('EVP_CipherInit_ex')
-      if (evp.control(opening, EVP_CTRL_AEAD_SET_TAG, tagLength, data + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
+      if (evp.control(opening, EVP_CTRL_AEAD_SET_TAG, tagLength, from + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
       if (isCcm) {
         if (evp.update(opening, 0, outLength, 0, length) !== 1) fail('EVP_CipherUpdate')
         if (!authenticate(opening, aad, aadLength)) fail('EVP_CipherUpdate')
         // CCM verifies while it decrypts, and there is no final call.
-        return evp.update(opening, data, outLength, data, length) === 1
+        return evp.update(opening, to, outLength, from, length) === 1
       }
       if (!authenticate(opening, aad, aadLength)) fail('EVP_CipherUpdate')
-      if (length > 0 && evp.update(opening, data, outLength, data, length) !== 1) fail('EVP_CipherUpdate')
+      if (length > 0 && evp.update(opening, to, outLength, from, length) !== 1) fail('EVP_CipherUpdate')
       return evp.final(opening, finalAddress, outLength) === 1
     },
     free() {

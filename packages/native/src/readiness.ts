@@ -1,94 +1,145 @@
-import type { Libc } from './libc.ts'
-import { PollEvent, PollSet } from './poll-set.ts'
+import { isMainThread } from 'node:worker_threads'
+import { EpollEvents } from './epoll-events.ts'
+import { EpollFlag, EpollOperation, type Libc } from './libc.ts'
+import { PollEvent } from './poll-set.ts'
+import { eventLoopWaiter, threadWaiter, type Waiter } from './waiter.ts'
 
-/** Waits until one descriptor can be read, without blocking the thread and without a watcher of the runtime. */
+/** Waits until one descriptor is ready, without blocking the thread. */
 export interface Readiness {
   /**
-   * Calls `callback` once, when the descriptor is readable or has failed (the next read tells which). One wait at a time: a
+   * Calls `callback` once, when the descriptor is ready or has failed (the next call on it tells which). One wait at a time: a
    * second call before the first came back only replaces the callback. While it waits the process stays alive.
    */
   arm(callback: () => void): void
-  /** Drops the callback of the current wait; the wait itself goes on in the background. */
+  /** Ends the wait, until the next `arm`. */
   disarm(): void
-  /** Ends the wait at once. Does not close the descriptor that was waited for. Idempotent. */
+  /** Ends the wait for good. Does not close the descriptor that was waited for. Idempotent. */
   close(): void
 }
 
-/*
- * A thread of the pool inside poll(2) cannot be cancelled, so it also watches an eventfd that close() writes to. The timeout is a
- * second way out, for a thread whose owner vanished without close(): Node joins its pool's threads when the process exits.
- */
-const TIMEOUT = 2000
-
-/** @throws NativeError `SYSTEM` when no eventfd can be had */
+/** @throws NativeError `SYSTEM` when no epoll instance can be had */
 export function watchReadable(libc: Libc, fd: number): Readiness {
-  const wakeUp = libc.eventfd()
-  // A poll on `fd` itself would keep its file open, and a TUN's name taken, for some time after the owner has closed it.
-  const epoll = libc.epollOf(fd)
-  const set = new PollSet([
-    { fd: epoll, events: PollEvent.POLLIN },
-    { fd: wakeUp, events: PollEvent.POLLIN },
-  ])
-  const one = new Uint8Array(BigUint64Array.of(1n).buffer)
-  let isPending = false
-  let isClosed = false
-  let callback: (() => void) | undefined
-
-  const wait = (): void => {
-    isPending = true
-    libc.pollAsync(set, TIMEOUT, returned)
-  }
-  const returned = (ready: number): void => {
-    isPending = false
-    if (isClosed) {
-      release()
-      return
-    }
-    const waiting = callback
-    if (waiting === undefined) return
-    if (ready === 0) {
-      wait()
-      return
-    }
-    callback = undefined
-    waiting()
-  }
-  const release = (): void => {
-    libc.close(epoll)
-    libc.close(wakeUp)
-  }
-  const wake = (): void => void libc.write(wakeUp, one, 0, 8)
-  wakeAtExit(wake)
-
-  return {
-    arm(next) {
-      if (isClosed) return
-      callback = next
-      if (!isPending) wait()
-    },
-    disarm() {
-      callback = undefined
-    },
-    close() {
-      if (isClosed) return
-      isClosed = true
-      callback = undefined
-      sleepers.delete(wake)
-      if (isPending) wake()
-      else release()
-    },
-  }
+  return pollerOf(libc).watch(fd, PollEvent.POLLIN)
 }
 
-const sleepers = new Set<() => void>()
-let isListening = false
+/** The same for room to write. @throws NativeError `SYSTEM` */
+export function watchWritable(libc: Libc, fd: number): Readiness {
+  return pollerOf(libc).watch(fd, PollEvent.POLLOUT)
+}
 
-/** Without it process.exit() would take until the timeout on Node. One listener for all, or the runtime warns of a leak. */
-function wakeAtExit(wake: () => void): void {
-  sleepers.add(wake)
-  if (isListening) return
-  isListening = true
-  process.on('exit', () => {
-    for (const each of sleepers) each()
-  })
+let common: Poller | undefined
+
+function pollerOf(libc: Libc): Poller {
+  common ??= new Poller(libc, createWaiter)
+  return common
+}
+
+function createWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+  // Bun crashes on koffi's watcher and Deno has no event loop for it; in a worker of Node it may outlive the loop.
+  const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
+  if (isNode && isMainThread) {
+    try {
+      return eventLoopWaiter(epoll, onReady)
+    } catch {
+      // The thread does as well, only later.
+    }
+  }
+  return threadWaiter(libc, epoll, onReady)
+}
+
+interface Watch {
+  readonly id: number
+  callback: (() => void) | undefined
+}
+
+const MAX_EVENTS = 64
+
+/**
+ * Waits for many descriptors at once:
+ *
+ *      descriptor ← epoll of its own ← the one epoll of this process ← event loop, or poll(2) on a thread
+ *
+ * Each descriptor has an epoll of its own for two reasons: one descriptor may be waited for twice (to read and to write), and its
+ * number may be used anew while a forgotten watch still has it. In the common epoll a watch is armed for one event at a time, so
+ * that what is ready but not waited for wakes nobody. No epoll keeps a file open: a closed TUN's name is free at once.
+ */
+export class Poller {
+  readonly #libc: Libc
+  readonly #epoll: number
+  readonly #events = new EpollEvents(MAX_EVENTS)
+  readonly #watches = new Map<number, Watch>()
+  readonly #waiter: Waiter
+  #armed = 0
+  #lastId = 0
+
+  constructor(libc: Libc, waiterOf: (libc: Libc, epoll: number, onReady: () => void) => Waiter) {
+    this.#libc = libc
+    this.#epoll = libc.epollCreate()
+    this.#waiter = waiterOf(libc, this.#epoll, this.#dispatch)
+  }
+
+  watch(fd: number, events: number): Readiness {
+    const libc = this.#libc
+    const own = libc.epollOf(fd, events)
+    this.#lastId = (this.#lastId + 1) >>> 0
+    const watch: Watch = { id: this.#lastId, callback: undefined }
+    try {
+      libc.epollControl(this.#epoll, EpollOperation.ADD, own, EpollFlag.ONESHOT, watch.id)
+    } catch (error) {
+      libc.close(own)
+      throw error
+    }
+    this.#watches.set(watch.id, watch)
+    let isClosed = false
+    return {
+      arm: (callback) => {
+        if (isClosed) return
+        const isArmed = watch.callback !== undefined
+        watch.callback = callback
+        if (isArmed) return
+        libc.epollControl(this.#epoll, EpollOperation.MODIFY, own, PollEvent.POLLIN | EpollFlag.ONESHOT, watch.id)
+        this.#armed++
+        this.#waiter.start()
+      },
+      disarm: () => {
+        if (isClosed || watch.callback === undefined) return
+        libc.epollControl(this.#epoll, EpollOperation.MODIFY, own, EpollFlag.ONESHOT, watch.id)
+        this.#disarmed(watch)
+      },
+      close: () => {
+        if (isClosed) return
+        isClosed = true
+        this.#watches.delete(watch.id)
+        libc.close(own)
+        this.#disarmed(watch)
+      },
+    }
+  }
+
+  #disarmed(watch: Watch): void {
+    if (watch.callback === undefined) return
+    watch.callback = undefined
+    if (--this.#armed === 0) this.#waiter.stop()
+  }
+
+  readonly #dispatch = (): void => {
+    const count = this.#libc.epollWait(this.#epoll, this.#events, 0)
+    for (let i = 0; i < count; i++) {
+      const watch = this.#watches.get(this.#events.data(i))
+      // Those before it may have closed or disarmed it.
+      const callback = watch?.callback
+      if (watch === undefined || callback === undefined) continue
+      watch.callback = undefined
+      this.#armed--
+      try {
+        callback()
+      } catch (error) {
+        // The others are armed for one event, and this was theirs too.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
+    }
+    if (this.#armed === 0) this.#waiter.stop()
+  }
 }

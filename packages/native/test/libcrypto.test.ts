@@ -8,7 +8,7 @@ const toHex = (bytes: Uint8Array): string => Array.from(bytes, (octet) => octet.
 function seal(aead: NativeAead, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, tagLength: number): Uint8Array {
   const buffer = new Uint8Array(7 + plaintext.length + tagLength + 5).fill(0xee)
   buffer.set(plaintext, 7)
-  aead.seal(nonce, aad, aad.length, buffer, 7, plaintext.length)
+  aead.seal(nonce, aad, aad.length, buffer, 7, plaintext.length, buffer, 7)
   expect(toHex(buffer.subarray(0, 7))).toBe('ee'.repeat(7))
   expect(toHex(buffer.subarray(buffer.length - 5))).toBe('ee'.repeat(5))
   return buffer.slice(7, 7 + plaintext.length + tagLength)
@@ -18,7 +18,7 @@ function open(aead: NativeAead, nonce: Uint8Array, aad: Uint8Array, sealed: Uint
   const buffer = new Uint8Array(3 + sealed.length)
   buffer.set(sealed, 3)
   const length = sealed.length - tagLength
-  return aead.open(nonce, aad, aad.length, buffer, 3, length) ? buffer.slice(3, 3 + length) : undefined
+  return aead.open(nonce, aad, aad.length, buffer, 3, length, buffer, 3) ? buffer.slice(3, 3 + length) : undefined
 }
 
 describe('known answers', () => {
@@ -140,14 +140,14 @@ describe.each(ALGORITHMS)('%s with a key of %i octets, tag %i, nonce %i', (ciphe
     const aead = create()
     const nonce = new Uint8Array(nonceLength)
     const buffer = new Uint8Array(100)
-    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 50, 51 - tagLength))).toBe('ARGUMENT')
-    expect(code(() => aead.seal(nonce, buffer, 8, buffer, -1, 10))).toBe('ARGUMENT')
-    expect(code(() => aead.seal(nonce.subarray(1), buffer, 8, buffer, 0, 10))).toBe('ARGUMENT')
-    expect(code(() => aead.open(nonce, buffer, 101, buffer, 0, 10))).toBe('ARGUMENT')
-    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 50, 50 - tagLength))).toBeUndefined()
+    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 50, 51 - tagLength, buffer, 50))).toBe('ARGUMENT')
+    expect(code(() => aead.seal(nonce, buffer, 8, buffer, -1, 10, buffer, 0))).toBe('ARGUMENT')
+    expect(code(() => aead.seal(nonce.subarray(1), buffer, 8, buffer, 0, 10, buffer, 0))).toBe('ARGUMENT')
+    expect(code(() => aead.open(nonce, buffer, 101, buffer, 0, 10, buffer, 0))).toBe('ARGUMENT')
+    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 50, 50 - tagLength, buffer, 50))).toBeUndefined()
     aead.free()
     aead.free()
-    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 0, 10))).toBe('CRYPTO')
+    expect(code(() => aead.seal(nonce, buffer, 8, buffer, 0, 10, buffer, 0))).toBe('CRYPTO')
   })
 })
 
@@ -157,7 +157,7 @@ it('keeps addresses right while the garbage collector moves small arrays', () =>
   const expected = toHex(seal(aead, new Uint8Array(12), new Uint8Array(8), new Uint8Array(4), 16))
   for (let i = 0; i < 20_000; i++) {
     const small = new Uint8Array(20)
-    aead.seal(new Uint8Array(12), new Uint8Array(8), 8, small, 0, 4)
+    aead.seal(new Uint8Array(12), new Uint8Array(8), 8, small, 0, 4, small, 0)
     rubbish[i % 500] = new Uint8Array(i % 64)
     if (toHex(small) !== expected) throw new Error(`packet ${i} differs`)
   }

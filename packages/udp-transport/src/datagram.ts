@@ -30,10 +30,21 @@ export function isIkeOnly(localPort: number, remotePort: number): boolean {
  * An ESP packet is judged by its SPI alone, the rest is ESP's matter.
  */
 export function classifyDatagram(bytes: Uint8Array, localPort: number, remotePort: number): ClassifiedDatagram {
-  if (bytes.length === 1 && bytes[0] === NAT_KEEPALIVE[0]) return { kind: 'keepalive', message: bytes }
-  if (isIkeOnly(localPort, remotePort)) return { kind: bytes.length < IKE_HEADER ? 'malformed' : 'ike', message: bytes }
-  if (bytes.length < NON_ESP_MARKER.length) return { kind: 'malformed', message: bytes }
-  if ((bytes[0] | bytes[1] | bytes[2] | bytes[3]) !== 0) return { kind: 'esp', message: bytes }
-  const message = bytes.subarray(NON_ESP_MARKER.length)
-  return { kind: message.length < IKE_HEADER ? 'malformed' : 'ike', message }
+  const isWithoutMarker = isIkeOnly(localPort, remotePort)
+  const kind = kindOf(bytes, 0, bytes.length, isWithoutMarker)
+  const hasMarker = !isWithoutMarker && bytes.length >= NON_ESP_MARKER.length && isZero(bytes, 0)
+  return { kind, message: hasMarker ? bytes.subarray(NON_ESP_MARKER.length) : bytes }
+}
+
+/** The same for `buffer[offset, offset + length)`. `isWithoutMarker`: {@link isIkeOnly}. */
+export function kindOf(buffer: Uint8Array, offset: number, length: number, isWithoutMarker: boolean): Datagram | 'malformed' {
+  if (length === 1 && buffer[offset] === NAT_KEEPALIVE[0]) return 'keepalive'
+  if (isWithoutMarker) return length < IKE_HEADER ? 'malformed' : 'ike'
+  if (length < NON_ESP_MARKER.length) return 'malformed'
+  if (!isZero(buffer, offset)) return 'esp'
+  return length < NON_ESP_MARKER.length + IKE_HEADER ? 'malformed' : 'ike'
+}
+
+function isZero(buffer: Uint8Array, offset: number): boolean {
+  return (buffer[offset] | buffer[offset + 1] | buffer[offset + 2] | buffer[offset + 3]) === 0
 }

@@ -1,3 +1,5 @@
+import type { Endpoint } from './endpoint.ts'
+
 export type UdpErrorCode =
   /** Another socket has that address and port. */
   | 'ADDRESS_IN_USE'
@@ -43,10 +45,26 @@ export function bindError(cause: unknown, address: string, port: number): UdpErr
   return new UdpError(code, bindText(code, where, port, cause), { address, port, systemCode })
 }
 
-/** Why a packet did not leave, or what an ICMP error said about an earlier one. */
-export function sendError(cause: unknown): UdpError {
+/** Why a packet did not leave, or what an ICMP error said about an earlier one. `remote`: where it was to go, where that is known. */
+export function sendError(cause: unknown, remote: Endpoint | undefined = undefined): UdpError {
   const systemCode = systemCodeOf(cause)
-  return new UdpError(CODES[systemCode] ?? 'SOCKET_ERROR', textOf(cause), { systemCode })
+  return new UdpError(CODES[systemCode] ?? 'SOCKET_ERROR', textOf(cause), { ...remote, systemCode })
+}
+
+export function badAddress(remote: Endpoint, family: 4 | 6): UdpError {
+  return new UdpError('BAD_ADDRESS', `${remote.address} is not an IPv${family} address`, { address: remote.address, port: remote.port })
+}
+
+export function badPort({ address, port }: Endpoint): UdpError {
+  return new UdpError('BAD_ADDRESS', `nothing can be sent to port ${port} of ${address}`, { address, port })
+}
+
+export function noEspFrom500({ address, port }: Endpoint): UdpError {
+  return new UdpError('BAD_ADDRESS', 'ESP MUST NOT be sent from port 500 (RFC 7296 §2.23)', { address, port })
+}
+
+export function tooLong(octets: number, { address, port }: Endpoint): UdpError {
+  return new UdpError('MESSAGE_TOO_LONG', `${octets} octets are more than a datagram holds`, { address, port })
 }
 
 const CODES: Readonly<Record<string, UdpErrorCode>> = {

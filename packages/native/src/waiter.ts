@@ -1,0 +1,90 @@
+import { setImmediate } from 'node:timers'
+import { nativeBuffer } from './address.ts'
+import { type Koffi, loadKoffi } from './koffi.ts'
+import type { Libc } from './libc.ts'
+import { PollEvent, PollSet } from './poll-set.ts'
+
+/** Waits for one descriptor again and again, while it is told to. */
+export interface Waiter {
+  /** Waits, and keeps the process alive. Idempotent. */
+  start(): void
+  /** Calls back no more, and lets the process end. Idempotent. */
+  stop(): void
+}
+
+/**
+ * The event loop of Node itself watches the descriptor, which must only be ready while it is waited for.
+ *
+ * @throws whatever koffi throws where there is no such event loop
+ */
+export function eventLoopWaiter(epoll: number, onReady: () => void): Waiter {
+  const koffi: Koffi = loadKoffi()
+  let isQueued = false
+  const turn = (): void => {
+    isQueued = false
+    onReady()
+  }
+  const handle = koffi.node.poll(epoll, { readable: true }, () => {
+    // koffi calls back outside of what Node does around a callback: promises, ticks and uncaught errors would be left lying. The
+    // immediates of this round of the loop come next, so nothing is lost by leaving it to one.
+    if (isQueued) return
+    isQueued = true
+    setImmediate(turn)
+  })
+  // Not stopped and started each time, which would be two system calls.
+  handle.unref()
+  return { start: () => handle.ref(), stop: () => handle.unref() }
+}
+
+/*
+ * A thread of the pool inside poll(2) cannot be cancelled, so it also watches an eventfd that stop() writes to. The timeout is a
+ * second way out, for a thread whose owner vanished without stop(): Node joins its pool's threads when the process exits.
+ */
+const TIMEOUT = 2000
+
+/**
+ * poll(2) on a thread of the runtime's pool: one for all descriptors, because a pool may be as small as the machine has processors.
+ *
+ * @throws NativeError `SYSTEM` when no eventfd can be had
+ */
+export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+  const wakeUp = libc.eventfd()
+  const set = new PollSet([
+    { fd: epoll, events: PollEvent.POLLIN },
+    { fd: wakeUp, events: PollEvent.POLLIN },
+  ])
+  const eight = nativeBuffer(8).bytes
+  let isWanted = false
+  let isPending = false
+
+  const wait = (): void => {
+    isPending = true
+    libc.pollAsync(set, TIMEOUT, returned)
+  }
+  const returned = (): void => {
+    isPending = false
+    if (set.ready(1) !== 0) libc.read(wakeUp, eight, 0, 8)
+    if (isWanted) onReady()
+    if (isWanted && !isPending) wait()
+  }
+  const wake = (): void => {
+    if (!isPending) return
+    eight.fill(0)
+    eight[0] = 1
+    libc.write(wakeUp, eight, 0, 8)
+  }
+  // Without it process.exit() would take until the timeout on Node.
+  process.on('exit', wake)
+
+  return {
+    start() {
+      isWanted = true
+      if (!isPending) wait()
+    },
+    stop() {
+      if (!isWanted) return
+      isWanted = false
+      wake()
+    },
+  }
+}

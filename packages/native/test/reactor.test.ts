@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { loadLibc, PollEvent, Reactor } from '../src/index.ts'
+import { build } from './build.ts'
+
+const libc = loadLibc()
+const octet = new Uint8Array(1)
+const say = (fd: number): number => libc.write(fd, octet, 0, 1)
+const turns = (milliseconds = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+/** Pipes under one reactor; what was said of each, and whether its octets are taken out when it is. */
+function watched(count: number, { drains = true } = {}) {
+  const reactor = new Reactor(libc)
+  const pipes = Array.from({ length: count }, () => libc.pipe())
+  const told = pipes.map(() => 0)
+  const watches = pipes.map(([readEnd], i) =>
+    reactor.watch(readEnd, PollEvent.POLLIN, (events) => {
+      expect(events & PollEvent.POLLIN).not.toBe(0)
+      told[i]++
+      if (drains) libc.read(readEnd, octet, 0, 1)
+    }),
+  )
+  const close = (): void => {
+    for (const watch of watches) watch.close()
+    for (const ends of pipes) for (const fd of ends) libc.close(fd)
+  }
+  return { reactor, pipes, told, watches, close }
+}
+
+describe('epoll(7) for many descriptors', () => {
+  it('tells the owner of each that is ready, again for each octet, and nobody else', async () => {
+    const { pipes, told, close } = watched(200)
+    for (const i of [0, 77, 199]) say(pipes[i][1])
+    say(pipes[77][1])
+    await turns()
+    expect(told.map((times, i) => [i, times]).filter(([, times]) => times > 0)).toEqual([
+      [0, 1],
+      [77, 2],
+      [199, 1],
+    ])
+    say(pipes[3][1])
+    await turns()
+    expect(told[3]).toBe(1)
+    close()
+  })
+
+  it('goes on telling while what it told of lasts, and stops when it is not wanted', async () => {
+    const { pipes, told, watches, close } = watched(1, { drains: false })
+    say(pipes[0][1])
+    await turns()
+    expect(told[0]).toBeGreaterThan(2)
+    watches[0].want(0)
+    await turns(5)
+    const before = told[0]
+    await turns()
+    expect(told[0]).toBe(before)
+    watches[0].want(PollEvent.POLLIN)
+    await turns()
+    expect(told[0]).toBeGreaterThan(before)
+    close()
+  })
+
+  it('an owner may close others in its turn, and a closed one hears nothing', async () => {
+    const { reactor, pipes, told, watches, close } = watched(2)
+    const third = libc.pipe()
+    reactor.watch(third[0], PollEvent.POLLIN, () => {
+      for (const watch of watches) watch.close()
+      libc.read(third[0], octet, 0, 1)
+    })
+    say(third[1])
+    await turns()
+    for (const [, writeEnd] of pipes) say(writeEnd)
+    await turns()
+    expect(told).toEqual([0, 0])
+    close()
+    for (const fd of third) libc.close(fd)
+  })
+
+  it('a descriptor that takes the number of a closed one has its own owner', async () => {
+    const { reactor, pipes, told, watches } = watched(1)
+    const [readEnd, writeEnd] = pipes[0]
+    watches[0].close()
+    for (const fd of [readEnd, writeEnd]) libc.close(fd)
+    const again = libc.pipe()
+    expect(again).toContain(readEnd)
+    let calls = 0
+    const watch = reactor.watch(again[0], PollEvent.POLLIN, () => {
+      calls++
+      libc.read(again[0], octet, 0, 1)
+    })
+    say(again[1])
+    watches[0].want(0)
+    watches[0].close()
+    await turns()
+    expect([calls, told[0]]).toEqual([1, 0])
+    watch.close()
+    for (const fd of again) libc.close(fd)
+  })
+})
+
+describe('a process', () => {
+  beforeAll(build)
+
+  it('ends when the last watch is closed, and not before', () => {
+    const script = `
+      import { loadLibc, Reactor } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
+      const libc = loadLibc()
+      const [readEnd, writeEnd] = libc.pipe()
+      const watch = new Reactor(libc).watch(readEnd, 1, () => { console.log('told'); watch.close() })
+      setTimeout(() => libc.write(writeEnd, new Uint8Array(1), 0, 1), 100).unref?.()
+    `
+    const eval_ = process.versions['deno'] === undefined ? ['--input-type=module', '-e', script] : ['eval', script]
+    const { stdout, status } = spawnSync(process.execPath, eval_, { encoding: 'utf8', timeout: 10_000 })
+    expect([status, stdout.trim()]).toEqual([0, 'told'])
+  })
+})

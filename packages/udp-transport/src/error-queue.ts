@@ -1,0 +1,60 @@
+// What ICMP, or this host, said of packets sent earlier (ip(7), IP_RECVERR).
+import { type Libc, MessageFlag, NAME_WORDS, nativeBuffer, SocketMessages } from '@underpass/native'
+import type { Endpoint } from './endpoint.ts'
+import { Remotes } from './remotes.ts'
+import { IP_RECVERR, IPPROTO_IP, IPPROTO_IPV6, IPV6_RECVERR } from './socket-options.ts'
+
+const MESSAGES = 8
+/** A flood of them must not hold up the packets. */
+const MAX_ROUNDS = 16
+
+/*
+ *   struct sock_extended_err (linux/errqueue.h)
+ *      0       4        5      6      7     8
+ *      | errno | origin | type | code | pad | …
+ */
+/** What this host refused was told by the send itself. */
+const SO_EE_ORIGIN_LOCAL = 1
+
+export class ErrorQueue {
+  readonly #libc: Libc
+  readonly #fd: number
+  readonly #onError: (errno: number, remote: Endpoint) => void
+  readonly #messages = new SocketMessages(MESSAGES, MESSAGES, 256)
+  readonly #payload = nativeBuffer(64)
+  readonly #remotes: Remotes
+
+  /** @param onError `remote` is where the packet went, not who complained of it. */
+  constructor(libc: Libc, fd: number, onError: (errno: number, remote: Endpoint) => void) {
+    this.#libc = libc
+    this.#fd = fd
+    this.#onError = onError
+    this.#remotes = new Remotes(libc)
+    // The octets of the packet itself are not looked at: all may go to one place.
+    for (let i = 0; i < MESSAGES; i++) {
+      this.#messages.setVector(i, this.#payload.address, this.#payload.bytes.length)
+      this.#messages.setVectors(i, i, 1)
+    }
+  }
+
+  /** Empties it; the socket's pending error goes with it. Number of errors. */
+  drain(): number {
+    let errors = 0
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      for (let i = 0; i < MESSAGES; i++) this.#messages.prepare(i)
+      const count = this.#libc.recvmmsg(this.#fd, this.#messages.address, MESSAGES, MessageFlag.ERRQUEUE | MessageFlag.DONTWAIT)
+      for (let i = 0; i < count; i++) this.#tell(i)
+      if (count > 0) errors += count
+      if (count < MESSAGES) break
+    }
+    return errors
+  }
+
+  #tell(message: number): void {
+    const messages = this.#messages
+    let error = messages.findControl(message, IPPROTO_IP, IP_RECVERR)
+    if (error < 0) error = messages.findControl(message, IPPROTO_IPV6, IPV6_RECVERR)
+    if (error < 0 || (messages.controlWords[error + 1] & 0xff) === SO_EE_ORIGIN_LOCAL) return
+    this.#onError(messages.controlWords[error], this.#remotes.at(messages.names, message * NAME_WORDS))
+  }
+}
