@@ -27,7 +27,7 @@ export interface ByteStream {
   /** Octets accepted and not yet given to the kernel. */
   readonly queued: number
   /**
-   * Sends after what is queued. `bytes` stays lent while `queued` is not 0: only then may it be written to again.
+   * Sends after what is queued. `bytes` is lent for the call: what cannot be sent at once is copied.
    *
    * @returns false when more than the high-water mark is queued: stop, and go on at `onDrain`. Also after the end.
    */
@@ -43,7 +43,7 @@ export interface ByteStream {
 
 /** Looked up at each call, so the owner may replace one later. None is called before the stream is in the owner's hands. */
 export interface StreamHandlers {
-  /** `bytes` belongs to the receiver. */
+  /** `bytes` is lent for the call. */
   onData(bytes: Uint8Array): void
   /** After a `write` that returned false: nothing is queued any more. */
   onDrain?(): void

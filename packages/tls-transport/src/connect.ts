@@ -1,6 +1,8 @@
 import { isIP, type Socket, type TcpNetConnectOpts, connect as tcpConnect } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
+import { connectNative } from './native-connect.ts'
+import { nativeSockets } from './native-sockets.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { TransportError, type TransportPhase, transportError } from './transport-error.ts'
 
@@ -40,6 +42,16 @@ export interface ConnectOptions extends SocketOptions {
 
 /** @throws TransportError */
 export function connect(options: ConnectOptions, handlers: StreamHandlers): Promise<ByteStream> {
+  const isPlain = options.tls === undefined || options.tls === false
+  // Names, with their several addresses, are for the runtime's resolver.
+  if (isPlain && isIP(options.host) !== 0 && options.sockets !== 'node') {
+    const sockets = nativeSockets()
+    if ('calls' in sockets) return connectNative(sockets, options, handlers)
+  }
+  return connectThroughRuntime(options, handlers)
+}
+
+function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
     const { host, port, signal, tls } = options
     let phase: TransportPhase = 'connect'

@@ -2,5 +2,6 @@
 export type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
 export { type ConnectOptions, connect, type TlsClientOptions } from './connect.ts'
 export { type Listener, type ListenOptions, listen, type TlsServerOptions } from './listen.ts'
+export { tcpSockets } from './native-sockets.ts'
 export type { SocketOptions } from './socket-stream.ts'
 export { TransportError, type TransportErrorCode, type TransportErrorContext } from './transport-error.ts'

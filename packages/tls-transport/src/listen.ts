@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
+import { listenNative } from './native-listen.ts'
+import { nativeSockets } from './native-sockets.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 
@@ -25,6 +27,8 @@ export interface ListenOptions extends SocketOptions {
   /** Connections the kernel holds until they are accepted. Default 511. */
   readonly backlog?: number
   readonly tls?: TlsServerOptions | false
+  /** SO_REUSEPORT: several listeners of one user share the port, and the kernel spreads the connections. Native sockets only. Default false. */
+  readonly reusePort?: boolean
   /** Above this many open connections, handshakes included, new ones are closed at once (RFC 9329 §10). Default: no limit. */
   readonly maxConnections?: number
   /** What goes wrong after listening began: a failed handshake, no file descriptors. Never fatal to the listener. */
@@ -41,6 +45,14 @@ export interface Listener {
 
 /** @throws TransportError */
 export async function listen(options: ListenOptions, onConnection: (stream: ByteStream) => StreamHandlers): Promise<Listener> {
+  if ((options.tls === undefined || options.tls === false) && options.sockets !== 'node') {
+    const sockets = nativeSockets()
+    if ('calls' in sockets) return listenNative(sockets, options, onConnection)
+  }
+  return await listenThroughRuntime(options, onConnection)
+}
+
+async function listenThroughRuntime(options: ListenOptions, onConnection: (stream: ByteStream) => StreamHandlers): Promise<Listener> {
   const address = options.address ?? '::'
   const port = options.port ?? 0
   const streams = new Set<Socket>()

@@ -11,9 +11,15 @@ export interface SocketOptions {
   readonly keepAlive?: boolean | number
   /** Octets queued above which `write` returns false. Default 256 KiB. */
   readonly highWaterMark?: number
+  /** 'node': the runtime's own sockets even where native ones can be had. Default 'auto'. TLS always runs on the runtime's. */
+  readonly sockets?: 'auto' | 'node'
+  /** TCP_NOTSENT_LOWAT: octets that the kernel holds unsent, beyond what is in flight. Native sockets only. Default: the system's, no limit. */
+  readonly notSentLowWater?: number
+  /** TCP_CONGESTION: 'cubic', 'bbr', … Native sockets only. Default: the system's. */
+  readonly congestionControl?: string
 }
 
-const DEFAULT_HIGH_WATER_MARK = 0x40000
+export const DEFAULT_HIGH_WATER_MARK: number = 0x40000
 
 export class SocketStream implements ByteStream {
   readonly local: Endpoint
@@ -61,7 +67,8 @@ export class SocketStream implements ByteStream {
   write(bytes: Uint8Array): boolean {
     const socket = this.#socket
     if (!socket.writable) return false
-    socket.write(bytes)
+    // A copy: the runtime keeps what it cannot send at once, and the octets are lent for the call.
+    socket.write(bytes.slice())
     if (socket.writableLength <= this.#highWaterMark) return true
     this.#isWaitingForDrain = true
     return false

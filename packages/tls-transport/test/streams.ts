@@ -9,9 +9,19 @@ import {
   listen,
   type StreamHandlers,
   TransportError,
+  tcpSockets,
 } from '../src/index.ts'
 
 export const LOOPBACK = '127.0.0.1'
+
+/** Those that are here. */
+export const SOCKETS: readonly ('auto' | 'node')[] = tcpSockets().kind === 'native' ? ['auto', 'node'] : ['node']
+let sockets: 'auto' | 'node' = 'auto'
+
+/** Of all connections and listeners from here on. */
+export function useSockets(kind: 'auto' | 'node'): void {
+  sockets = kind
+}
 
 /** TEST ONLY: see fixtures/README.md. */
 export const CERT: string = readFileSync(new URL('./fixtures/test-only-certificate.pem', import.meta.url), 'utf8')
@@ -26,7 +36,8 @@ export class Recorder implements StreamHandlers {
   error: TransportError | undefined
 
   onData(bytes: Uint8Array): void {
-    this.chunks.push(bytes)
+    // Lent for the call.
+    this.chunks.push(bytes.slice())
     this.octets += bytes.length
   }
   onDrain(): void {
@@ -64,7 +75,7 @@ export async function closeAll(): Promise<void> {
 export async function serve(options: Partial<ListenOptions> = {}): Promise<Served> {
   const accepted: Side[] = []
   const errors: TransportError[] = []
-  const listener = await listen({ address: LOOPBACK, onError: (error) => errors.push(error), ...options }, (stream) => {
+  const listener = await listen({ address: LOOPBACK, sockets, onError: (error) => errors.push(error), ...options }, (stream) => {
     const seen = new Recorder()
     accepted.push({ stream, seen })
     return seen
@@ -78,7 +89,7 @@ export async function serve(options: Partial<ListenOptions> = {}): Promise<Serve
 
 export async function dial(port: number, options: Partial<ConnectOptions> = {}): Promise<Side> {
   const seen = new Recorder()
-  const stream = await connect({ host: LOOPBACK, port, timeout: 5000, ...options }, seen)
+  const stream = await connect({ host: LOOPBACK, port, timeout: 5000, sockets, ...options }, seen)
   toClose.push(() => stream.reset())
   return { stream, seen }
 }

@@ -1,0 +1,222 @@
+// Room: the wire. A descriptor behind the ByteStream interface.
+import type { Watch } from '@underpass/native'
+import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
+import type { NativeSockets } from './native-sockets.ts'
+import type { SocketOptions } from './socket-stream.ts'
+import { DEFAULT_HIGH_WATER_MARK } from './socket-stream.ts'
+import { type TransportError, transportError } from './transport-error.ts'
+
+const POLLIN = 1
+const POLLOUT = 4
+const EAGAIN = 11
+const EINTR = 4
+
+/** Octets that one read takes at most. One buffer for all streams: what is in it is lent to `onData` for the call. */
+const RECEIVE = 262_144
+let receiveBuffer: Uint8Array | undefined
+
+export class NativeStream implements ByteStream {
+  readonly local: Endpoint
+  readonly remote: Endpoint
+  readonly #sockets: NativeSockets
+  readonly #fd: number
+  readonly #highWaterMark: number
+  readonly #queue: Uint8Array[] = []
+  #queued = 0
+  #handlers: StreamHandlers | undefined
+  #watch: Watch | undefined
+  /** Of the peer's stream: more is to come, it is held back, its FIN came. */
+  #reading: 'flowing' | 'paused' | 'ended' = 'flowing'
+  /** Of ours: open, FIN to follow what is queued, FIN sent. */
+  #writing: 'open' | 'ending' | 'ended' = 'open'
+  #isClosed = false
+  #isWaitingForDrain = false
+  /** For the listener's count. */
+  onGone: (() => void) | undefined
+
+  /** Takes the connected descriptor over. @throws NativeError `SYSTEM` where the peer is gone already */
+  constructor(sockets: NativeSockets, fd: number, options: SocketOptions) {
+    const { calls } = sockets
+    this.#sockets = sockets
+    this.#fd = fd
+    this.local = unmapped(calls.localAddress(fd))
+    this.remote = unmapped(calls.remoteAddress(fd))
+    this.#highWaterMark = options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK
+    setOptions(sockets, fd, options)
+  }
+
+  /** Begins to deliver. */
+  attach(handlers: StreamHandlers): void {
+    this.#handlers = handlers
+    this.#watch = this.#sockets.reactor.watch(this.#fd, POLLIN, (events) => this.#ready(events))
+  }
+
+  get queued(): number {
+    return this.#queued
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#isClosed || this.#writing !== 'open') return false
+    let sent = 0
+    if (this.#queue.length === 0) {
+      sent = this.#sockets.calls.send(this.#fd, bytes, 0, bytes.length)
+      if (sent === bytes.length) return true
+      if (sent < 0) {
+        if (sent !== -EAGAIN && sent !== -EINTR) {
+          this.#failLater(-sent)
+          return false
+        }
+        sent = 0
+      }
+    }
+    this.#queue.push(bytes.slice(sent))
+    this.#queued += bytes.length - sent
+    this.#wantEvents()
+    if (this.#queued <= this.#highWaterMark) return true
+    this.#isWaitingForDrain = true
+    return false
+  }
+
+  end(): void {
+    if (this.#isClosed || this.#writing !== 'open') return
+    this.#writing = 'ending'
+    this.#endWhenSent()
+  }
+
+  reset(): void {
+    if (this.#isClosed) return
+    this.#sockets.calls.resetOnClose(this.#fd)
+    this.#close(undefined)
+  }
+
+  pause(): void {
+    if (this.#reading !== 'flowing') return
+    this.#reading = 'paused'
+    this.#wantEvents()
+  }
+
+  resume(): void {
+    if (this.#reading !== 'paused') return
+    this.#reading = 'flowing'
+    this.#wantEvents()
+  }
+
+  #ready(events: number): void {
+    if ((events & POLLOUT) !== 0) this.#flush()
+    // An error or a hang-up, too, is what the next read tells.
+    if (!this.#isClosed && this.#reading === 'flowing' && (events & ~POLLOUT) !== 0) this.#receive()
+    else if (!this.#isClosed && this.#reading !== 'flowing' && (events & ~(POLLIN | POLLOUT)) !== 0) this.#hungUp()
+  }
+
+  /** One read a turn: other descriptors and the timers get theirs. */
+  #receive(): void {
+    receiveBuffer ??= new Uint8Array(RECEIVE)
+    const length = this.#sockets.calls.receive(this.#fd, receiveBuffer, 0, RECEIVE)
+    if (length > 0) return this.#handlers?.onData(receiveBuffer.subarray(0, length))
+    if (length === 0) return this.#ended()
+    if (length !== -EAGAIN && length !== -EINTR) this.#fail(-length)
+  }
+
+  #ended(): void {
+    this.#reading = 'ended'
+    this.#wantEvents()
+    this.#handlers?.onEnd?.()
+    if (this.#writing === 'open') this.end()
+    else if (this.#writing === 'ended') this.#close(undefined)
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0) {
+      const chunk = this.#queue[0] as Uint8Array
+      const sent = this.#sockets.calls.send(this.#fd, chunk, 0, chunk.length)
+      if (sent === -EAGAIN || sent === -EINTR) return
+      if (sent < 0) return this.#fail(-sent)
+      this.#queued -= sent
+      if (sent < chunk.length) {
+        this.#queue[0] = chunk.subarray(sent)
+        return
+      }
+      this.#queue.shift()
+    }
+    this.#wantEvents()
+    if (this.#writing === 'ending') this.#endWhenSent()
+    else if (this.#isWaitingForDrain) {
+      this.#isWaitingForDrain = false
+      this.#handlers?.onDrain?.()
+    }
+  }
+
+  #endWhenSent(): void {
+    if (this.#queue.length > 0) return
+    this.#writing = 'ended'
+    this.#sockets.calls.shutdown(this.#fd)
+    if (this.#reading === 'ended') this.#close(undefined)
+  }
+
+  /** Both directions are over, or it was reset, while nobody read. */
+  #hungUp(): void {
+    const errno = this.#sockets.calls.takeError(this.#fd)
+    if (errno !== 0) this.#fail(errno)
+    else if (this.#reading === 'ended') this.#close(undefined)
+    // Paused, and what came before the hang-up is still to be read: the event would come back at once, so it is read now.
+    else this.resume()
+  }
+
+  /** A write never calls a handler before it returns. */
+  #failLater(errno: number): void {
+    this.#writing = 'ended'
+    queueMicrotask(() => this.#fail(errno))
+  }
+
+  #fail(errno: number): void {
+    if (this.#isClosed) return
+    const cause = Object.assign(new Error(this.#sockets.nameOf(errno)), { code: this.#sockets.nameOf(errno) })
+    this.#close(transportError(cause, 'stream', this.remote.address, this.remote.port))
+  }
+
+  #close(error: TransportError | undefined): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#reading = 'ended'
+    this.#writing = 'ended'
+    this.#queue.length = 0
+    this.#queued = 0
+    this.#watch?.close()
+    this.#sockets.close(this.#fd)
+    this.onGone?.()
+    queueMicrotask(() => {
+      if (error === undefined) this.#handlers?.onClose?.()
+      else this.#handlers?.onClose?.(error)
+    })
+  }
+
+  #wantEvents(): void {
+    this.#watch?.want((this.#reading === 'flowing' ? POLLIN : 0) | (this.#queue.length > 0 ? POLLOUT : 0))
+  }
+}
+
+function setOptions({ calls, tcpOption }: NativeSockets, fd: number, options: SocketOptions): void {
+  if (options.noDelay ?? true) calls.setOption(fd, tcpOption.NODELAY, 1)
+  if (options.notSentLowWater !== undefined) calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
+  if (options.congestionControl !== undefined) calls.setCongestionControl(fd, options.congestionControl)
+  if (options.keepAlive === undefined || options.keepAlive === false) return
+  calls.setOption(fd, tcpOption.KEEPALIVE, 1)
+  if (typeof options.keepAlive === 'number') calls.setOption(fd, tcpOption.KEEPIDLE, Math.max(1, Math.round(options.keepAlive / 1000)))
+}
+
+/** native's error under the code that the system gave it, as node:net would report it. */
+export function systemError(cause: unknown): Error & { readonly code?: string } {
+  if (!(cause instanceof Error)) return new Error(String(cause))
+  const errno =
+    'context' in cause && typeof cause.context === 'object' && cause.context !== null && 'errno' in cause.context
+      ? cause.context.errno
+      : undefined
+  if (typeof errno === 'string') return Object.assign(new Error(cause.message), { code: errno })
+  if ('code' in cause && cause.code === 'ARGUMENT') return Object.assign(new Error(cause.message), { code: 'ERR_INVALID_IP_ADDRESS' })
+  return cause
+}
+
+/** A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d; NAT_DETECTION hashes the address that is on the wire. */
+function unmapped({ address, port }: Endpoint): Endpoint {
+  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port }
+}
