@@ -21,6 +21,31 @@ export interface Aead {
    * `false`: the ICV does not verify, and what is at `offset` is not to be used.
    */
   open(iv: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): boolean
+  /**
+   * `seal` of `length` octets at `src[srcOffset]`, to `dst[dstOffset]`, the ICV right after them, where the provider can: it spares the
+   * copy that sealing in place would need first. The two places do not overlap.
+   */
+  sealFrom?(
+    iv: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): void
+  /** `open` of `length` octets at `src[srcOffset]`, the ICV right after them, to `dst[dstOffset]`, in the same way. `src` stays as it is. */
+  openFrom?(
+    iv: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): boolean
   /** Erases the key, where the provider can. Nothing may be called afterwards. */
   free?(): void
 }

@@ -87,6 +87,7 @@ export class EspOutbound {
    *
    * @param nextHeader 4 or 41 in tunnel mode, the protocol in transport mode, 59 for a dummy packet (§2.6)
    * @param tfcLength octets of TFC padding after the payload, only if the peer did not refuse them (§2.7); part of the overhead's `payloadLength`
+   * @param tailroom octets behind the payload in `src` that may be overwritten; with enough of them some providers spare a copy
    * @returns octets written, or `EspDrop.SEQUENCE_EXHAUSTED`
    */
   encapsulate(
@@ -97,27 +98,31 @@ export class EspOutbound {
     dst: Uint8Array,
     dstOffset: number,
     tfcLength = 0,
+    tailroom = 0,
   ): number {
     if (!this.#nextSequence()) return EspDrop.SEQUENCE_EXHAUSTED
+    const aead = this.#aead
     const ivLength = this.transform.ivLength
     const payload = dstOffset + IV + ivLength
-    copyOctets(src, srcOffset, length, dst, payload)
-    let at = payload + length
-    for (let i = 0; i < tfcLength; i++) dst[at++] = 0
     const padLength = this.#padLength(length + tfcLength)
-    for (let i = 1; i <= padLength; i++) dst[at++] = i
-    dst[at++] = padLength
-    dst[at++] = nextHeader
+    const sealed = length + tfcLength + padLength + TRAILER_LENGTH
 
     this.#nextIv()
     writeUint32(dst, dstOffset + SPI, this.spi)
     writeUint32(dst, dstOffset + SEQUENCE_NUMBER, this.#low)
     for (let i = 0; i < ivLength; i++) dst[dstOffset + IV + i] = this.#iv[i]!
     const aadLength = writeAad(this.#aad, this.spi, this.#esn, this.#high, this.#low)
-    this.#aead.seal(this.#iv, this.#aad, aadLength, dst, payload, at - payload)
+    if (aead.sealFrom && tailroom >= sealed - length && src.buffer !== dst.buffer) {
+      writeTrailer(src, srcOffset + length, tfcLength, padLength, nextHeader)
+      aead.sealFrom(this.#iv, this.#aad, aadLength, src, srcOffset, sealed, dst, payload)
+    } else {
+      copyOctets(src, srcOffset, length, dst, payload)
+      writeTrailer(dst, payload + length, tfcLength, padLength, nextHeader)
+      aead.seal(this.#iv, this.#aad, aadLength, dst, payload, sealed)
+    }
     this.packets++
     this.octets += length
-    return at - dstOffset + this.transform.icvLength
+    return IV + ivLength + sealed + this.transform.icvLength
   }
 
   /** Starts at 1 and never cycles (§3.3.3). */
@@ -150,6 +155,15 @@ export class EspOutbound {
   #padLength(payloadLength: number): number {
     return (this.#align - ((payloadLength + TRAILER_LENGTH) % this.#align)) % this.#align
   }
+}
+
+/** TFC padding, Padding, Pad Length, Next Header (§2.4 to §2.7). */
+function writeTrailer(buffer: Uint8Array, offset: number, tfcLength: number, padLength: number, nextHeader: number): void {
+  let at = offset
+  for (let i = 0; i < tfcLength; i++) buffer[at++] = 0
+  for (let i = 1; i <= padLength; i++) buffer[at++] = i
+  buffer[at++] = padLength
+  buffer[at] = nextHeader
 }
 
 /** What both directions ask of their parameters. */

@@ -10,7 +10,7 @@ import type { EspCipher, EspTransform } from './transform.ts'
 const native = await import('@underpass/native').catch((cause: unknown) => ({ cause }))
 
 /**
- * libcrypto's EVP interface: one context per key and direction, per packet only the IV is set, and data is worked on in place.
+ * libcrypto's EVP interface: one context per key and direction, per packet only the IV is set, and data goes from where it is to where it belongs.
  * AEADs only; AES-CBC and NULL with HMAC are `./node`'s (noble's where the runtime lacks them).
  *
  * @throws EspCryptoError `PROVIDER_UNAVAILABLE` where @underpass/native, koffi or libcrypto cannot be loaded
@@ -96,10 +96,34 @@ class OpensslAead implements Aead {
   }
 
   seal(iv: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): void {
-    this.#aead.seal(this.#nonce.write(iv), aad, aadLength, buffer, offset, length)
+    this.#aead.seal(this.#nonce.write(iv), aad, aadLength, buffer, offset, length, buffer, offset)
   }
   open(iv: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): boolean {
-    return this.#aead.open(this.#nonce.write(iv), aad, aadLength, buffer, offset, length)
+    return this.#aead.open(this.#nonce.write(iv), aad, aadLength, buffer, offset, length, buffer, offset)
+  }
+  sealFrom(
+    iv: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): void {
+    this.#aead.seal(this.#nonce.write(iv), aad, aadLength, src, srcOffset, length, dst, dstOffset)
+  }
+  openFrom(
+    iv: Uint8Array,
+    aad: Uint8Array,
+    aadLength: number,
+    src: Uint8Array,
+    srcOffset: number,
+    length: number,
+    dst: Uint8Array,
+    dstOffset: number,
+  ): boolean {
+    return this.#aead.open(this.#nonce.write(iv), aad, aadLength, src, srcOffset, length, dst, dstOffset)
   }
   free(): void {
     this.#aead.free()
@@ -122,11 +146,11 @@ class OpensslGmac implements Aead {
 
   seal(iv: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): void {
     const covered = this.#gather(iv, aad, aadLength, buffer, offset, length)
-    this.#aead.seal(this.#nonce.write(iv), this.#aad, covered, buffer, offset + length, 0)
+    this.#aead.seal(this.#nonce.write(iv), this.#aad, covered, buffer, offset + length, 0, buffer, offset + length)
   }
   open(iv: Uint8Array, aad: Uint8Array, aadLength: number, buffer: Uint8Array, offset: number, length: number): boolean {
     const covered = this.#gather(iv, aad, aadLength, buffer, offset, length)
-    return this.#aead.open(this.#nonce.write(iv), this.#aad, covered, buffer, offset + length, 0)
+    return this.#aead.open(this.#nonce.write(iv), this.#aad, covered, buffer, offset + length, 0, buffer, offset + length)
   }
   free(): void {
     this.#aead.free()

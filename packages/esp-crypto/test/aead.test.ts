@@ -45,6 +45,29 @@ describe.each(ESP_TRANSFORMS)('$name', (transform) => {
     }
   })
 
+  it('from one place to another is the same as in place, and leaves the source as it was', () => {
+    for (const provider of providers) {
+      const aead = provider.create(transform, keymat)
+      if (aead.sealFrom === undefined || aead.openFrom === undefined) continue
+      for (const length of SIZES) {
+        const seeded = new Seeded(length)
+        const iv = seeded.octets(aead.ivLength)
+        const source = new Uint8Array([1, 2, 3, ...seeded.octets(length), 4])
+        const before = hex(source)
+        const wire = new Uint8Array(5 + length + aead.icvLength)
+        aead.sealFrom(iv, WITH_ESN, 12, source, 3, length, wire, 5)
+        expect(hex(wire.subarray(5))).toBe(sealed(aead, WITH_ESN, length))
+        const onWire = hex(wire)
+        const back = new Uint8Array(length + 4).fill(4)
+        back.set([1, 2, 3])
+        expect(aead.openFrom(iv, WITH_ESN, 12, wire, 5, length, back, 3)).toBe(true)
+        expect([hex(back), hex(source), hex(wire)]).toEqual([before, before, onWire])
+        wire[wire.length - 1]! ^= 1
+        expect(aead.openFrom(iv, WITH_ESN, 12, wire, 5, length, back, 3)).toBe(false)
+      }
+    }
+  })
+
   it('the first aadLength octets are the associated data, whatever follows', () => {
     for (const provider of providers) {
       const aead = provider.create(transform, keymat)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ESP_TRANSFORMS, EspCryptoError, EspDrop, EspOutbound, espTransform, NextHeader, nobleProvider } from '../src/index.ts'
-import { GCM_256, hex, ipv4, ipv6, octets, open, Seeded, SPI, sa, seal } from './support.ts'
+import { GCM_256, hex, ipv4, ipv6, octets, open, PROVIDERS, Seeded, SPI, sa, seal } from './support.ts'
 
 const M = 0xffffffff
 const CBC = espTransform(12, 128, 12)!
@@ -151,6 +151,33 @@ describe('(E-9): IVs', () => {
     const random = () => expect.unreachable()
     const outbound = new EspOutbound({ spi: SPI, transform: GCM_256, aead, esn: false, random })
     expect(hex(seal(outbound, ipv4(20)).subarray(8, 16))).toBe('0000000000000001')
+  })
+})
+
+describe('RFC 4303 §2.4 (E-3): the room behind a payload', () => {
+  it.each(PROVIDERS)('makes no difference to what is sent, and nothing in front of or behind it is touched, $name', (provider) => {
+    for (const transform of ESP_TRANSFORMS.filter((each) => provider.supports(each) && each.cipher !== 'AES-CBC')) {
+      for (const [length, tfcLength] of [
+        [20, 0],
+        [61, 0],
+        [1337, 0],
+        [60, 33],
+      ] as const) {
+        const expected = seal(sa({ provider, transform }).outbound, ipv4(length), 4, tfcLength)
+        const { outbound } = sa({ provider, transform })
+        for (const tailroom of [0, 3, 64]) {
+          const source = new Uint8Array(10 + length + 64 + 5).fill(0xee)
+          source.set(ipv4(length), 10)
+          const wire = new Uint8Array(expected.length + 2).fill(0xdd)
+          const again = tailroom === 0 ? outbound : sa({ provider, transform }).outbound
+          const written = again.encapsulate(source, 10, length, 4, wire, 1, tfcLength, tailroom)
+          expect(hex(wire)).toBe(`dd${hex(expected)}dd`)
+          expect(written).toBe(expected.length)
+          expect(hex(source.subarray(0, 10 + length))).toBe('ee'.repeat(10) + hex(ipv4(length)))
+          expect(hex(source.subarray(10 + length + tailroom))).toBe('ee'.repeat(64 + 5 - tailroom))
+        }
+      }
+    }
   })
 })
 

@@ -1,22 +1,23 @@
 /*
  * The Internet checksum (RFC 1071). Sums are kept in the byte order of memory, which the one's complement sum allows (§2 (B)), and
- * every platform this runs on is little-endian: a sum is stored with its low octet first. 32-bit words are read, 16-bit halves added.
+ * every platform this runs on is little-endian: a sum is stored with its low octet first. Whole 32-bit words are added as doubles,
+ * which hold the sum of 65,535 octets exactly and cost a third of splitting each word into halves; the halves are added at the end.
  */
 
 let recentView: Uint8Array | undefined
-let recentWords = new Int32Array(0)
-const wordsOfBuffers = new WeakMap<ArrayBufferLike, Int32Array>()
+let recentWords = new Uint32Array(0)
+const wordsOfBuffers = new WeakMap<ArrayBufferLike, Uint32Array>()
 
-/** The buffer under `view` as aligned 32-bit words, signed so that none is more than a machine integer; remembered, because a view per packet would be an allocation per packet. */
-function wordsOf(view: Uint8Array): Int32Array {
+/** The buffer under `view` as aligned 32-bit words; remembered, because a view per packet would be an allocation per packet. */
+function wordsOf(view: Uint8Array): Uint32Array {
   if (view === recentView) return recentWords
   let words = wordsOfBuffers.get(view.buffer)
   if (words === undefined) {
-    words = new Int32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
+    words = new Uint32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
     wordsOfBuffers.set(view.buffer, words)
   }
   recentView = view
-  recentWords = words as Int32Array<ArrayBuffer>
+  recentWords = words as Uint32Array<ArrayBuffer>
   return words
 }
 
@@ -26,36 +27,37 @@ export function checksumOf(view: Uint8Array, offset: number, length: number): nu
   let at = offset
   const end = offset + length
   const isOdd = ((view.byteOffset + offset) & 1) === 1
-  let low = 0
-  let high = 0
-  if (isOdd && at < end) low += view[at++] << 8
+  let rest = 0
+  if (isOdd && at < end) rest += view[at++] << 8
   if (((view.byteOffset + at) & 2) !== 0 && at + 2 <= end) {
-    low += view[at] | (view[at + 1] << 8)
+    rest += view[at] | (view[at + 1] << 8)
     at += 2
   }
   let word = (view.byteOffset + at) >>> 2
   const lastWord = word + ((end - at) >>> 2)
-  // 16,384 halves of 16 bits stay below 2³⁰, so these are machine integers throughout.
-  for (; word + 4 <= lastWord; word += 4) {
-    const a = words[word]
-    const b = words[word + 1]
-    const c = words[word + 2]
-    const d = words[word + 3]
-    low += (a & 0xffff) + (b & 0xffff) + (c & 0xffff) + (d & 0xffff)
-    high += (a >>> 16) + (b >>> 16) + (c >>> 16) + (d >>> 16)
+  // Four sums that do not wait for one another.
+  let a = 0
+  let b = 0
+  let c = 0
+  let d = 0
+  for (; word + 8 <= lastWord; word += 8) {
+    a += words[word] + words[word + 4]
+    b += words[word + 1] + words[word + 5]
+    c += words[word + 2] + words[word + 6]
+    d += words[word + 3] + words[word + 7]
   }
-  for (; word < lastWord; word++) {
-    const a = words[word]
-    low += a & 0xffff
-    high += a >>> 16
-  }
+  for (; word < lastWord; word++) a += words[word]
   at += (end - at) & ~3
   if (at + 2 <= end) {
-    low += view[at] | (view[at + 1] << 8)
+    rest += view[at] | (view[at + 1] << 8)
     at += 2
   }
-  if (at < end) low += view[at]
-  const sum = fold(low + high)
+  if (at < end) rest += view[at]
+  const total = a + b + c + d
+  // 2³² leaves 1 when divided by 65,535, as every carry does: what stands above it is added back in.
+  const above = Math.floor(total / 0x1_0000_0000)
+  const below = (total - above * 0x1_0000_0000) >>> 0
+  const sum = fold((below & 0xffff) + (below >>> 16) + above + rest)
   // From an odd address every octet was counted in the other half (§2 (B), byte swapping).
   return isOdd ? swap(sum) : sum
 }

@@ -26,7 +26,8 @@ const MAX_RUN_PACKETS = 512
  * Receive offload (GRO): finds the packets of a batch that follow one another in one TCP flow, so that they are handed to the kernel as
  * one super-packet. A packet joins only if cutting the super-packet up again would give it back octet for octet, apart from the
  * identification of an atomic IPv4 datagram (RFC 6864 §4): same addresses, ports, options, window, acknowledgement, TTL and traffic
- * class, sequence numbers without a gap, equal lengths except the last, and checksums that verify.
+ * class, sequence numbers without a gap, equal lengths except the last, and checksums that verify. A checksum is computed only where
+ * all the rest fits, so that a packet which stays alone costs none.
  *
  * After {@link Coalescer.plan}, run `r` of `runs` is packet `first[r]`, then `next[…]` until −1: `packets[r]` of them.
  */
@@ -39,6 +40,8 @@ export class Coalescer {
   lengths: Int32Array = new Int32Array(0)
   #last = new Int32Array(0)
   #sequence = new Float64Array(0)
+  /** 1: the checksum of the run's first packet was verified. */
+  #isVerified = new Uint8Array(0)
   /** Runs that may still grow. */
   readonly #open = new Int32Array(MAX_RUNS)
   #openCount = 0
@@ -59,8 +62,7 @@ export class Coalescer {
         continue
       }
       const slot = this.#findOpen(batch, packet)
-      const hasData = length > this.#headerLength
-      const canJoin = hasData && (buffer[packet + this.#tcp + 13] & ~PSH) === ACK && isChecksumRight(buffer, packet, this.#tcp, length)
+      const canJoin = length > this.#headerLength && (buffer[packet + this.#tcp + 13] & ~PSH) === ACK
       if (slot >= 0 && canJoin && this.#join(batch, i, this.#open[slot])) {
         if (this.#isFinal(batch, this.#open[slot])) this.#closeSlot(slot)
         continue
@@ -154,6 +156,11 @@ export class Coalescer {
     if (!isEqual(buffer, packet + tcp + 8, first + tcp + 8, 5)) return false
     if (!isEqual(buffer, packet + tcp + 14, first + tcp + 14, 2)) return false
     if (!isEqual(buffer, packet + tcp + 18, first + tcp + 18, this.#headerLength - tcp - 18)) return false
+    if (this.#isVerified[run] === 0) {
+      if (!isChecksumRight(buffer, first, tcp, lengths[this.first[run]])) return false
+      this.#isVerified[run] = 1
+    }
+    if (!isChecksumRight(buffer, packet, tcp, lengths[index])) return false
     this.next[this.#last[run]] = index
     this.next[index] = -1
     this.#last[run] = index
@@ -181,6 +188,7 @@ export class Coalescer {
     this.next[index] = -1
     this.packets[run] = 1
     this.lengths[run] = length
+    this.#isVerified[run] = 0
     return run
   }
 
@@ -201,6 +209,7 @@ export class Coalescer {
     this.lengths = new Int32Array(count)
     this.#last = new Int32Array(count)
     this.#sequence = new Float64Array(count)
+    this.#isVerified = new Uint8Array(count)
   }
 }
 

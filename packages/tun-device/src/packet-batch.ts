@@ -7,6 +7,8 @@ export interface PacketBatch {
   offsets: Uint32Array
   lengths: Uint32Array
   count: number
+  /** Octets behind each packet that whoever is lent the batch may write to. Default 0. */
+  tailroom?: number
 }
 
 /** Free octets in front of each packet that a device delivers: Length (2), ESP header (8) and the longest IV (16) fit. */
@@ -17,7 +19,13 @@ export const TAILROOM = 64
 
 /** A batch with room for `packets` packets of `octets` octets together, head- and tailroom included. */
 export function createPacketBatch(packets: number, octets: number): PacketBatch {
-  return { buffer: new Uint8Array(octets), offsets: new Uint32Array(packets), lengths: new Uint32Array(packets), count: 0 }
+  return {
+    buffer: new Uint8Array(octets),
+    offsets: new Uint32Array(packets),
+    lengths: new Uint32Array(packets),
+    count: 0,
+    tailroom: TAILROOM,
+  }
 }
 
 /** Copies `packets` into a new batch. For tests and for the slow path. */
