@@ -108,10 +108,14 @@ export interface Timers {
   readonly prefix: number
   /** A responder's half-open IKE SA, and an initiator's whole handshake on one transport. */
   readonly handshake: number
-  /** An initiator gives a UDP transport this long before it falls back (T-FB-2: at least one retransmission comes first). */
+  /**
+   * An initiator gives a UDP transport this long before it falls back (T-FB-2: at least one retransmission comes first), and no longer
+   * than `retransmit` after the network said that a datagram did not get there.
+   */
   readonly udpFallback: number
   /** First retransmission over UDP; doubles each time (C-4). */
   readonly retransmit: number
+  /** An IKE SA of an initiator that has other transports, too, is given up after three, unless something valid comes. */
   readonly maxRetransmissions: number
   /** No retransmission over TCP: an unanswered request ends the IKE SA after this (T-RTX-1). */
   readonly response: number

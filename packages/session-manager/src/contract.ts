@@ -19,12 +19,16 @@ export type TcpRole = 'originator' | 'responder'
 
 export type FramingProfileName = 'rfc9329' | 'pauly-03' | '3gpp-ftt'
 
-/** IP packets side by side in one buffer. Packet i is `buffer[offsets[i], offsets[i] + lengths[i])`, for i below `count`. */
+/**
+ * IP packets in one buffer. Packet i is `buffer[offsets[i], offsets[i] + lengths[i])`, for i below `count`. The `tailroom` octets behind
+ * each (none, where it is left out) are free: who is lent the batch may write to them.
+ */
 export interface PacketBatch {
   readonly buffer: Uint8Array
   readonly offsets: Uint32Array
   readonly lengths: Uint32Array
   readonly count: number
+  readonly tailroom?: number
 }
 
 /** What a UDP datagram holds, as RFC 3948 §2 tells them apart. The driver adds and removes the Non-ESP marker. */
@@ -59,6 +63,13 @@ export type Input =
       readonly message: DatagramKind
       readonly bytes: Uint8Array
     }
+  /** ESP packets that came from one place in datagrams of their own, in order. Lent. */
+  | { readonly kind: 'esp-datagrams'; readonly local: Endpoint; readonly remote: Endpoint; readonly batch: PacketBatch }
+  /**
+   * A datagram did not get there: an ICMP error, or a send that the system refused. A hint that nothing protects (RFC 7296 §2.4).
+   * `remote`: to whom, `undefined` where the socket does not say. `reason` is for people.
+   */
+  | { readonly kind: 'datagram-failed'; readonly local: Endpoint; readonly remote: Endpoint | undefined; readonly reason: string }
   /** IP packets that the TUN device read. Lent. */
   | { readonly kind: 'tun-packets'; readonly batch: PacketBatch }
   | { readonly kind: 'crypto-result'; readonly job: number; readonly result: CryptoResult }
@@ -68,11 +79,11 @@ export type Input =
 
 export type Output =
   | { readonly kind: 'open-connection'; readonly connection: ConnectionId; readonly remote: Endpoint; readonly framing: FramingProfileName }
-  /** Given away: the core never touches these octets again. */
+  /** Lent: valid until the next `handleInput`. */
   | { readonly kind: 'write-connection'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   /** 'end': FIN after what was written. 'reset': at once. No `connection-closed` is expected after it. */
   | { readonly kind: 'close-connection'; readonly connection: ConnectionId; readonly how: 'end' | 'reset' }
-  /** Given away. `local` is the socket to send from where the core cares (it answers from where it was asked); port 0 means any. */
+  /** Lent: valid until the next `handleInput`. `local` is the socket to send from where the core cares (it answers from where it was asked); port 0 means any. */
   | {
       readonly kind: 'send-datagram'
       readonly local: Endpoint
@@ -80,7 +91,7 @@ export type Output =
       readonly message: DatagramKind
       readonly bytes: Uint8Array
     }
-  /** ESP packets to one place. Given away. */
+  /** ESP packets to one place. Lent: valid until the next `handleInput`. */
   | { readonly kind: 'send-esp-datagrams'; readonly local: Endpoint; readonly remote: Endpoint; readonly batch: PacketBatch }
   /** IP packets for the TUN. Lent: valid until the next `handleInput`. */
   | { readonly kind: 'write-tun'; readonly batch: PacketBatch }

@@ -2,22 +2,15 @@
  * The shell around the core: one loop, one mailbox, one clock. Above this line nothing does IO; here every effect goes out and
  * every cause comes in, one at a time and in order. It imports no runtime: sockets, device, clock and slow cryptography are ports.
  */
-import type {
-  Command,
-  CryptoResult,
-  CryptoWork,
-  DatagramKind,
-  Endpoint,
-  FramingProfileName,
-  Input,
-  Output,
-  PacketBatch,
-} from './contract.ts'
+import type { Command, DatagramKind, Endpoint, FramingProfileName, Input, Output, PacketBatch } from './contract.ts'
 import { Alarm } from './driver/alarm.ts'
 import { Connections } from './driver/connections.ts'
+import { startCryptoJob } from './driver/crypto-jobs.ts'
+import { Datagrams } from './driver/datagrams.ts'
 import { Listeners } from './driver/listeners.ts'
 import { Mailbox } from './driver/mailbox.ts'
 import type { DrivenCore, DriverFailure, DriverPorts, StreamHandlers, StreamPort, TunPort } from './driver/ports.ts'
+import { TunSlot } from './driver/tun-slot.ts'
 import type { SessionEvent } from './events.ts'
 import type { SessionStatus } from './status.ts'
 
@@ -33,25 +26,16 @@ export class Driver {
   readonly #ports: DriverPorts
   readonly #alarm: Alarm
   readonly #connections: Connections
+  readonly #datagrams: Datagrams
+  readonly #tun: TunSlot
   readonly #mailbox = new Mailbox()
   readonly #eventListeners = new Listeners<SessionEvent>()
   readonly #failureListeners = new Listeners<DriverFailure>()
   #state: 'idle' | 'running' | 'stopping' | 'stopped' = 'idle'
   #isDraining = false
-  #tun: TunPort | undefined
-  #tunFlow: 'pause' | 'resume' = 'resume'
   #failure: DriverFailure | undefined
   #stop: Promise<void> | undefined
-  readonly #counters = { 'driver.tunUnattached': 0, 'driver.tunFailed': 0, 'driver.datagramFailed': 0, 'driver.commandRefused': 0 }
-  // One object each for every packet: the core is lent them, as it is lent the octets.
-  readonly #tunInput: { kind: 'tun-packets'; batch: PacketBatch } = { kind: 'tun-packets', batch: EMPTY_BATCH }
-  readonly #datagramInput: { kind: 'datagram'; local: Endpoint; remote: Endpoint; message: DatagramKind; bytes: Uint8Array } = {
-    kind: 'datagram',
-    local: ANYWHERE,
-    remote: ANYWHERE,
-    message: 'keepalive',
-    bytes: EMPTY_BATCH.buffer,
-  }
+  readonly #counters = { 'driver.commandRefused': 0 }
 
   constructor(core: DrivenCore, ports: DriverPorts, options: DriverOptions = {}) {
     this.#core = core
@@ -60,9 +44,11 @@ export class Driver {
     this.#connections = new Connections({
       clock: ports.clock,
       connect: (remote, framing, handlers) => ports.connect(remote, framing, handlers),
-      hand: (input) => this.#hand(input),
+      hand: this.#handIn,
       lingerMilliseconds: options.lingerMilliseconds ?? 5_000,
     })
+    this.#datagrams = new Datagrams({ port: ports.datagrams, hand: this.#handIn, report: this.#report })
+    this.#tun = new TunSlot({ hand: this.#handIn, report: this.#report })
   }
 
   /** The failure that stopped the driver, if one did. */
@@ -98,31 +84,25 @@ export class Driver {
 
   /** A datagram, its Non-ESP marker taken off. The octets are lent for the call. */
   datagramReceived(local: Endpoint, remote: Endpoint, message: DatagramKind, bytes: Uint8Array): void {
-    const input = this.#datagramInput
-    input.local = local
-    input.remote = remote
-    input.message = message
-    input.bytes = bytes
-    this.#hand(input)
+    this.#datagrams.received(local, remote, message, bytes)
+  }
+
+  /** ESP packets from one peer, each of a datagram of its own, in order with the datagrams. The batch is lent for the call. */
+  espDatagramsReceived(local: Endpoint, remote: Endpoint, batch: PacketBatch): void {
+    this.#datagrams.espReceived(local, remote, batch)
+  }
+
+  /**
+   * What a datagram socket says of something sent earlier, such as ICMP's word: as @underpass/udp-transport reports it, with the remote
+   * in `context` where it is known. A hint for the core, and counted.
+   */
+  datagramFailed(local: Endpoint, error: Error): void {
+    this.#datagrams.failed(local, undefined, error)
   }
 
   /** A client has its device only once addresses are assigned; until then packets for it are dropped and counted. `undefined` detaches. */
   attachTun(tun: TunPort | undefined): void {
-    this.#tun = tun
-    if (tun === undefined) return
-    if (this.#tunFlow === 'pause') tun.pause()
-    tun.start(
-      (batch) => {
-        if (this.#tun !== tun) return
-        this.#tunInput.batch = batch
-        this.#hand(this.#tunInput)
-      },
-      (error) => {
-        if (this.#tun !== tun) return
-        this.#tun = undefined
-        this.#report({ code: 'TUN_FAILED', isFatal: false, error })
-      },
-    )
+    this.#tun.attach(tun)
   }
 
   onEvent(listener: (event: SessionEvent) => void): () => void {
@@ -136,7 +116,13 @@ export class Driver {
   /** The core's status, with the driver's counters among its own. */
   inspect(): SessionStatus {
     const status = this.#core.inspect(this.#ports.clock.now())
-    return { ...status, counters: { ...status.counters, ...this.#counters, 'driver.lateWrites': this.#connections.lateWrites } }
+    const ours = {
+      ...this.#tun.counters,
+      ...this.#datagrams.counters,
+      ...this.#counters,
+      'driver.lateWrites': this.#connections.lateWrites,
+    }
+    return { ...status, counters: { ...status.counters, ...ours } }
   }
 
   /**
@@ -147,6 +133,8 @@ export class Driver {
     this.#stop ??= this.#windDown(options.graceMilliseconds ?? 1_000)
     return this.#stop
   }
+
+  readonly #handIn = (input: Input): void => void this.#hand(input)
 
   // One input, then everything it caused. Returns a command's refusal.
   #hand(input: Input): unknown {
@@ -211,11 +199,11 @@ export class Driver {
   #perform(output: Exclude<Output, { kind: 'write-connection' | 'wait-until' }>): void {
     switch (output.kind) {
       case 'write-tun':
-        this.#writeTun(output.batch)
+        this.#tun.write(output.batch)
         return
       case 'send-esp-datagrams':
       case 'send-datagram':
-        this.#send(output)
+        this.#datagrams.send(output)
         return
       case 'open-connection':
         this.#connections.open(output.connection, output.remote, output.framing)
@@ -225,12 +213,10 @@ export class Driver {
         this.#connections.close(output.connection, output.how)
         return
       case 'tun-flow':
-        this.#tunFlow = output.state
-        if (output.state === 'pause') this.#tun?.pause()
-        else this.#tun?.resume()
+        this.#tun.setFlow(output.state)
         return
       case 'crypto-job':
-        this.#startJob(output.job, output.work)
+        startCryptoJob(this.#ports, output.job, output.work, this.#handIn)
         return
       case 'event':
         this.#eventListeners.tell(output.event, (error) => this.#report({ code: 'LISTENER_FAILED', isFatal: false, error }))
@@ -240,49 +226,13 @@ export class Driver {
     }
   }
 
-  #writeTun(batch: PacketBatch): void {
-    if (this.#tun === undefined) {
-      this.#counters['driver.tunUnattached'] += batch.count
-      return
-    }
-    try {
-      this.#tun.write(batch)
-    } catch (error) {
-      if (this.#counters['driver.tunFailed']++ === 0) this.#report({ code: 'TUN_FAILED', isFatal: false, error })
-    }
-  }
-
-  #send(output: Extract<Output, { kind: 'send-datagram' | 'send-esp-datagrams' }>): void {
-    const { datagrams } = this.#ports
-    try {
-      if (output.kind === 'send-datagram') datagrams.send(output.local, output.remote, output.message, output.bytes)
-      else datagrams.sendBatch(output.local, output.remote, output.batch)
-    } catch (error) {
-      if (this.#counters['driver.datagramFailed']++ === 0) this.#report({ code: 'DATAGRAM_FAILED', isFatal: false, error })
-    }
-  }
-
-  #startJob(job: number, work: CryptoWork): void {
-    const done = (result: CryptoResult): void => void this.#hand({ kind: 'crypto-result', job, result })
-    const failed = (error: unknown): void => done({ kind: 'failed', detail: error instanceof Error ? error.message : String(error) })
-    try {
-      const result = this.#ports.crypto(work)
-      if (result instanceof Promise) result.then(done, failed)
-      else done(result)
-    } catch (error) {
-      failed(error)
-    }
-  }
-
   #fail(error: unknown): void {
     this.#failure = { code: 'CORE_FAILED', isFatal: true, error }
     this.#halt('reset')
     this.#report(this.#failure)
   }
 
-  #report(failure: DriverFailure): void {
-    this.#failureListeners.tell(failure)
-  }
+  readonly #report = (failure: DriverFailure): void => this.#failureListeners.tell(failure)
 
   async #windDown(graceMilliseconds: number): Promise<void> {
     const { clock } = this.#ports
@@ -308,7 +258,7 @@ export class Driver {
     this.#state = 'stopped'
     this.#alarm.cancel()
     this.#mailbox.clear()
-    this.#tun?.pause()
+    this.#tun.halt()
     this.#connections.closeAll(how)
   }
 }
@@ -316,8 +266,5 @@ export class Driver {
 function isBlamedOnCaller(error: unknown): boolean {
   return error instanceof Error && 'blame' in error && error.blame === 'caller'
 }
-
-const ANYWHERE: Endpoint = { address: '', port: 0 }
-const EMPTY_BATCH: PacketBatch = { buffer: new Uint8Array(0), offsets: new Uint32Array(0), lengths: new Uint32Array(0), count: 0 }
 
 const DEAF: StreamHandlers = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }

@@ -17,6 +17,11 @@ export type SessionEvent =
       readonly afterMilliseconds: number
     }
   | { readonly kind: 'transport-chosen'; readonly peer: string; readonly transport: string; readonly reason: string }
+  /**
+   * Nothing is left to try, or the tunnel is lost: the whole list is tried again in `inMilliseconds`. `round`: 1 for the first wait since
+   * the tunnel was last up.
+   */
+  | { readonly kind: 'retry-scheduled'; readonly peer: string; readonly round: number; readonly inMilliseconds: number }
   | {
       readonly kind: 'ike-sa-established'
       readonly ikeSa: string

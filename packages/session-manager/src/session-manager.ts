@@ -10,6 +10,7 @@
  *                4. TUN batch          data-path/tun-batch.ts
  *   TUN → wire   5. SPD, seal, frame   data-path/outbound.ts
  *   by itself    6. timers             ike/ike-sa-timers.ts, peers/initiator.ts
+ *                7. failed datagrams   paths/datagram-failures.ts
  */
 
 import type { ChildSa } from './child/child-sa.ts'
@@ -32,6 +33,7 @@ import { buildChildSaDelete, buildLivenessCheck } from './ike/informational.ts'
 import { describeSession } from './inspection.ts'
 import type { Connection } from './paths/connection.ts'
 import { ConnectionTable } from './paths/connection-table.ts'
+import { DatagramFailures } from './paths/datagram-failures.ts'
 import { receiveStream } from './paths/stream.ts'
 import { AddressPool } from './peers/address-pool.ts'
 import { IdentityTable } from './peers/identity-table.ts'
@@ -62,6 +64,7 @@ export class SessionManager implements Core {
   readonly #jobs = new Map<number, { readonly sa: IkeSa; readonly then: JobContinuation }>()
   readonly #tun = new TunBatch()
   readonly #outbound = new Outbound()
+  readonly #datagramFailures = new DatagramFailures()
   #now = 0
   #nextOutput = 0
   #nextJob = 1
@@ -100,6 +103,12 @@ export class SessionManager implements Core {
         break
       case 'datagram':
         this.#receiveDatagram(input)
+        break
+      case 'esp-datagrams':
+        this.#receiveEspDatagrams(input)
+        break
+      case 'datagram-failed':
+        this.#datagramFailures.heed(this, input)
         break
       case 'connection-opened':
         this.#connectionTable.opened(this, input)
@@ -186,6 +195,11 @@ export class SessionManager implements Core {
     const arrival = { transport: 'udp', local: input.local, remote: input.remote } as const
     if (input.message === 'esp') receiveEsp(this, this.#tun, input.bytes, 0, input.bytes.length, arrival)
     else handleIkeMessage(this, input.bytes, arrival)
+  }
+
+  #receiveEspDatagrams({ local, remote, batch }: Extract<Input, { kind: 'esp-datagrams' }>): void {
+    const arrival = { transport: 'udp', local, remote } as const
+    for (let i = 0; i < batch.count; i++) receiveEsp(this, this.#tun, batch.buffer, batch.offsets[i]!, batch.lengths[i]!, arrival)
   }
 
   #finishJob(id: number, input: Extract<Input, { kind: 'crypto-result' }>): void {

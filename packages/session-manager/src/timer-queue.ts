@@ -18,6 +18,12 @@ export class TimerQueue<Owner extends TimerOwner> {
     this.#rise(this.#heap.length - 1)
   }
 
+  /** Moves a timer that is set forward, never back. */
+  hasten(owner: Owner, name: Owner['timerNames'], at: number): void {
+    const entry = owner.timers.get(name) as Entry<Owner> | undefined
+    if (entry && at < entry.at) this.set(owner, name, at)
+  }
+
   clear(owner: Owner, name: Owner['timerNames']): void {
     if (owner.timers.delete(name)) this.#live--
     this.#compact()

@@ -26,6 +26,8 @@ export interface LinkOptions {
   chunk: number
   /** Datagrams vanish. */
   isUdpBlocked: boolean
+  /** Datagrams are refused, and ICMP says so to their sender. */
+  isUdpRefused: boolean
   /** Called for each datagram: true loses it. */
   loses: (datagram: { from: Node; kind: DatagramKind; bytes: Uint8Array }) => boolean
   /** New TCP connections fail. */
@@ -96,6 +98,7 @@ export class Network {
     latency: 10,
     chunk: Number.POSITIVE_INFINITY,
     isUdpBlocked: false,
+    isUdpRefused: false,
     loses: () => false,
     isTcpBlocked: false,
     isTcpSilent: false,
@@ -329,6 +332,7 @@ export class Network {
     const to = this.nodes.find((other) => (other.natAddress ?? other.address) === remote.address)
     if (kind === 'ike') this.#logMessage(node, 'udp', bytes)
     else this.datagrams.push({ at: this.now, from: node, kind, remote })
+    if (this.link.isUdpRefused) return this.#refuse(node, remote)
     if (!to || this.link.isUdpBlocked || this.link.loses({ from: node, kind, bytes })) return
     const port = node.name === 'gateway' ? remote.port : remote.port
     const copy = bytes.slice()
@@ -341,6 +345,11 @@ export class Network {
         bytes: copy,
       }),
     )
+  }
+
+  #refuse(node: Node, remote: Endpoint): void {
+    const local = { address: '0.0.0.0', port: 0 }
+    this.#later(2 * this.link.latency, () => this.input(node, { kind: 'datagram-failed', local, remote, reason: 'port unreachable' }))
   }
 
   #later(delay: number, run: () => void): void {

@@ -24,6 +24,18 @@ describe('TimerQueue', () => {
     expect(queue.nextAt()).toBe(Number.POSITIVE_INFINITY)
   })
 
+  it('`hasten` moves a timer forward, never back, and sets none', () => {
+    const queue = new TimerQueue<Owner>()
+    const owner = new Owner('a')
+    queue.set(owner, 'x', 20)
+    queue.hasten(owner, 'x', 30)
+    queue.hasten(owner, 'y', 5)
+    expect(queue.nextAt()).toBe(20)
+    queue.hasten(owner, 'x', 10)
+    expect(drain(queue, 15)).toEqual(['a x'])
+    expect(queue.nextAt()).toBe(Number.POSITIVE_INFINITY)
+  })
+
   it('a timer that moves fires once, at its new time, earlier or later', () => {
     const queue = new TimerQueue<Owner>()
     const owner = new Owner('a')

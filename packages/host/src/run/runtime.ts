@@ -60,7 +60,11 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   try {
     udp = await openUdpSockets(listeners.udp, {
       onDatagram: (local, remote, message, bytes) => driver.datagramReceived(local, remote, message, bytes),
-      onError,
+      onEspBatch: (local, remote, batch) => driver.espDatagramsReceived(local, remote, batch),
+      onError(local, error) {
+        driver.datagramFailed(local, error)
+        onError(error)
+      },
     })
     for (const config of withoutShadowed(listeners.tcp)) {
       tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onError))

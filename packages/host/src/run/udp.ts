@@ -2,7 +2,7 @@
 import type { DatagramKind, Endpoint, PacketBatch } from '@underpass/session-manager'
 import type { DatagramPort } from '@underpass/session-manager/driver'
 import { openUdp, UdpError, type UdpSocket } from '@underpass/udp-transport'
-import { describeEndpoint, familyOf, isWildcard, plainEndpoint } from './addresses.ts'
+import { describeEndpoint, familyOf, isWildcard, plainAddress, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
 import { LocalEndpoints } from './local-endpoints.ts'
 
@@ -21,8 +21,10 @@ export interface UdpSockets extends DatagramPort {
 export interface UdpReceivers {
   /** The octets are lent for the call. */
   onDatagram(local: Endpoint, remote: Endpoint, message: DatagramKind, bytes: Uint8Array): void
-  /** What the network said of something sent earlier (ICMP). IKE's own retransmission deals with it. */
-  onError?(error: Error): void
+  /** ESP packets from one peer, in order with the datagrams. Lent for the call; without it `onDatagram` gets each. */
+  onEspBatch?(local: Endpoint, remote: Endpoint, batch: PacketBatch): void
+  /** What the network said of something sent earlier (ICMP), with the remote in its context where that is known. */
+  onError?(local: Endpoint, error: UdpError): void
 }
 
 /** Throws `UdpError`, whose message names the address, the port and what to do; none stays open then. */
@@ -58,25 +60,90 @@ export async function openUdpSockets(listeners: readonly UdpListenerConfig[], re
 }
 
 async function openSocket(address: string, port: number, receivers: UdpReceivers): Promise<UdpSocket> {
-  let locals: LocalEndpoints | undefined
+  let inbound: Inbound | undefined
   try {
     const socket = await openUdp({
       address,
       port,
       family: familyOf(address),
-      onDatagram(bytes, message, from, local) {
-        const remote = plainEndpoint(from)
-        if (locals === undefined) receivers.onDatagram(local, remote, message, bytes)
-        else locals.receive(remote, message, bytes)
-      },
-      onError: (error) => receivers.onError?.(error),
+      onDatagram: (bytes, message, from) => inbound?.onDatagram(bytes, message, from),
+      onEspBatch: (batch, from) => inbound?.onEspBatch(batch, from),
+      onError: (error) => inbound?.onError(error),
     })
-    if (isWildcard(address)) locals = new LocalEndpoints(socket, receivers)
+    inbound = new Inbound(socket, receivers)
     return socket
   } catch (error) {
     if (!(error instanceof UdpError)) throw error
     const problem = bindProblem('UDP', describeEndpoint(address, port), error.code)
     throw problem === undefined ? error : new UdpError(error.code, problem, error.context)
+  }
+}
+
+const MAX_LEARNED = 16_384
+
+/** What one socket receives, with the address of ours that it came to. */
+class Inbound {
+  readonly #local: Endpoint
+  readonly #receivers: UdpReceivers
+  /** Undefined where the socket is bound to one address, which then is the answer. */
+  readonly #locals: LocalEndpoints | undefined
+  /** What `#locals` last answered for a sender's address, for packets that come in batches; the oldest goes first. */
+  readonly #learned = new Map<string, Endpoint>()
+  #from: Endpoint | undefined
+  #remote: Endpoint = { address: '', port: 0 }
+
+  constructor(socket: UdpSocket, receivers: UdpReceivers) {
+    this.#local = socket.local
+    this.#receivers = receivers
+    if (!isWildcard(socket.local.address)) return
+    this.#locals = new LocalEndpoints(socket, {
+      onDatagram: (local, remote, message, bytes) => {
+        this.#learn(remote.address, local)
+        receivers.onDatagram(local, remote, message, bytes)
+      },
+    })
+  }
+
+  onDatagram(bytes: Uint8Array, message: DatagramKind, from: Endpoint): void {
+    const remote = this.#plain(from)
+    if (this.#locals === undefined) this.#receivers.onDatagram(this.#local, remote, message, bytes)
+    else this.#locals.receive(remote, message, bytes)
+  }
+
+  onEspBatch(batch: PacketBatch, from: Endpoint): void {
+    const remote = this.#plain(from)
+    const local = this.#locals === undefined ? this.#local : this.#learned.get(remote.address)
+    const { buffer, offsets, lengths, count } = batch
+    if (local !== undefined && this.#receivers.onEspBatch !== undefined) this.#receivers.onEspBatch(local, remote, batch)
+    else if (local !== undefined) {
+      for (let i = 0; i < count; i++) {
+        this.#receivers.onDatagram(local, remote, 'esp', buffer.subarray(offsets[i], offsets[i] + lengths[i]))
+      }
+    } else {
+      // A sender not heard before: these wait for the answer, behind what else came from it.
+      for (let i = 0; i < count; i++) this.#locals?.receive(remote, 'esp', buffer.slice(offsets[i], offsets[i] + lengths[i]))
+    }
+  }
+
+  onError(error: UdpError): void {
+    const { address } = error.context
+    const plain = address === undefined ? error.context : { ...error.context, address: plainAddress(address) }
+    this.#receivers.onError?.(this.#local, new UdpError(error.code, error.message, plain))
+  }
+
+  /** The same object for consecutive datagrams of a peer, as the socket has it. */
+  #plain(from: Endpoint): Endpoint {
+    if (from !== this.#from) {
+      this.#from = from
+      this.#remote = plainEndpoint(from)
+    }
+    return this.#remote
+  }
+
+  #learn(sender: string, local: Endpoint): void {
+    if (this.#learned.get(sender) === local || isWildcard(local.address)) return
+    this.#learned.set(sender, local)
+    if (this.#learned.size > MAX_LEARNED) this.#learned.delete(this.#learned.keys().next().value!)
   }
 }
 

@@ -36,8 +36,6 @@ export class ChildSa {
   readonly #aeads: readonly Aead[]
   packetsIn = 0
   octetsIn = 0
-  packetsOut = 0
-  octetsOut = 0
 
   constructor(parts: ChildSaParts) {
     this.ikeSa = parts.ikeSa
@@ -78,8 +76,8 @@ export class ChildSa {
       remoteTs: this.remoteTs.map(describeSelector),
       packetsIn: this.packetsIn,
       octetsIn: this.octetsIn,
-      packetsOut: this.packetsOut,
-      octetsOut: this.octetsOut,
+      packetsOut: this.outbound.packets,
+      octetsOut: this.outbound.octets,
     }
   }
 }

@@ -39,7 +39,8 @@ function owned(input: Input): Input {
     case 'datagram':
       return { ...input, bytes: input.bytes.slice() }
     case 'tun-packets':
-      return { kind: 'tun-packets', batch: copyBatch(input.batch) }
+    case 'esp-datagrams':
+      return { ...input, batch: copyBatch(input.batch) }
     default:
       return input
   }

@@ -30,7 +30,7 @@ export interface TunPort {
 export interface StreamPort {
   readonly local: Endpoint
   readonly remote: Endpoint
-  /** Takes the octets over. False: they are queued, and so should the next be; `onDrain` follows. */
+  /** The octets are lent for the call. False: they are queued, and so should the next be; `onDrain` follows. */
   write(bytes: Uint8Array): boolean
   /** FIN after what is queued. */
   end(): void

@@ -25,9 +25,10 @@ import {
 } from '../child/negotiation.ts'
 import type { EspSuite, Identity, PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
+import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
-import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
+import { authPayload, verifyPsk } from './authentication.ts'
 import { configurationRequest, readConfigurationReply } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
@@ -90,13 +91,20 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       remoteId,
       `the AUTH payload of ${describeIdentity(remoteId)} does not verify: the two ends have different keys`,
     )
-  sa.remoteId = verifiedPeer.remoteId
-  sa.isMobike = mobikeSupport(inner).length > 0
+  const isMobike = mobikeSupport(inner).length > 0
+  const authenticated = (addresses: readonly AssignedAddress[]): Effect => ({
+    kind: 'authenticated',
+    verified: verifiedPeer,
+    isMobike,
+    addresses,
+    leases: [],
+  })
   if (refusal) {
     const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}`
     return {
       to: { kind: 'ESTABLISHED' },
       effects: [
+        authenticated([]),
         {
           kind: 'event',
           event: { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail, notify: nameOfNotify(refusal.notifyType) },
@@ -105,15 +113,16 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       ],
     }
   }
-  return acceptFirstChild(core, sa, verifiedPeer, state, inner)
+  return acceptFirstChild(core, sa, peer, state, inner, authenticated)
 }
 
 function acceptFirstChild(
   core: Core,
   sa: IkeSa,
-  { peer, remoteId }: VerifiedPeer,
+  peer: PeerConfig,
   { record, child: offer }: { record: InitRecord; child: ChildOffer },
   inner: readonly Payload[],
+  authenticated: (addresses: readonly AssignedAddress[]) => Effect,
 ): Step {
   const answer = find(inner, 'SA')
   const tsi = find(inner, 'TSi')
@@ -121,6 +130,7 @@ function acceptFirstChild(
   const reject = (detail: string): Step => ({
     to: { kind: 'ESTABLISHED' },
     effects: [
+      authenticated([]),
       { kind: 'event', event: { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail } },
       { kind: 'delete', reason: detail },
     ],
@@ -151,12 +161,13 @@ function acceptFirstChild(
     localTs,
     remoteTs: copySelectors(tsr.selectors as readonly IpSelector[]),
   })
-  sa.addresses = configuration?.addresses ?? []
-  sa.remoteId = remoteId
   const assignedEvent: Effect[] = configuration
     ? [{ kind: 'event', event: { kind: 'addresses-assigned', ikeSa: sa.id, peer: peer.name, ...configuration } }]
     : []
-  return { to: { kind: 'ESTABLISHED' }, effects: [{ kind: 'established' }, ...assignedEvent, { kind: 'install-child', child }] }
+  return {
+    to: { kind: 'ESTABLISHED' },
+    effects: [authenticated(configuration?.addresses ?? []), { kind: 'established' }, ...assignedEvent, { kind: 'install-child', child }],
+  }
 }
 
 function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'> | undefined): Step {

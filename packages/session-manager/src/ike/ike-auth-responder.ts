@@ -10,12 +10,12 @@ import type { Identity, PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
 import { formatAddress } from '../ip-address.ts'
 import { readU32, u32 } from '../octets.ts'
+import type { AddressOffer } from '../peers/address-pool.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
-import { closeAbandoned, makeRoomFor } from './ike-sa-life.ts'
 import { mobikeSupport } from './mobike.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
@@ -42,20 +42,27 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     { type: 'IDr', ...peer.peer.localId },
     authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
   ]
-  sa.peer = peer.peer
-  sa.remoteId = peer.remoteId
   const mobike = mobikeSupport(inner)
-  sa.isMobike = mobike.length > 0
-  makeRoomFor(core, sa)
-  const effects: Effect[] = findNotify(inner, NotifyType.INITIAL_CONTACT)
-    ? [{ kind: 'forget-others' }, { kind: 'established' }]
-    : [{ kind: 'established' }]
+  const siblings = siblingsOf(core, peer)
+  const effects = (leased: Leased): Effect[] => [
+    ...(siblings.supernumerary.length > 0 ? [{ kind: 'make-room' as const, supernumerary: siblings.supernumerary }] : []),
+    ...(leased.needsAbandoned ? [{ kind: 'close-abandoned' as const, abandoned: siblings.abandoned }] : []),
+    {
+      kind: 'authenticated',
+      verified: peer,
+      isMobike: mobike.length > 0,
+      addresses: leased.offers.map(({ address }) => ({ address: formatAddress(address), prefixLength: address.length * 8 })),
+      leases: leased.offers,
+    },
+    ...(findNotify(inner, NotifyType.INITIAL_CONTACT) ? [{ kind: 'forget-others' as const }] : []),
+    { kind: 'established' },
+  ]
   try {
-    const { child, payloads } = answerFirstChild(core, sa, peer, state.record, inner)
+    const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, state.record, inner)
     return {
       to: { kind: 'ESTABLISHED' },
       reply: [...reply, ...payloads, ...mobike],
-      effects: [...effects, { kind: 'install-child', child }],
+      effects: [...effects(leased), { kind: 'install-child', child }],
     }
   } catch (error) {
     // The IKE SA stands even where no Child SA could be made (RFC 7296 §1.2).
@@ -71,7 +78,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     return {
       to: { kind: 'ESTABLISHED' },
       reply: [...reply, notify(refusal.notifyType, refusal.data)],
-      effects: [...effects, { kind: 'event', event }],
+      effects: [...effects(NOTHING_LEASED), { kind: 'event', event }],
     }
   }
 }
@@ -79,10 +86,12 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
 function answerFirstChild(
   core: Core,
   sa: IkeSa,
-  { peer, remoteId }: VerifiedPeer,
+  verified: VerifiedPeer,
+  siblings: Siblings,
   record: InitRecord,
   inner: readonly Payload[],
-): { child: ChildSa; payloads: Payload[] } {
+): { child: ChildSa; leased: Leased; payloads: Payload[] } {
+  const { peer } = verified
   const request = findConfiguration(inner, CfgType.CFG_REQUEST)
   const pool = peer.pool
   if (peer.remoteSubnets === 'virtual' && !request)
@@ -91,11 +100,10 @@ function answerFirstChild(
   const inboundSpi = allocateEspSpi(core)
   const chosen = chooseEspProposal(offered.proposals, usableEspSuites(core, peer), peer.esn, u32(inboundSpi))
   if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the ESP proposals fits the configuration')
-  const leased =
-    request && pool
-      ? leaseAddresses(core, sa, peer, describeIdentity(remoteId), request, findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined)
-      : []
-  const remoteTs = narrowTrafficSelectors(find(inner, 'TSi')!.selectors, configuredSelectors(peer.remoteSubnets, leased))
+  const isFirstContact = findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
+  const leased = request && pool ? findAddresses(core, verified, siblings, request, isFirstContact) : NOTHING_LEASED
+  const addresses = leased.offers.map(({ address }) => address)
+  const remoteTs = narrowTrafficSelectors(find(inner, 'TSi')!.selectors, configuredSelectors(peer.remoteSubnets, addresses))
   const localTs = narrowTrafficSelectors(find(inner, 'TSr')!.selectors, configuredSelectors(peer.localSubnets, []))
   if (remoteTs.length === 0 || localTs.length === 0)
     throw new SessionError('TS_UNACCEPTABLE', 'incompatible', 'the traffic selectors do not meet the configuration')
@@ -103,8 +111,9 @@ function answerFirstChild(
   const child = makeFirstChild(core, sa, peer, record, { inboundSpi, outboundSpi, suite: chosen.suite, esn: chosen.esn, localTs, remoteTs })
   return {
     child,
+    leased,
     payloads: [
-      ...(pool && leased.length > 0 ? [configurationReply(leased, pool)] : []),
+      ...(pool && addresses.length > 0 ? [configurationReply(addresses, pool)] : []),
       { type: 'SA', proposals: [chosen.proposal] },
       { type: 'TSi', selectors: remoteTs },
       { type: 'TSr', selectors: localTs },
@@ -112,32 +121,55 @@ function answerFirstChild(
   }
 }
 
+/** What the pool is to give for this SA, and whether it can only once the abandoned SAs of the identity are closed. */
+interface Leased {
+  readonly offers: readonly AddressOffer[]
+  readonly needsAbandoned: boolean
+}
+
+const NOTHING_LEASED: Leased = { offers: [], needsAbandoned: false }
+
 /** One address for each family that is asked for and that the pool has; INTERNAL_ADDRESS_FAILURE where none can be had at all. */
-function leaseAddresses(
+function findAddresses(
   core: Core,
-  sa: IkeSa,
-  peer: PeerConfig,
-  owner: string,
+  { peer, remoteId }: VerifiedPeer,
+  { supernumerary, abandoned }: Siblings,
   request: PayloadOf<'CP'>,
-  isFirstContact: boolean,
-): Uint8Array[] {
+  takesOver: boolean,
+): Leased {
   const pool = core.pools.get(peer.name)
+  const owner = describeIdentity(remoteId)
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
-  const lease = (): Uint8Array[] => wanted.flatMap(({ family, hint }) => pool?.lease(owner, family, hint, isFirstContact) ?? [])
-  let leased = lease()
-  if (leased.length === 0 && wanted.length > 0) {
-    closeAbandoned(core, sa)
-    leased = lease()
+  const without = (closed: readonly IkeSa[]): AddressOffer[] => {
+    const released = closed.flatMap((other) => other.leases)
+    return wanted.flatMap(({ family, hint }) => pool?.offer({ owner, family, hint, takesOver, released }) ?? [])
   }
-  sa.leases = leased
-  sa.addresses = leased.map((address) => ({ address: formatAddress(address), prefixLength: address.length * 8 }))
-  if (leased.length === 0)
-    throw new SessionError(
-      'INTERNAL_ADDRESS_FAILURE',
-      'incompatible',
-      wanted.length === 0 ? 'no inner address of the family asked for is configured' : 'the address pool is exhausted',
-    )
-  return leased
+  // One with a path is told by a Delete, and holds its addresses until that is answered.
+  const closedAtOnce = supernumerary.filter((other) => other.path === undefined)
+  const offers = without(closedAtOnce)
+  if (offers.length > 0) return { offers, needsAbandoned: false }
+  const offersAfterClosing = without([...closedAtOnce, ...abandoned])
+  if (offersAfterClosing.length > 0) return { offers: offersAfterClosing, needsAbandoned: true }
+  throw new SessionError(
+    'INTERNAL_ADDRESS_FAILURE',
+    'incompatible',
+    wanted.length === 0 ? 'no inner address of the family asked for is configured' : 'the address pool is exhausted',
+  )
+}
+
+/** Other IKE SAs of the same peer and identity that may have to go for this one. */
+interface Siblings {
+  readonly supernumerary: readonly IkeSa[]
+  /** Without a connection, and not supernumerary already. */
+  readonly abandoned: readonly IkeSa[]
+}
+
+/** What an identity has too much of, what it has left behind first: so that none can empty the pool or fill the table for all. */
+function siblingsOf(core: Core, { peer, remoteId }: VerifiedPeer): Siblings {
+  const siblings = core.identities.of(peer, remoteId)
+  const abandonedFirst = [...siblings.filter((other) => other.path === undefined), ...siblings.filter((other) => other.path !== undefined)]
+  const supernumerary = abandonedFirst.slice(0, Math.max(0, siblings.length - core.config.limits.maxIkeSasPerIdentity + 1))
+  return { supernumerary, abandoned: siblings.filter((other) => other.path === undefined && !supernumerary.includes(other)) }
 }
 
 /** The peers whose identities fit, those that name the identity first. */

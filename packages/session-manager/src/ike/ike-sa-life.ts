@@ -34,6 +34,13 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       removeChild(core, effect.child, effect.reason)
       if (sa.children.size === 0) sa.initiator?.childrenGone(core, sa, effect.reason)
       return
+    case 'authenticated':
+      return authenticate(core, sa, effect)
+    case 'make-room':
+      return makeRoom(core, sa, effect.supernumerary)
+    case 'close-abandoned':
+      for (const other of effect.abandoned) closeIkeSa(core, other, 'its address is wanted for a new IKE SA of the same identity', false)
+      return
     case 'established':
       return establish(core, sa)
     case 'forget-others':
@@ -180,31 +187,6 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   sa.initiator?.ikeSaClosed(core, sa, reason)
 }
 
-/**
- * Before a verified peer gets another IKE SA: what it has left behind, or has too much of, gives way, so that one identity cannot
- * empty the pool or fill the table for all.
- */
-export function makeRoomFor(core: Core, sa: IkeSa): void {
-  const others = core.identities.othersLike(sa)
-  const limit = core.config.limits.maxIkeSasPerIdentity
-  while (others.length >= limit) {
-    const index = Math.max(
-      0,
-      others.findIndex((other) => other.path === undefined),
-    )
-    const [victim] = others.splice(index, 1)
-    core.count('limit-maxIkeSasPerIdentity')
-    core.event({ kind: 'limit-reached', limit: 'maxIkeSasPerIdentity', remote: sa.path && remoteOf(sa.path) })
-    if (victim) deleteIkeSa(core, victim, 'too many IKE SAs of one identity (limits.maxIkeSasPerIdentity)')
-  }
-}
-
-/** The addresses of the identity's own IKE SAs that nobody is connected by any more, for when the pool has no other. */
-export function closeAbandoned(core: Core, sa: IkeSa): void {
-  for (const other of core.identities.othersLike(sa))
-    if (other.path === undefined) closeIkeSa(core, other, 'its address is wanted for a new IKE SA of the same identity', false)
-}
-
 export function removeChild(core: Core, child: ChildSa, reason: string): void {
   const sa = child.ikeSa
   if (!sa.children.delete(child)) return
@@ -226,6 +208,27 @@ function transmitOutstanding(core: Core, sa: IkeSa): void {
   sendTo(core, sa.path, outstanding.bytes)
   if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, outstanding.transmissions))
   else core.timers.set(sa, 'response', core.now + (sa.isResuming ? core.config.timers.resume : core.config.timers.response))
+}
+
+function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'authenticated' }>): void {
+  const { peer, remoteId } = effect.verified
+  const pool = core.pools.get(peer.name)
+  sa.peer = peer
+  sa.remoteId = remoteId
+  sa.isMobike = effect.isMobike
+  sa.addresses = effect.addresses
+  for (const offer of effect.leases) {
+    pool?.take(offer)
+    sa.leases.push(offer.address)
+  }
+}
+
+function makeRoom(core: Core, sa: IkeSa, supernumerary: readonly IkeSa[]): void {
+  for (const other of supernumerary) {
+    core.count('limit-maxIkeSasPerIdentity')
+    core.event({ kind: 'limit-reached', limit: 'maxIkeSasPerIdentity', remote: sa.path && remoteOf(sa.path) })
+    deleteIkeSa(core, other, 'too many IKE SAs of one identity (limits.maxIkeSasPerIdentity)')
+  }
 }
 
 function establish(core: Core, sa: IkeSa): void {
@@ -267,7 +270,9 @@ function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
 }
 
 function forgetOthers(core: Core, sa: IkeSa): void {
-  for (const other of core.identities.othersLike(sa)) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
+  if (!sa.peer || !sa.remoteId) return
+  for (const other of core.identities.of(sa.peer, sa.remoteId))
+    if (other !== sa) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {

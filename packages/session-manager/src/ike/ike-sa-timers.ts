@@ -42,9 +42,22 @@ function retransmit(core: Core, sa: IkeSa): void {
   if (!outstanding) return
   if (outstanding.transmissions > maxRetransmissions)
     return declareDead(core, sa, `no answer to ${outstanding.plan.purpose} after ${outstanding.transmissions} transmissions`)
+  if (isPathSilent(core, sa, outstanding.transmissions)) {
+    const reason = `no answer to ${outstanding.plan.purpose} after ${outstanding.transmissions} transmissions, and other transports are there`
+    if (sa.initiator?.leaveSilentPath(core, sa, reason)) return
+  }
   core.count('ike-retransmissions-out')
   resend(core, sa)
 }
+
+/** Enough repetitions to believe that it is no accident, and nothing valid of the peer's, IKE or ESP, since the first transmission. */
+function isPathSilent(core: Core, sa: IkeSa, transmissions: number): boolean {
+  const sinceFirst = core.config.timers.retransmit * (2 ** transmissions - 1)
+  return transmissions > REPETITIONS_BEFORE_ANOTHER_TRANSPORT && core.now - sa.lastInboundAt >= sinceFirst
+}
+
+/** With the default timers the last of them is 3.5 s after the first transmission, and the wait for its answer ends 4 s later. */
+const REPETITIONS_BEFORE_ANOTHER_TRANSPORT = 3
 
 /** RFC 3948 §4, over UDP only (T-KA-1). */
 function sendNatKeepalive(core: Core, sa: IkeSa): void {

@@ -106,6 +106,8 @@ export class IkeSa {
   resumedAt: number | undefined
   /** When something unprotected last said that the peer has lost this SA (RFC 7296 §2.21.4). */
   suspectedAt: number | undefined
+  /** When the network last said that a datagram to the peer did not get there. */
+  doubtedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */

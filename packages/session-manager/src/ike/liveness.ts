@@ -38,6 +38,17 @@ export function suspectLoss(core: Core, sa: IkeSa): void {
     core.timers.set(sa, 'response', core.now + resume)
 }
 
+/**
+ * A datagram did not get there, says ICMP or the system: a hint that nothing protects, like the one above, and weaker, as a router on the
+ * way may mean one packet only. It is asked at once, at most once per `timers.resume`, and with all the patience there is.
+ */
+export function doubtPath(core: Core, sa: IkeSa): void {
+  const { resume } = core.config.timers
+  if (sa.state.kind !== 'ESTABLISHED' || (sa.doubtedAt !== undefined && core.now - sa.doubtedAt < resume)) return
+  sa.doubtedAt = core.now
+  askIfAlive(core, sa)
+}
+
 /** Over TCP: nothing came in time. Over UDP: nor since the loss was suspected; where the peer was heard, the repetitions go on. */
 export function responseOverdue(core: Core, sa: IkeSa): void {
   if (sa.transport === 'udp' && sa.suspectedAt !== undefined && sa.lastInboundAt > sa.suspectedAt) return

@@ -1,8 +1,11 @@
-/** What a handler of an exchange answers: it sends nothing and installs nothing itself, `ike-engine.ts` applies the step. */
+/** What a handler of an exchange answers: it sends, installs and changes nothing itself, so that one that fails half way has done
+ * nothing; `ike-engine.ts` applies the step. */
 import type { Payload } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
-import type { SessionEvent } from '../events.ts'
-import type { IkeSaState } from './ike-sa.ts'
+import type { AssignedAddress, SessionEvent } from '../events.ts'
+import type { AddressOffer } from '../peers/address-pool.ts'
+import type { VerifiedPeer } from './authentication.ts'
+import type { IkeSa, IkeSaState } from './ike-sa.ts'
 
 export interface Step {
   readonly to?: IkeSaState
@@ -18,6 +21,18 @@ export type Effect =
   | { readonly kind: 'event'; readonly event: SessionEvent }
   | { readonly kind: 'install-child'; readonly child: ChildSa }
   | { readonly kind: 'remove-child'; readonly child: ChildSa; readonly reason: string }
+  /** The AUTH payload of the other end was verified: who it is, and what the two agreed on. As responder `leases` are taken from the pool. */
+  | {
+      readonly kind: 'authenticated'
+      readonly verified: VerifiedPeer
+      readonly isMobike: boolean
+      readonly addresses: readonly AssignedAddress[]
+      readonly leases: readonly AddressOffer[]
+    }
+  /** More IKE SAs of one identity than limits.maxIkeSasPerIdentity: these give way. */
+  | { readonly kind: 'make-room'; readonly supernumerary: readonly IkeSa[] }
+  /** IKE SAs of the same identity without a connection, whose addresses are wanted for this one. */
+  | { readonly kind: 'close-abandoned'; readonly abandoned: readonly IkeSa[] }
   /** The SA is authenticated on both sides. */
   | { readonly kind: 'established' }
   /** N(INITIAL_CONTACT): whatever else this identity had here is gone (RFC 7296 §2.4). */

@@ -13,6 +13,11 @@ export function isSamePath(a: Path | undefined, b: Path): boolean {
   return b.transport === 'udp' && isSameEndpoint(a.remote, b.remote) && isSameEndpoint(a.local, b.local)
 }
 
+/** Whether datagrams of this path go to `remote`; `undefined` stands for any. */
+export function isToward(path: Path | undefined, remote: Endpoint | undefined): boolean {
+  return path?.transport === 'udp' && (remote === undefined || isSameEndpoint(path.remote, remote))
+}
+
 export function remoteOf(path: Path): Endpoint {
   return path.transport === 'udp' ? path.remote : path.connection.remote
 }

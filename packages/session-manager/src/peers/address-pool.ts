@@ -19,20 +19,29 @@ export class AddressPool {
     return this.#ranges.some((range) => range.length === octetsOf(family))
   }
 
-  /**
-   * An address for `owner`, the `hint` if it is free, or `undefined` where the pool has none left. `takesOver`: what the owner
-   * still holds is from an SA that it has lost (INITIAL_CONTACT) and is given again.
-   */
-  lease(owner: string, family: 'ipv4' | 'ipv6', hint?: Uint8Array, takesOver = false): Uint8Array | undefined {
-    const remembered = this.#remembered.get(`${family} ${owner}`)
-    for (const wish of [remembered, hint])
-      if (wish?.length === octetsOf(family) && this.#mayHave(owner, wish, takesOver)) return this.#take(owner, family, wish)
+  /** An address that `wish.owner` may have, or `undefined` where the pool has none left. Changes nothing: it is held once it is taken. */
+  offer(wish: AddressWish): AddressOffer | undefined {
+    const { owner, family } = wish
+    const remembered = this.#remembered.get(keyOf(owner, family))
+    for (const address of [remembered, wish.hint])
+      if (address?.length === octetsOf(family) && this.#mayHave(wish, address)) return { owner, family, address, foundIn: undefined }
     for (const range of this.#ranges) {
       if (range.length !== octetsOf(family)) continue
-      const free = this.#findFree(range)
-      if (free) return this.#take(owner, family, free)
+      const address = this.#findFree(range, wish.released ?? [])
+      if (address) return { owner, family, address, foundIn: range }
     }
     return undefined
+  }
+
+  /** One lease of the offered address begins. */
+  take({ owner, family, address, foundIn }: AddressOffer): void {
+    const text = formatAddress(address)
+    this.#held.set(text, { owner, leases: (this.#held.get(text)?.leases ?? 0) + 1 })
+    if (foundIn) foundIn.next = following(foundIn, toNumber(address))
+    const key = keyOf(owner, family)
+    this.#remembered.delete(key)
+    this.#remembered.set(key, address)
+    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!)
   }
 
   /** One lease of the address ends. */
@@ -47,35 +56,53 @@ export class AddressPool {
     return this.#held.size
   }
 
-  #take(owner: string, family: string, address: Uint8Array): Uint8Array {
-    const text = formatAddress(address)
-    this.#held.set(text, { owner, leases: (this.#held.get(text)?.leases ?? 0) + 1 })
-    const key = `${family} ${owner}`
-    this.#remembered.delete(key)
-    this.#remembered.set(key, address)
-    if (this.#remembered.size > MAX_REMEMBERED) this.#remembered.delete(this.#remembered.keys().next().value!)
-    return address
-  }
-
-  #mayHave(owner: string, address: Uint8Array, takesOver: boolean): boolean {
+  #mayHave({ owner, takesOver, released = [] }: AddressWish, address: Uint8Array): boolean {
     const number = toNumber(address)
     const isOurs = this.#ranges.some((range) => range.length === address.length && number >= range.first && number <= range.last)
-    const held = this.#held.get(formatAddress(address))
-    return isOurs && (held === undefined || (takesOver && held.owner === owner))
+    const isOwn = takesOver === true && this.#held.get(formatAddress(address))?.owner === owner
+    return isOurs && (isOwn || this.#isFree(address, released))
+  }
+
+  #isFree(address: Uint8Array, released: readonly Uint8Array[]): boolean {
+    const text = formatAddress(address)
+    const held = this.#held.get(text)
+    return held === undefined || released.filter((other) => formatAddress(other) === text).length >= held.leases
   }
 
   /** From where the last search ended, so that leasing stays cheap in a large pool that fills. */
-  #findFree(range: PoolRange): Uint8Array | undefined {
+  #findFree(range: PoolRange, released: readonly Uint8Array[]): Uint8Array | undefined {
     const size = range.last - range.first + 1n
     const tries = size < BigInt(this.#held.size + 1) ? size : BigInt(this.#held.size + 1)
+    let number = range.next
     for (let i = 0n; i < tries; i++) {
-      const address = toOctets(range.next, range.length)
-      range.next = range.next >= range.last ? range.first : range.next + 1n
-      if (!this.#held.has(formatAddress(address))) return address
+      const address = toOctets(number, range.length)
+      if (this.#isFree(address, released)) return address
+      number = following(range, number)
     }
     return undefined
   }
 }
+
+export interface AddressWish {
+  readonly owner: string
+  readonly family: AddressFamily
+  /** Given if it is free. */
+  readonly hint?: Uint8Array | undefined
+  /** What the owner still holds is from an SA that it has lost (INITIAL_CONTACT) and is given again. */
+  readonly takesOver?: boolean
+  /** Leases that end before this one begins. */
+  readonly released?: readonly Uint8Array[]
+}
+
+export interface AddressOffer {
+  readonly owner: string
+  readonly family: AddressFamily
+  readonly address: Uint8Array
+  /** Where the search came upon it; the next one goes on behind it. */
+  readonly foundIn: PoolRange | undefined
+}
+
+type AddressFamily = 'ipv4' | 'ipv6'
 
 interface PoolRange {
   readonly length: number
@@ -93,6 +120,14 @@ function poolRange(text: string): PoolRange | undefined {
   const isSubnet = text.includes('/') && end - start > 1n
   const first = isSubnet ? start + 1n : start
   return { length, first, last: isSubnet && length === 4 ? end - 1n : end, next: first }
+}
+
+function following(range: PoolRange, number: bigint): bigint {
+  return number >= range.last ? range.first : number + 1n
+}
+
+function keyOf(owner: string, family: AddressFamily): string {
+  return `${family} ${owner}`
 }
 
 const MAX_REMEMBERED = 65_536

@@ -2,6 +2,7 @@
  * Authenticated IKE SAs by who is at their other end, oldest first: what INITIAL_CONTACT forgets (RFC 7296 §2.4) and what the
  * limit per identity counts are found without a walk over all SAs.
  */
+import type { Identity, PeerConfig } from '../config.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { hex } from '../octets.ts'
 
@@ -11,8 +12,8 @@ export class IdentityTable {
 
   /** The SA's peer and identity are known by now. */
   add(sa: IkeSa): void {
-    const key = keyOf(sa)
-    if (key === undefined) return
+    if (!sa.peer || !sa.remoteId) return
+    const key = keyOf(sa.peer, sa.remoteId)
     const sas = this.#byIdentity.get(key)
     if (sas) sas.add(sa)
     else this.#byIdentity.set(key, new Set([sa]))
@@ -28,13 +29,12 @@ export class IdentityTable {
     if (sas?.size === 0) this.#byIdentity.delete(key)
   }
 
-  /** The other SAs of the same peer and identity, oldest first. */
-  othersLike(sa: IkeSa): IkeSa[] {
-    const key = keyOf(sa)
-    return key === undefined ? [] : [...(this.#byIdentity.get(key) ?? [])].filter((other) => other !== sa)
+  /** The SAs of this peer and identity, oldest first. */
+  of(peer: PeerConfig, remoteId: Identity): IkeSa[] {
+    return [...(this.#byIdentity.get(keyOf(peer, remoteId)) ?? [])]
   }
 }
 
-function keyOf({ peer, remoteId }: IkeSa): string | undefined {
-  return peer && remoteId && `${peer.name} ${remoteId.idType} ${hex(remoteId.data)}`
+function keyOf(peer: PeerConfig, remoteId: Identity): string {
+  return `${peer.name} ${remoteId.idType} ${hex(remoteId.data)}`
 }

@@ -3,42 +3,22 @@
  * IKE_SA_INIT, RFC 9329 §5.1, T-FB-3); redialling for an IKE SA that lost its connection (§6.1); starting over when it is gone.
  */
 import type { PeerConfig, TransportOption } from '../config.ts'
+import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { IkeSa } from '../ike/ike-sa.ts'
 import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
 import { freshIkeSpi, sendIkeSaInit, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
 import { attachPath, closeIkeSa, deleteIkeSa, detachPath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
+import { declareDead, doubtPath } from '../ike/liveness.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
-import type { Path } from '../paths/path.ts'
+import { isToward, type Path } from '../paths/path.ts'
 import type { PeerStatus } from '../status.ts'
-
-type Attempt = PeerStatus['attempts'][number]
+import { Attempts, describeTransport, fallbackReason } from './attempts.ts'
+import type { Connecting, ConnectionLoss, InitiatorState, Redialling } from './initiator-state.ts'
 
 /** Connections that were opened for an IKE SA and died unanswered: more than this, and the peer has lost the SA. */
 const MAX_FRUITLESS = 3
-
-interface ConnectionLoss {
-  /** When the connection was lost. */
-  readonly since: number
-  readonly tries: number
-  readonly fruitless: number
-}
-
-type InitiatorState =
-  | { readonly kind: 'idle' }
-  /** `reopened`: repetitions of IKE_SA_INIT for which the connection was opened again. */
-  | { readonly kind: 'connecting'; readonly sa: IkeSa; readonly index: number; readonly since: number; readonly reopened: number }
-  /** `loss`: of the connection before this one, until the peer answers on this one. */
-  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number; readonly loss?: ConnectionLoss }
-  | {
-      readonly kind: 'redialling'
-      readonly sa: IkeSa
-      readonly index: number
-      readonly loss: ConnectionLoss
-      readonly connection: Connection | undefined
-    }
-  | { readonly kind: 'waiting' }
 
 export class Initiator {
   declare readonly timerNames: 'fallback' | 'retry' | 'redial'
@@ -47,7 +27,7 @@ export class Initiator {
   readonly #address: string
   readonly #transports: readonly TransportOption[]
   #state: InitiatorState = { kind: 'idle' }
-  #attempts: Attempt[] = []
+  readonly #attempts = new Attempts()
   #rounds = 0
 
   constructor(peer: PeerConfig, address: string, transports: readonly TransportOption[]) {
@@ -60,7 +40,7 @@ export class Initiator {
   start(core: Core): void {
     if (this.#state.kind !== 'idle' && this.#state.kind !== 'waiting') return
     core.timers.clear(this, 'retry')
-    this.#attempts = []
+    this.#attempts.clear()
     // T-FB-1: without knowledge of this network, UDP goes first; the configured order says so.
     this.#tryTransport(core, 0, 'first in the configured order')
   }
@@ -116,6 +96,38 @@ export class Initiator {
     return { ...path, remote: { address: path.remote.address, port: option.natPort } }
   }
 
+  /**
+   * A datagram did not get to `remote` (to anybody, where that is not known). Nothing protects that word (RFC 7296 §2.4, C-8): it ends
+   * nothing that is up, and during IKE_SA_INIT it shortens the wait for the next transport, where there is one.
+   */
+  datagramFailed(core: Core, remote: Endpoint | undefined, reason: string): void {
+    const state = this.#state
+    if (!('sa' in state) || !isToward(state.sa.path, remote)) return
+    const { sa } = state
+    if (state.kind === 'up') return doubtPath(core, sa)
+    if (state.kind !== 'connecting' || sa.state.kind !== 'IKE_SA_INIT_SENT' || !this.#hasNext(state.index)) return
+    if (isRepeated(sa)) return closeIkeSa(core, sa, fallbackReason(core, sa, reason), false)
+    // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had.
+    const { retransmit } = core.config.timers
+    this.#state = { ...state, failure: reason }
+    core.timers.hasten(sa, 'retransmit', core.now + retransmit / 2)
+    core.timers.hasten(this, 'fallback', core.now + retransmit)
+  }
+
+  /**
+   * Over UDP nothing is answered, nothing comes any more, and there is another transport: all begins anew with the first of the list
+   * (RFC 9329 §5.1, §9) instead of waiting for the last repetition. Answers whether it does.
+   */
+  leaveSilentPath(core: Core, sa: IkeSa, reason: string): boolean {
+    const state = this.#state
+    const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
+    if (!isOurs || sa.transport !== 'udp' || this.#transports.length < 2) return false
+    this.#state = { kind: 'idle' }
+    declareDead(core, sa, reason)
+    this.start(core)
+    return true
+  }
+
   childInstalled(core: Core, sa: IkeSa): void {
     const state = this.#state
     if (state.kind !== 'connecting' || state.sa !== sa) return
@@ -123,15 +135,7 @@ export class Initiator {
     this.#state = { kind: 'up', sa, index: state.index }
     this.#rounds = 0
     const transport = describeTransport(this.#transports[state.index]!)
-    const reason =
-      state.index === 0
-        ? 'the first of the list answered'
-        : `the first that answered; failed before it: ${this.#attempts
-            .slice(0, -1)
-            .map((attempt) => attempt.transport)
-            .join(', ')}`
-    this.#settleAttempt('chosen', reason)
-    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason })
+    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason: this.#attempts.chosen() })
   }
 
   /** The peer took the last Child SA away: an IKE SA alone carries nothing, start over. */
@@ -148,7 +152,7 @@ export class Initiator {
       if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', reason)
       return this.#wait(core)
     }
-    this.#settleAttempt('failed', reason)
+    this.#attempts.failed(reason)
     core.event({
       kind: 'transport-failed',
       peer: this.peer.name,
@@ -157,7 +161,7 @@ export class Initiator {
       afterMilliseconds: core.now - state.since,
     })
     // A peer that answered IKE_AUTH and said no says no on every transport.
-    if (sa.isIkeAuthAnswered || state.index + 1 >= this.#transports.length) return this.#wait(core)
+    if (sa.isIkeAuthAnswered || !this.#hasNext(state.index)) return this.#wait(core)
     this.#tryTransport(core, state.index + 1, `${describeTransport(this.#transports[state.index]!)} failed: ${reason}`)
   }
 
@@ -167,12 +171,23 @@ export class Initiator {
     else if (name === 'redial' && state.kind === 'redialling') {
       if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${core.config.timers.handshake} ms`)
       else this.#redial(core, state)
-    } else if (name === 'fallback' && state.kind === 'connecting') closeIkeSa(core, state.sa, fallbackReason(core, state.sa), false)
+    } else if (name === 'fallback' && state.kind === 'connecting') this.#fallBack(core, state)
   }
 
   status(): PeerStatus {
     const { kind } = this.#state
-    return { name: this.peer.name, state: kind === 'redialling' ? 'waiting' : kind, attempts: this.#attempts }
+    return { name: this.peer.name, state: kind === 'redialling' ? 'waiting' : kind, attempts: this.#attempts.list }
+  }
+
+  #fallBack(core: Core, state: Connecting): void {
+    const { sa, since, failure } = state
+    const fullTime = since + core.config.timers.udpFallback
+    // The failure was said of a request that was answered since, by a cookie for one: the one that is out now has its full time.
+    if (failure !== undefined && core.now < fullTime && !isRepeated(sa)) {
+      core.timers.set(this, 'fallback', fullTime)
+      return
+    }
+    closeIkeSa(core, sa, fallbackReason(core, sa, failure), false)
   }
 
   #tryTransport(core: Core, index: number, reason: string): void {
@@ -202,12 +217,12 @@ export class Initiator {
     sa.initiator = this
     core.ikeSas.set(sa.localSpi, sa)
     this.#state = { kind: 'connecting', sa, index, since: core.now, reopened: 0 }
-    this.#attempts.push({ transport, outcome: 'pending', reason })
+    this.#attempts.begin(transport, reason)
     core.event({ kind: 'transport-tried', peer: this.peer.name, transport, reason })
     core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
     if (option.transport === 'udp') {
       attachPath(core, sa, { transport: 'udp', local: { address: remote.address.includes(':') ? '::' : '0.0.0.0', port: 0 }, remote })
-      if (index + 1 < this.#transports.length) core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
+      if (this.#hasNext(index)) core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
     } else attachPath(core, sa, this.#open(core, option).path)
     startKeyExchange(core, sa, offer)
   }
@@ -242,7 +257,7 @@ export class Initiator {
     core.event({ kind: 'reconnecting', peer: this.peer.name, ikeSa: state.sa.id, inMilliseconds, reason })
   }
 
-  #redial(core: Core, state: Extract<InitiatorState, { kind: 'redialling' }>): void {
+  #redial(core: Core, state: Redialling): void {
     const option = this.#transports[state.index]
     if (option?.transport !== 'tcp') return
     this.#state = { ...state, connection: this.#open(core, option) }
@@ -251,7 +266,7 @@ export class Initiator {
   }
 
   /** A responder may ask for another group or a cookie and close: the repetition goes by a new connection (T-CK-4). Once for each. */
-  #reopen(core: Core, state: Extract<InitiatorState, { kind: 'connecting' }>, connection: Connection): boolean {
+  #reopen(core: Core, state: Connecting, connection: Connection): boolean {
     const { sa } = state
     const option = this.#transports[state.index]
     const repeats = 'offer' in sa.state && connection.isOpen && sa.state.offer.repetitions > state.reopened
@@ -265,33 +280,26 @@ export class Initiator {
 
   #wait(core: Core): void {
     const { retry, maxRetry } = core.config.timers
-    const inMilliseconds = withJitter(core, Math.min(maxRetry, retry * 2 ** this.#rounds))
-    this.#rounds = Math.min(this.#rounds + 1, 16)
+    const inMilliseconds = withJitter(core, Math.min(maxRetry, retry * 2 ** Math.min(this.#rounds, 16)))
+    this.#rounds++
     this.#state = { kind: 'waiting' }
     core.timers.set(this, 'retry', core.now + inMilliseconds)
+    core.event({ kind: 'retry-scheduled', peer: this.peer.name, round: this.#rounds, inMilliseconds })
   }
 
-  #settleAttempt(outcome: 'chosen' | 'failed', reason: string): void {
-    const last = this.#attempts.pop()
-    if (last) this.#attempts.push({ ...last, outcome, reason })
+  /** Another transport is in the list behind this one. */
+  #hasNext(index: number): boolean {
+    return index + 1 < this.#transports.length
   }
-}
-
-/** 'udp:500', 'tcp:4500'. */
-export function describeTransport(option: TransportOption): string {
-  return `${option.transport}:${option.port}`
 }
 
 function isOn(sa: IkeSa, connection: Connection): boolean {
   return sa.path?.transport === 'tcp' && sa.path.connection === connection
 }
 
-function fallbackReason(core: Core, sa: IkeSa): string {
-  const { udpFallback } = core.config.timers
-  const refused = sa.refusal === undefined ? '' : ` (only ${sa.refusal}, which nothing protects)`
-  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'KE_COMPLETE')
-    return `IKE_SA_INIT was answered, IKE_AUTH was not within ${udpFallback} ms: UDP is blocked half way`
-  return `no answer to IKE_SA_INIT within ${udpFallback} ms${refused}`
+/** T-FB-2: IKE_SA_INIT went out more than once. */
+function isRepeated(sa: IkeSa): boolean {
+  return sa.state.kind === 'IKE_SA_INIT_SENT' && sa.state.transmissions > 1
 }
 
 /** 80 % to 120 %, so that many clients do not come back in step. */

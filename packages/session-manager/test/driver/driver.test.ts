@@ -12,6 +12,9 @@ describe('one mailbox', () => {
     const lentBatch = batchOf([0x45, 1], [0x60])
     tun.onWrite = () => {
       driver.datagramReceived(LOCAL, REMOTE, 'ike', lent)
+      const esp = batchOf([5], [6, 7])
+      driver.espDatagramsReceived(LOCAL, REMOTE, esp)
+      esp.buffer.fill(0)
       tun.deliver({ ...lentBatch, buffer: Uint8Array.of(7, ...lentBatch.buffer), offsets: lentBatch.offsets.map((offset) => offset + 1) })
       lent.fill(0)
     }
@@ -21,7 +24,13 @@ describe('one mailbox', () => {
 
     driver.command({ kind: 'initiate', peer: 'office' })
 
-    expect(core.log).toEqual(['0 command initiate', '0 datagram ike 4500 < 40000: 1 2', '0 tun 69 1 | 96', '0 command check-liveness'])
+    expect(core.log).toEqual([
+      '0 command initiate',
+      '0 datagram ike 4500 < 40000: 1 2',
+      '0 esp 4500 < 40000: 5 | 6 7',
+      '0 tun 69 1 | 96',
+      '0 command check-liveness',
+    ])
     expect(tun.calls).toEqual(['start', 'write 9'])
   })
 
@@ -48,8 +57,8 @@ describe('one mailbox', () => {
   })
 })
 
-describe('RFC 7296 §2.4 (C-8): ICMP is no evidence', () => {
-  it('a datagram that the system refuses (ECONNREFUSED) is told and counted, and the core hears nothing of it', () => {
+describe('RFC 7296 §2.4 (C-8): ICMP is a hint', () => {
+  it('a datagram that the system refuses (ECONNREFUSED) is told once, counted, and handed in behind what is being drained', () => {
     const { core, driver, failures, refuseDatagrams } = makeBench()
     refuseDatagrams(Object.assign(new Error('send ECONNREFUSED'), { code: 'ECONNREFUSED' }))
     core.answer = (input) =>
@@ -61,10 +70,31 @@ describe('RFC 7296 §2.4 (C-8): ICMP is no evidence', () => {
         : undefined
     driver.command({ kind: 'check-liveness' })
     driver.command({ kind: 'check-liveness' })
-    expect(core.log).toEqual(['0 command check-liveness', '0 command check-liveness'])
+    const hint = '0 failed 4500 > 40000: send ECONNREFUSED'
+    expect(core.log).toEqual(['0 command check-liveness', hint, hint, '0 command check-liveness', hint, hint])
     expect(failures).toMatchObject([{ code: 'DATAGRAM_FAILED', isFatal: false }])
     expect(driver.inspect().counters['driver.datagramFailed']).toBe(4)
     expect(driver.failure).toBeUndefined()
+  })
+
+  it('what a socket says later is handed in with the remote, where it knows it', () => {
+    const { core, driver } = makeBench()
+    const { address, port } = REMOTE
+    driver.datagramFailed(LOCAL, Object.assign(new Error('port unreachable'), { code: 'REFUSED', context: { address, port } }))
+    driver.datagramFailed(LOCAL, Object.assign(new Error('EPERM'), { code: 'PERMISSION_DENIED', context: { systemCode: 'EPERM' } }))
+    driver.datagramFailed(LOCAL, Object.assign(new Error('send ENETUNREACH'), { code: 'ENETUNREACH', address, port }))
+    expect(core.log).toEqual([
+      '0 failed 4500 > 40000: port unreachable',
+      '0 failed 4500 > anybody: EPERM',
+      '0 failed 4500 > 40000: send ENETUNREACH',
+    ])
+  })
+
+  it('a packet that is too long says nothing of the way, and is only counted', () => {
+    const { core, driver } = makeBench()
+    driver.datagramFailed(LOCAL, Object.assign(new Error('70000 octets'), { code: 'MESSAGE_TOO_LONG', context: REMOTE }))
+    expect(core.log).toEqual([])
+    expect(driver.inspect().counters['driver.datagramFailed']).toBe(1)
   })
 })
 

@@ -202,6 +202,10 @@ function describe(input: Input): string {
       return `flow ${input.connection} ${input.state}`
     case 'datagram':
       return `datagram ${input.message} ${input.local.port} < ${input.remote.port}: ${input.bytes.join(' ')}`
+    case 'datagram-failed':
+      return `failed ${input.local.port} > ${input.remote?.port ?? 'anybody'}: ${input.reason}`
+    case 'esp-datagrams':
+      return `esp ${input.local.port} < ${input.remote.port}: ${packetsOf(input.batch)}`
     case 'tun-packets':
       return `tun ${packetsOf(input.batch)}`
     case 'crypto-result':

@@ -3,8 +3,9 @@ import { formatAddress, parseAddress } from '../../src/index.ts'
 import { AddressPool } from '../../src/peers/address-pool.ts'
 
 const lease = (pool: AddressPool, owner: string, family: 'ipv4' | 'ipv6' = 'ipv4', hint?: string): string | undefined => {
-  const address = pool.lease(owner, family, hint === undefined ? undefined : parseAddress(hint))
-  return address && formatAddress(address)
+  const offer = pool.offer({ owner, family, hint: hint === undefined ? undefined : parseAddress(hint) })
+  if (offer) pool.take(offer)
+  return offer && formatAddress(offer.address)
 }
 
 describe('RFC 7296 §2.19 the address pool', () => {
@@ -45,6 +46,25 @@ describe('RFC 7296 §2.19 the address pool', () => {
     expect(lease(pool, 'a', 'ipv4', '10.8.0.7')).toBe('10.8.0.7')
     expect(lease(pool, 'b', 'ipv4', '10.8.0.7')).not.toBe('10.8.0.7')
     expect(lease(pool, 'c', 'ipv4', '10.9.0.1')).toMatch(/^10\.8\.0\./)
+  })
+
+  it('an offer that is not taken changes nothing, and the next one is the same', () => {
+    const pool = new AddressPool(['10.8.0.1-10.8.0.9'])
+    const offers = ['a', 'b', 'a'].map((owner) => formatAddress(pool.offer({ owner, family: 'ipv4' })!.address))
+    expect(offers).toEqual(['10.8.0.1', '10.8.0.1', '10.8.0.1'])
+    expect(pool.leased).toBe(0)
+    expect(lease(pool, 'b')).toBe('10.8.0.1')
+  })
+
+  it('counts on a lease that is about to end, and only on that one', () => {
+    const pool = new AddressPool(['10.8.0.1-10.8.0.2'])
+    for (const owner of ['a', 'b']) lease(pool, owner)
+    const ending = parseAddress('10.8.0.2')!
+    expect(pool.offer({ owner: 'c', family: 'ipv4' })).toBeUndefined()
+    expect(pool.offer({ owner: 'c', family: 'ipv4', released: [ending] })?.address).toEqual(ending)
+    // INITIAL_CONTACT: 'b' holds it a second time, so that the end of one lease frees nothing.
+    pool.take(pool.offer({ owner: 'b', family: 'ipv4', takesOver: true })!)
+    expect(pool.offer({ owner: 'c', family: 'ipv4', released: [ending] })).toBeUndefined()
   })
 
   it('families are apart', () => {
