@@ -20,6 +20,7 @@ let keepsLogs = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt.abort(signal))
 // Nobody reads any more (`npm start | head`).
 process.stdout.on('error', () => interrupt.abort('SIGHUP'))
+process.stderr.on('error', () => interrupt.abort('SIGHUP'))
 // The launcher is gone, killed outright.
 process.on('disconnect', () => interrupt.abort('SIGHUP'))
 
@@ -54,8 +55,8 @@ if (process.connected) process.disconnect()
 
 function failed(error) {
   screen.fail(`\nIt failed: ${error.message}`)
-  for (const { label, log, lines, ended } of lab.apps) {
-    screen.plain(`\nthe ${label}${ended === undefined ? '' : ` (ended with ${ended})`}, its last lines; all of them in ${log}`)
+  for (const { label, log, lines, exitCode } of lab.apps) {
+    screen.plain(`\nthe ${label}${exitCode === undefined ? '' : ` (ended with ${exitCode})`}, its last lines; all of them in ${log}`)
     screen.block(lines.slice(-12).join('\n'))
   }
   if (options.json) screen.json({ ok: false, error: error.message, ...(error.results ?? {}), logs: lab.apps.map(({ log }) => log) })

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { APPS, GATEWAY_INNER, Impossible, Lab, programFile, quoted, resultOf } from './lab.mjs'
-import { Background, findProgram, spawnTracked } from './processes.mjs'
+import { EventSource, findProgram, spawnTracked } from './processes.mjs'
 
 // Documentation addresses (RFC 5737).
 const CLIENT_OUTER = '192.0.2.2'
@@ -52,11 +52,11 @@ export class NamespaceLab extends Lab {
   async startGateway({ psk, file, onEvent }) {
     this.writeGatewayConfig({ psk, device: this.#device, udp: [500, 4500], tcp: [4500] })
     const gateway = this.#app('gateway', 'run', onEvent)
-    const up = await gateway.event('gateway-up', ({ kind }) => kind === 'gateway-up', 20_000)
+    const up = await gateway.event('gateway-up', 20_000)
     const words = [execPath, programFile('server.mjs'), GATEWAY_INNER, '8080', '9000', file]
     const server = this.#background('gateway', 'server', words, join(this.dir, 'server.log'))
     this.services.push(server)
-    await server.event('serving', ({ kind }) => kind === 'serving', 10_000)
+    await server.event('serving', 10_000)
     return up
   }
 
@@ -154,7 +154,7 @@ export class NamespaceLab extends Lab {
   }
 
   #background(namespace, label, words, log, onEvent) {
-    return new Background(label, findProgram('ip'), ['netns', 'exec', namespace, ...words], { log, onEvent })
+    return new EventSource(label, findProgram('ip'), ['netns', 'exec', namespace, ...words], { log, onEvent })
   }
 
   #run(namespace, words) {

@@ -77,8 +77,8 @@ export async function hold({ lab, screen, signal }) {
   for (const command of lab.tryNext()) screen.plain(`\n  ${command}`)
   screen.plain()
   while (!signal.aborted) {
-    const gone = lab.apps.find(({ ended }) => ended !== undefined)
-    if (gone !== undefined) throw new Error(`the ${gone.label} ended with ${gone.ended}`)
+    const gone = lab.apps.find(({ exitCode }) => exitCode !== undefined)
+    if (gone !== undefined) throw new Error(`the ${gone.label} ended with ${gone.exitCode}`)
     await new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer)
@@ -111,7 +111,7 @@ async function raiseTunnel({ lab, screen, psk }) {
     }
   }
   const client = lab.startClient({ psk, onEvent })
-  const up = await client.event('tunnel-up', ({ kind }) => kind === 'tunnel-up', 20_000)
+  const up = await client.event('tunnel-up', 20_000)
   await lab.tunnelUp?.(up)
   const device = up.device === undefined ? '' : ` on ${up.device}`
   screen.event(`client: the tunnel is up, ${up.addresses.join(', ')}${device} over ${up.path}, to ${up.remoteTs.join(', ')}`, 'good')

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { GATEWAY_INNER, Lab, programFile, quoted, resultOf } from '../lab.mjs'
-import { Background, findProgram, spawnTracked } from '../processes.mjs'
+import { EventSource, findProgram, spawnTracked } from '../processes.mjs'
 
 const END = fileURLToPath(new URL('./end.mjs', import.meta.url))
 const LOOPBACK = '127.0.0.1'
@@ -42,12 +42,12 @@ export class MemoryLab extends Lab {
   async startGateway({ psk, file, onEvent }) {
     this.writeGatewayConfig({ psk, device: 'memory', address: LOOPBACK, udp: [], tcp: [0] })
     const gateway = this.#app('gateway', 'run', onEvent)
-    const up = await gateway.event('gateway-up', ({ kind }) => kind === 'gateway-up', 20_000)
+    const up = await gateway.event('gateway-up', 20_000)
     this.#gatewayPort = /:(\d+)\/tcp$/.exec(up.listening[0])[1]
     const words = [programFile('server.mjs'), LOOPBACK, '0', '0', file]
-    const server = new Background('server', execPath, words, { log: join(this.dir, 'server.log') })
+    const server = new EventSource('server', execPath, words, { log: join(this.dir, 'server.log') })
     this.services.push(server)
-    const { http, udp } = await server.event('serving', ({ kind }) => kind === 'serving', 10_000)
+    const { http, udp } = await server.event('serving', 10_000)
     await gateway.ask({ kind: 'address', address: GATEWAY_INNER }, 5_000)
     await gateway.ask({ kind: 'inward', tcp: [[HTTP, http]], udp: [[DATAGRAMS, udp]] }, 5_000)
     return up
@@ -98,7 +98,7 @@ export class MemoryLab extends Lab {
 
   #app(role, command, onEvent) {
     const words = [END, role, command, '--json', '--config', this.configFile(role)]
-    const app = new Background(role, execPath, words, { log: join(this.dir, `${role}.log`), onEvent, hasChannel: true })
+    const app = new EventSource(role, execPath, words, { log: join(this.dir, `${role}.log`), onEvent, hasChannel: true })
     this.apps.push(app)
     return app
   }

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Background, must, run } from './process.mjs'
+import { LabProcess, must, run } from './process.mjs'
 
 export const repository = resolve(fileURLToPath(new URL('../..', import.meta.url)))
 export const peers = join(repository, 'interop/peers')
@@ -93,7 +93,7 @@ export class Lab {
   /** Starts a process of the laboratory; it is stopped, in reverse order, at the end. */
   background(label, argv, options = {}) {
     const log = options.log ?? join(this.dir, `${label}.log`)
-    const process = new Background(label, argv, { ...options, log })
+    const process = new LabProcess(label, argv, { ...options, log })
     this.#processes.push(process)
     return process
   }

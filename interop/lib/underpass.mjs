@@ -120,7 +120,7 @@ export class App {
 
   /** SIGTERM: it deletes its SAs and ends. */
   stop() {
-    return this.background.stop('SIGTERM', 8_000)
+    return this.background.stop(8_000)
   }
 }
 

@@ -1,10 +1,9 @@
 /** The program as it is installed, with real signals. Only where it is built. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { configFile } from '../../../packages/host/test/program-run.ts'
 
 const BIN = fileURLToPath(new URL('../dist/underpass.js', import.meta.url))
 const EXAMPLE = fileURLToPath(new URL('../examples/client.toml', import.meta.url))
@@ -88,9 +87,5 @@ function said(child: ChildProcess, text: string): Promise<void> {
 }
 
 function file(text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'underpass-test-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const path = join(directory, 'client.toml')
-  writeFileSync(path, text.replace('CONTROL', join(directory, 'c.sock')), { mode: 0o600 })
-  return path
+  return configFile('client.toml', text)
 }

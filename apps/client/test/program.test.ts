@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { loadClientConfig, type ProcessIo } from '@underpass/host'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { loadClientConfig } from '@underpass/host'
+import { describe, expect, it } from 'vitest'
+import { configFile, type ProgramRun, runProgram } from '../../../packages/host/test/program-run.ts'
 import { main } from '../src/program.ts'
 
 const EXAMPLE = fileURLToPath(new URL('../examples/client.toml', import.meta.url))
@@ -15,7 +14,7 @@ describe('underpass check-config', () => {
   it('says what the example would do, without its secret; exit code 0', async () => {
     const { exitCode, out } = await underpass('check-config', '--config', EXAMPLE)
     expect(exitCode).toBe(0)
-    expect(out).toContain('connect to vpn.example.com: udp:500, then 4500, then tcp:4500\n')
+    expect(out).toContain('connect to vpn.example.com: udp:500 (4500 where a NAT is found), else tcp:4500\n')
     expect(out).toContain('we are alice@example.com, they are @vpn.example.com (a secret of 33 octets)')
     expect(out).toContain('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
     expect(out).not.toContain('correct horse')
@@ -58,10 +57,17 @@ describe('underpass check-config', () => {
 
 describe('underpass up', () => {
   it('--dry-run prints the plan and does nothing; exit code 0', async () => {
-    const { exitCode, out } = await underpass('up', '--dry-run', '--config', file(PEER))
+    const path = file(PEER)
+    const { exitCode, out } = await underpass('up', '--dry-run', '--config', path)
     expect(exitCode).toBe(0)
-    expect(out).toContain('connect to 127.0.0.1')
-    expect((await underpass('status', '--config', file(PEER))).exitCode).toBe(1)
+    expect(out).toMatch(/^Nothing is done now\. With \S+client\.toml, without --dry-run, "up" would:\n\nconnect to 127\.0\.0\.1: /)
+    expect(out).toMatch(/\nchange nothing on this host: tun = "memory"\n$/)
+    expect((await underpass('status', '--config', path)).exitCode).toBe(1)
+  })
+
+  it('--dry-run --json: the plan as data, also where the gateway may be anyone', async () => {
+    const { out } = await underpass('up', '--dry-run', '--json', '--config', file(PEER))
+    expect(JSON.parse(out)).toMatchObject({ ok: true, plan: expect.arrayContaining(['change nothing on this host: tun = "memory"']) })
   })
 
   it('nobody answers: exit code 4 (--json: a summary comes last)', async () => {
@@ -79,8 +85,8 @@ describe('underpass up', () => {
   it('Ctrl-C while it tries: exit code 0', async () => {
     const port = await freePort()
     const running = underpass('up', '--keep-retrying', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
-    await running.said('trying again')
-    running.signal('SIGINT')
+    await running.io.said('trying again')
+    running.io.signal('SIGINT')
     expect((await running).exitCode).toBe(0)
   })
 
@@ -89,6 +95,7 @@ describe('underpass up', () => {
   })
 })
 
+/** What `runCommandLine` of @underpass/host does for either program is tested here, on a real commander. */
 describe('underpass', () => {
   it.each([[['fly']], [['up', '--config']], [['up', '--log-level', 'loud']], [['status', '--bogus']]])('%j: exit code 2', async (argv) => {
     const { exitCode, err } = await underpass(...argv)
@@ -119,53 +126,12 @@ describe('underpass', () => {
   })
 })
 
-interface Running extends Promise<{ readonly exitCode: number; readonly out: string; readonly err: string }> {
-  said(text: string): Promise<void>
-  signal(name: string): void
-}
-
-function underpass(...argv: readonly string[]): Running {
-  const signals: ((name: string) => void)[] = []
-  let [out, err] = ['', '']
-  const io: ProcessIo = {
-    out: {
-      write: (text) => {
-        out += text
-      },
-    },
-    err: {
-      write: (text) => {
-        err += text
-      },
-    },
-    env: {},
-    onSignal: (listener) => {
-      signals.push(listener)
-      return () => {}
-    },
-    onCrash: () => () => {},
-    exitNow: () => {},
-  }
-  const done = main(argv, io).then((exitCode) => ({ exitCode, out, err }))
-  return Object.assign(done, {
-    async said(text: string) {
-      for (const deadline = Date.now() + 5_000; !out.includes(text); ) {
-        if (Date.now() > deadline) throw new Error(`"${text}" was not said; only: ${out}${err}`)
-        await new Promise((resolve) => setTimeout(resolve, 5))
-      }
-    },
-    signal(name: string) {
-      for (const listener of signals) listener(name)
-    },
-  })
+function underpass(...argv: readonly string[]): ProgramRun {
+  return runProgram(main, argv)
 }
 
 function file(text: string): string {
-  const directory = mkdtempSync(join(tmpdir(), 'underpass-test-'))
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const path = join(directory, 'client.toml')
-  writeFileSync(path, text.replace('CONTROL', join(directory, 'c.sock')), { mode: 0o600 })
-  return path
+  return configFile('client.toml', text)
 }
 
 async function freePort(): Promise<number> {

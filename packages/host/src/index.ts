@@ -16,6 +16,15 @@ export { Journal, type JournalEntry, type JournalOwner, journalOwner, readJourna
 export type { Action, Lifetime, Step } from './network/step.ts'
 export { type CheckConfigOptions, checkConfig, loadOrTell } from './program/check-config.ts'
 export { type ClientUpOptions, clientUp } from './program/client-up.ts'
+export {
+  type CommandParser,
+  type MainCommand,
+  type MainOptions,
+  type OptionParser,
+  type ProgramDefinition,
+  runCommandLine,
+  type WrittenOptions,
+} from './program/command-line.ts'
 export { type ControlCommandOptions, downCommand, statusCommand } from './program/control-commands.ts'
 export { clientPlan, gatewayPlan } from './program/dry-run.ts'
 export { type GatewayRunOptions, gatewayRun } from './program/gateway-run.ts'

@@ -1,7 +1,8 @@
 import type { Command, IkeSaStatus, PeerStatus, SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { DriverFailure } from '@underpass/session-manager/driver'
 import { MemoryTun } from '@underpass/tun-device/memory'
-import type { ProcessIo, ProgramPorts, RunningSession, SessionOptions } from '../src/index.ts'
+import type { ProgramPorts, RunningSession, SessionOptions } from '../src/index.ts'
+import { FakeIo } from './fake-io.ts'
 import { FakeIp } from './network/fake-ip.ts'
 
 /** A session that says what the test has it say. */
@@ -13,8 +14,8 @@ export class FakeSession implements RunningSession {
   children = 0
   isClosed = false
   onInitiate: (session: FakeSession) => void = () => {}
-  private readonly listeners: ((event: SessionEvent) => void)[] = []
-  private readonly failureListeners: ((failure: DriverFailure) => void)[] = []
+  readonly #listeners: ((event: SessionEvent) => void)[] = []
+  readonly #failureListeners: ((failure: DriverFailure) => void)[] = []
 
   readonly driver: RunningSession['driver'] = {
     command: (command) => {
@@ -23,13 +24,13 @@ export class FakeSession implements RunningSession {
       this.state = 'connecting'
       setImmediate(() => this.onInitiate(this))
     },
-    inspect: () => this.status(),
+    inspect: () => this.#status(),
     onEvent: (listener) => {
-      this.listeners.push(listener)
+      this.#listeners.push(listener)
       return () => {}
     },
     onFailure: (listener) => {
-      this.failureListeners.push(listener)
+      this.#failureListeners.push(listener)
       return () => {}
     },
   }
@@ -38,19 +39,19 @@ export class FakeSession implements RunningSession {
     for (const event of events) {
       if (event.kind === 'child-sa-installed') this.children++
       if (event.kind === 'child-sa-removed') this.children--
-      for (const listener of this.listeners) listener(event)
+      for (const listener of this.#listeners) listener(event)
     }
   }
 
   fail(failure: DriverFailure): void {
-    for (const listener of this.failureListeners) listener(failure)
+    for (const listener of this.#failureListeners) listener(failure)
   }
 
   async close(): Promise<void> {
     this.isClosed = true
   }
 
-  private status(): SessionStatus {
+  #status(): SessionStatus {
     const child = {
       inboundSpi: '',
       outboundSpi: '',
@@ -85,30 +86,15 @@ export interface FakeWorld {
   readonly session: FakeSession
   readonly ip: FakeIp
   readonly ports: ProgramPorts
-  readonly io: ProcessIo
+  readonly io: FakeIo
   /** What the program was started with. */
   started: SessionOptions | undefined
-  /** Everything on stdout and on stderr. */
-  readonly out: () => string
-  readonly err: () => string
-  /** Each JSON line of stdout. */
-  readonly lines: () => Record<string, unknown>[]
-  readonly signal: (name: string) => void
-  readonly crash: (error: unknown) => void
-  /** What `exitNow` was called with. */
-  readonly exits: number[]
-  /** Resolves when the text is on stdout. */
-  readonly said: (text: string) => Promise<void>
 }
 
 export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {}): FakeWorld {
   const session = new FakeSession()
   session.onInitiate = onInitiate
   const ip = new FakeIp()
-  const signals: ((name: string) => void)[] = []
-  const crashes: ((error: unknown) => void)[] = []
-  let out = ''
-  let err = ''
   const world: FakeWorld = {
     session,
     ip,
@@ -125,50 +111,8 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
         return session
       },
     },
-    io: {
-      out: {
-        write: (text) => {
-          out += text
-        },
-      },
-      err: {
-        write: (text) => {
-          err += text
-        },
-      },
-      env: {},
-      onSignal: (listener) => {
-        signals.push(listener)
-        return () => void signals.splice(signals.indexOf(listener), 1)
-      },
-      onCrash: (listener) => {
-        crashes.push(listener)
-        return () => void crashes.splice(crashes.indexOf(listener), 1)
-      },
-      exitNow: (code) => void world.exits.push(code),
-    },
+    io: new FakeIo(),
     started: undefined,
-    out: () => out,
-    err: () => err,
-    lines: () =>
-      out
-        .split('\n')
-        .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
-    signal: (name) => {
-      for (const listener of [...signals]) listener(name)
-    },
-    crash: (error) => {
-      for (const listener of [...crashes]) listener(error)
-    },
-    exits: [],
-    async said(text) {
-      const deadline = Date.now() + 5_000
-      while (!out.includes(text)) {
-        if (Date.now() > deadline) throw new Error(`"${text}" was not said; only: ${out}${err}`)
-        await new Promise((resolve) => setTimeout(resolve, 2))
-      }
-    },
   }
   return world
 }

@@ -2,9 +2,9 @@
 import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
-import { framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
+import { EVEN_IF_WRONG, framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
-import { SECRET_KEYS } from './secrets.ts'
+import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
 
 /** What is done with the DNS servers that the gateway names. */
@@ -35,22 +35,25 @@ export function clientSessionConfig(config: ClientConfig, gatewayAddress: string
   return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false }
 }
 
+const PEER = table({
+  ...SECRET_KEYS,
+  ...PEER_KEYS,
+  name: z.string().min(1).optional(),
+  gateway: host,
+  transports: z.array(transport).min(1).optional(),
+  framing: framing.optional(),
+  local_id: identity,
+  remote_id: z.union([z.literal('any'), identity]).optional(),
+  request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
+  local: z.array(subnet).min(1).optional(),
+  remote: z.array(subnet).min(1).optional(),
+}).superRefine(requireSecret, EVEN_IF_WRONG)
+
 const CLIENT_FILE = table({
   ...SHARED_KEYS,
   keep_retrying: z.boolean().optional(),
-  peer: table({
-    ...SECRET_KEYS,
-    ...PEER_KEYS,
-    name: z.string().min(1).optional(),
-    gateway: host,
-    transports: z.array(transport).min(1).optional(),
-    framing: framing.optional(),
-    local_id: identity,
-    remote_id: z.union([z.literal('any'), identity]).optional(),
-    request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
-    local: z.array(subnet).min(1).optional(),
-    remote: z.array(subnet).min(1).optional(),
-  }),
+  // A file without the table is told what would have to be in it.
+  peer: z.preprocess((written) => written ?? {}, PEER),
   network: table({
     routes: z
       .union([z.enum(['negotiated', 'none']), z.array(subnet)], { error: 'is neither "negotiated", "none" nor a list of subnets' })

@@ -13,6 +13,11 @@ export function table<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S,
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(' ') : undefined) })
 }
 
+/** For what a table must have as a whole: told also where single keys of it are wrong, so that one run tells everything. */
+export const EVEN_IF_WRONG: { readonly when: (payload: { readonly value: unknown }) => boolean } = {
+  when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value),
+}
+
 /** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. */
 export function textAs<T>(parse: (text: string) => T | undefined, isNot: string | ((text: string) => string)): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
@@ -96,7 +101,7 @@ export function transportOption(written: WrittenTransport, profile: FramingProfi
 /** 'udp', 'udp:4500', 'tcp:4500', as `transports` is written. */
 export function describeTransport(option: TransportOption): string {
   if (option.transport === 'tcp') return `tcp:${option.port}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
-  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port}, then ${option.natPort}`
+  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port} (${option.natPort} where a NAT is found)`
 }
 
 function parseDuration(text: string): number | undefined {

@@ -10,9 +10,9 @@ import {
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { type IpRange, parseIpRange } from '../ip-prefix.ts'
-import { address, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
+import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
-import { SECRET_KEYS } from './secrets.ts'
+import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
 
 /** `address` undefined: every address of the machine. */
@@ -61,6 +61,25 @@ const listener: z.ZodType<WrittenListener> = z.union([
   })),
 ])
 
+const CONNECTION = table({
+  ...SECRET_KEYS,
+  ...PEER_KEYS,
+  name: z.string().min(1),
+  local_id: identity,
+  remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
+  local: z.array(subnet).min(1).optional(),
+  remote: z.array(subnet).min(1).optional(),
+  pool: table({
+    ranges: z.array(subnet).min(1).max(2),
+    dns: z.array(address).optional(),
+    subnets: z.array(prefix).optional(),
+  }).optional(),
+}).superRefine((written, context) => {
+  if (written.pool !== undefined) return
+  for (const key of ['local', 'remote'] as const)
+    if (written[key] === undefined) context.addIssue({ code: 'custom', path: [key], message: 'is required without a pool' })
+}, EVEN_IF_WRONG)
+
 const GATEWAY_FILE = table({
   ...SHARED_KEYS,
   listen: table({
@@ -69,28 +88,21 @@ const GATEWAY_FILE = table({
     tcp: z.array(listener).optional(),
     framing: framing.optional(),
   }).optional(),
-  connection: z
-    .array(
-      table({
-        ...SECRET_KEYS,
-        ...PEER_KEYS,
-        name: z.string().min(1),
-        local_id: identity,
-        remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
-        local: z.array(subnet).min(1).optional(),
-        remote: z.array(subnet).min(1).optional(),
-        pool: table({
-          ranges: z.array(subnet).min(1).max(2),
-          dns: z.array(address).optional(),
-          subnets: z.array(prefix).optional(),
-        }).optional(),
-      }),
-    )
-    .min(1),
+  // A file without one is told what would have to be in it.
+  connection: z.preprocess((written) => written ?? [{}], z.array(CONNECTION).min(1)),
   // Not shown: who writes `secret = "…"` means it.
-  secret: z.array(table({ ...SECRET_KEYS, id: identity }), { error: 'is not a list of tables; write [[secret]]' }).optional(),
+  secret: z
+    .array(table({ ...SECRET_KEYS, id: identity }).superRefine(requireSecret, EVEN_IF_WRONG), {
+      error: 'is not a list of tables; write [[secret]]',
+    })
+    .optional(),
   network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
-})
+}).superRefine(({ connection, secret }, context) => {
+  if ((secret ?? []).length > 0 || !Array.isArray(connection)) return
+  for (const [i, { psk, psk_file, remote_id }] of connection.entries())
+    if (psk === undefined && psk_file === undefined && (remote_id ?? []).length === 0)
+      context.addIssue({ code: 'custom', path: ['connection', i], message: 'has no psk and there is no [[secret]]' })
+}, EVEN_IF_WRONG)
 
 type WrittenGateway = z.output<typeof GATEWAY_FILE>
 type WrittenConnection = WrittenGateway['connection'][number]
@@ -147,8 +159,6 @@ function peersOf(written: WrittenConnection, index: number, secrets: readonly Se
   }
   if (pool && written.remote)
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
-  if (!pool && !written.remote) findings.issue([...at, 'remote'], 'is required without a pool')
-  if (!pool && !written.local) findings.issue([...at, 'local'], 'is required without a pool')
   const admitted = admittedBy(written, index, secrets, findings)
   return admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
@@ -175,10 +185,7 @@ function admittedBy(
     const psk = findings.secret(['connection', index], written)
     return ids.length === 0 ? [{ id: undefined, psk }] : ids.map((id) => ({ id, psk }))
   }
-  if (ids.length === 0) {
-    if (secrets.length === 0) findings.issue(['connection', index], 'has no psk and there is no [[secret]]')
-    return [...secrets]
-  }
+  if (ids.length === 0) return [...secrets]
   return ids.map((id) => {
     const secret = secrets.find((one) => isSame(one.id, id))
     if (!secret)

@@ -5,14 +5,16 @@ import type { KeyPath, TomlLocator } from './toml-locator.ts'
 export interface ConfigIssue {
   /** One-based. */
   readonly line: number
+  /** One-based; only where the text is no TOML. */
+  readonly column?: number
   /** 'peer.transports[1]'; empty for the file as a whole. */
   readonly key: string
   readonly message: string
 }
 
 /** 'client.toml:7: peer.transports[1]: "tpc:4500" is not a transport; …'. */
-export function formatIssue(file: string, { line, key, message }: ConfigIssue): string {
-  return key === '' ? `${file}:${line}: ${message}` : `${file}:${line}: ${key}: ${message}`
+export function formatIssue(file: string, { line, column, key, message }: ConfigIssue): string {
+  return `${file}:${line}:${column === undefined ? '' : `${column}:`} ${key === '' ? '' : `${key}: `}${message}`
 }
 
 /** In the order of the file. */
@@ -54,8 +56,15 @@ export function didYouMean(given: unknown, known: readonly string[]): string {
   if (typeof given !== 'string') return ''
   const nearest = known
     .map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return nearest && nearest.distance <= Math.max(1, Math.floor(nearest.word.length / 3)) ? `; did you mean "${nearest.word}"?` : ''
+    .sort((a, b) => a.distance - b.distance)
+    .find(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)) || isBeginning(given, word))
+  return nearest ? `; did you mean "${nearest.word}"?` : ''
+}
+
+/** One is the other and more: 'transports_in_order', 'remote_identity' for 'remote_id'. */
+function isBeginning(a: string, b: string): boolean {
+  const [short, long] = a.length < b.length ? [a, b] : [b, a]
+  return short.length >= 4 && long.startsWith(short)
 }
 
 function flatten(issues: readonly z.core.$ZodIssue[], base: KeyPath, locator: TomlLocator): ConfigIssue[] {

@@ -14,19 +14,19 @@ export class Findings {
   readonly issues: ConfigIssue[] = []
   readonly warnings: string[] = []
   readonly file: string
-  private readonly at: (path: KeyPath, message: string) => ConfigIssue
+  readonly #at: (path: KeyPath, message: string) => ConfigIssue
 
   constructor(file: string, at: (path: KeyPath, message: string) => ConfigIssue) {
     this.file = file
-    this.at = at
+    this.#at = at
   }
 
   issue(path: KeyPath, message: string): void {
-    this.issues.push(this.at(path, message))
+    this.issues.push(this.#at(path, message))
   }
 
   warn(path: KeyPath, message: string): void {
-    this.warnings.push(formatIssue(this.file, this.at(path, message)))
+    this.warnings.push(formatIssue(this.file, this.#at(path, message)))
   }
 
   /** What the core would refuse at the start, where nothing is known to be wrong before. */
@@ -86,7 +86,8 @@ function parseToml(file: string, text: string): unknown {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     // Only the first line: below it smol-toml quotes the file, which may hold a secret.
-    throw invalid(file, [{ line: error.line, key: '', message: `is not TOML: ${reasonOf(error).replace('Invalid TOML document: ', '')}` }])
+    const { line, column } = error
+    throw invalid(file, [{ line, column, key: '', message: `is not TOML: ${reasonOf(error).replace('Invalid TOML document: ', '')}` }])
   }
 }
 

@@ -10,6 +10,11 @@ export const SECRET_KEYS: { readonly [K in 'psk' | 'psk_file']: z.ZodType<string
   psk_file: z.string({ error: 'is not text' }).optional(),
 }
 
+/** The check of a table that must name a secret. */
+export function requireSecret({ psk, psk_file }: WrittenSecret, context: Pick<z.RefinementCtx, 'addIssue'>): void {
+  if (psk === undefined && psk_file === undefined) context.addIssue({ code: 'custom', path: ['psk'], message: REQUIRED })
+}
+
 export interface WrittenSecret {
   readonly psk?: string | undefined
   readonly psk_file?: string | undefined
@@ -28,7 +33,7 @@ interface SecretWarning {
 export function readSecret(written: WrittenSecret, configFile: string): ReadSecret {
   if (written.psk !== undefined && written.psk_file !== undefined) return refused('psk_file', 'cannot stand beside psk; use one of them')
   if (written.psk !== undefined) return secretOf(written.psk, 'psk', worldReadable(configFile, 'it', configFile))
-  if (written.psk_file === undefined) return refused('psk', 'is required (or psk_file)')
+  if (written.psk_file === undefined) return refused('psk', REQUIRED)
   const file = resolve(dirname(configFile), written.psk_file)
   try {
     return secretOf(readFileSync(file, 'utf8').replace(/\r?\n$/, ''), 'psk_file', worldReadable(file, written.psk_file, file))
@@ -36,6 +41,8 @@ export function readSecret(written: WrittenSecret, configFile: string): ReadSecr
     return refused('psk_file', `cannot be read: ${reasonOf(error)}`)
   }
 }
+
+const REQUIRED = 'is required (or psk_file)'
 
 /** Below this many octets a secret is guessable at leisure by anyone who recorded one handshake as a man in the middle (RFC 7296 §2.15, §5). */
 const SHORT_SECRET = 16

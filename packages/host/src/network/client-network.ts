@@ -19,79 +19,79 @@ export interface ClientNetworkOptions {
 }
 
 export class ClientNetwork {
-  private readonly options: ClientNetworkOptions
-  private device: string
-  private gateway: string | undefined
-  private addresses: readonly string[] = []
+  readonly #options: ClientNetworkOptions
+  #device: string
+  #gateway: string | undefined
+  #addresses: readonly string[] = []
   /** The addresses that the device has. */
-  private assigned: readonly Step[] = []
-  private dns: readonly string[] = []
-  private remoteTs: readonly string[] = []
+  #assigned: readonly Step[] = []
+  #dns: readonly string[] = []
+  #remoteTs: readonly string[] = []
   /** Notices that hold now: a rekeyed SA repeats none. */
-  private told: ReadonlySet<string> = new Set()
+  #told: ReadonlySet<string> = new Set()
 
   constructor(options: ClientNetworkOptions) {
-    this.options = options
-    this.device = options.config.tun.name
+    this.#options = options
+    this.#device = options.config.tun.name
   }
 
   /** Before the device is opened. */
   async prepare(): Promise<void> {
-    await requireFreeName(this.options.config.tun, this.options.run)
-    await this.options.host.replace('opening', openingSteps(this.options.config.tun))
+    await requireFreeName(this.#options.config.tun, this.#options.run)
+    await this.#options.host.replace('opening', openingSteps(this.#options.config.tun))
   }
 
   /** Once the device is open, under the name that the kernel gave it. */
   async configure(device: string): Promise<void> {
-    this.device = device
-    await this.options.host.replace('device', configurationSteps(this.options.config.tun, device))
+    this.#device = device
+    await this.#options.host.replace('device', configurationSteps(this.#options.config.tun, device))
   }
 
   /** Follows the session. While the tunnel is lost its routes stay: what was meant for it does not leave in the clear. */
   async follow(event: SessionEvent): Promise<void> {
     switch (event.kind) {
       case 'ike-sa-established':
-        this.gateway = event.path.remote.address
+        this.#gateway = event.path.remote.address
         return
       case 'path-moved':
-        this.gateway = event.to.remote.address
-        return this.bringInLine()
+        this.#gateway = event.to.remote.address
+        return this.#bringInLine()
       case 'addresses-assigned':
-        this.addresses = event.addresses.map(({ address }) => address)
-        this.dns = event.dns
+        this.#addresses = event.addresses.map(({ address }) => address)
+        this.#dns = event.dns
         return
       case 'child-sa-installed':
-        this.remoteTs = event.remoteTs
-        return this.bringInLine()
+        this.#remoteTs = event.remoteTs
+        return this.#bringInLine()
       default:
         return
     }
   }
 
-  private async bringInLine(): Promise<void> {
-    const { config, host, run, onNotice } = this.options
-    const plan = planRoutes(config, this.remoteTs, [...this.addresses, ...config.tun.addresses])
-    for (const notice of plan.notices) if (!this.told.has(notice)) onNotice(notice)
-    this.told = new Set(plan.notices)
-    const addresses = this.addresses.flatMap((address) => assignedAddressStep(address, this.device) ?? [])
+  async #bringInLine(): Promise<void> {
+    const { config, host, run, onNotice } = this.#options
+    const plan = planRoutes(config, this.#remoteTs, [...this.#addresses, ...config.tun.addresses])
+    for (const notice of plan.notices) if (!this.#told.has(notice)) onNotice(notice)
+    this.#told = new Set(plan.notices)
+    const addresses = this.#addresses.flatMap((address) => assignedAddressStep(address, this.#device) ?? [])
     // The new one first: with an interface's last address the kernel takes its routes away, and what was meant for the tunnel would
     // leave in the clear.
-    await host.replace('addresses', [...this.assigned, ...addresses])
+    await host.replace('addresses', [...this.#assigned, ...addresses])
     await host.replace('addresses', addresses)
-    this.assigned = addresses
-    await host.replace('gateway', await this.gatewaySteps(plan.prefixes, run))
+    this.#assigned = addresses
+    await host.replace('gateway', await this.#gatewaySteps(plan.prefixes, run))
     await host.replace(
       'routes',
-      plan.prefixes.map((prefix) => routeStep(prefix, this.device)),
+      plan.prefixes.map((prefix) => routeStep(prefix, this.#device)),
     )
     const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
-    await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.dns, device: this.device, isDefaultRoute }))
+    await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.#dns, device: this.#device, isDefaultRoute }))
   }
 
-  private async gatewaySteps(prefixes: readonly IpPrefix[], run: CommandRunner): Promise<Step[]> {
-    const gateway: IpAddress | undefined = this.gateway === undefined ? undefined : parseIp(this.gateway)
+  async #gatewaySteps(prefixes: readonly IpPrefix[], run: CommandRunner): Promise<Step[]> {
+    const gateway: IpAddress | undefined = this.#gateway === undefined ? undefined : parseIp(this.#gateway)
     if (!gateway || !needsGatewayRoute(gateway, prefixes)) return []
-    const route = await routeTo(gateway, this.device, run)
+    const route = await routeTo(gateway, this.#device, run)
     return route ? [gatewayRouteStep(gateway, route)] : []
   }
 }

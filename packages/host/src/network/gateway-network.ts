@@ -12,27 +12,27 @@ import type { Step } from './step.ts'
 export type GatewayNetworkConfig = Pick<GatewayConfig, 'tun' | 'peers' | 'routes' | 'forwarding'>
 
 export class GatewayNetwork {
-  private readonly config: GatewayNetworkConfig
-  private readonly host: HostNetwork
-  private readonly run: CommandRunner
+  readonly #config: GatewayNetworkConfig
+  readonly #host: HostNetwork
+  readonly #run: CommandRunner
 
   constructor(config: GatewayNetworkConfig, host: HostNetwork, run: CommandRunner) {
-    this.config = config
-    this.host = host
-    this.run = run
+    this.#config = config
+    this.#host = host
+    this.#run = run
   }
 
   /** Before the device is opened. */
   async prepare(): Promise<void> {
-    await requireFreeName(this.config.tun, this.run)
-    await this.host.replace('opening', openingSteps(this.config.tun))
+    await requireFreeName(this.#config.tun, this.#run)
+    await this.#host.replace('opening', openingSteps(this.#config.tun))
   }
 
   /** Once the device is open, under the name that the kernel gave it. */
   async configure(device: string): Promise<void> {
-    await this.host.replace('device', configurationSteps(this.config.tun, device))
-    await this.host.replace('routes', peerRouteSteps(this.config, device))
-    await this.host.replace('forwarding', forwardingSteps(this.config))
+    await this.#host.replace('device', configurationSteps(this.#config.tun, device))
+    await this.#host.replace('routes', peerRouteSteps(this.#config, device))
+    await this.#host.replace('forwarding', forwardingSteps(this.#config))
   }
 }
 

@@ -14,53 +14,53 @@ export interface HostNetworkOptions {
 
 /** Calls must not overlap; `ClientNetwork` and `GatewayNetwork` see to it. */
 export class HostNetwork {
-  private readonly options: HostNetworkOptions
-  private readonly applied = new Map<string, { readonly step: Step; readonly undo: Action | 'nothing' }>()
+  readonly #options: HostNetworkOptions
+  readonly #applied = new Map<string, { readonly step: Step; readonly undo: Action | 'nothing' }>()
   /** Keys by the group that wants them. */
-  private readonly groups = new Map<string, readonly string[]>()
+  readonly #groups = new Map<string, readonly string[]>()
 
   constructor(options: HostNetworkOptions) {
-    this.options = options
+    this.#options = options
   }
 
   /** What has been changed, oldest first, in words. */
   get changes(): string[] {
-    return [...this.applied.values()].map(({ step }) => step.what)
+    return [...this.#applied.values()].map(({ step }) => step.what)
   }
 
   /** Makes the group consist of these steps: those that it no longer names are taken back first. Throws `HostError` COMMAND_FAILED. */
   async replace(group: string, steps: readonly Step[]): Promise<void> {
     const wanted = new Set(steps.map(({ key }) => key))
-    for (const key of [...(this.groups.get(group) ?? [])].reverse()) if (!wanted.has(key)) await this.remove(key)
-    this.groups.set(group, [...wanted])
-    for (const step of steps) if (!this.applied.has(step.key)) await this.apply(step)
+    for (const key of [...(this.#groups.get(group) ?? [])].reverse()) if (!wanted.has(key)) await this.#remove(key)
+    this.#groups.set(group, [...wanted])
+    for (const step of steps) if (!this.#applied.has(step.key)) await this.#apply(step)
   }
 
   /** Takes everything back, newest first. What cannot be is told in the answer and stays in the journal. */
   async removeAll(): Promise<string[]> {
     const failures: string[] = []
-    for (const key of [...this.applied.keys()].reverse()) {
+    for (const key of [...this.#applied.keys()].reverse()) {
       try {
-        await this.remove(key)
+        await this.#remove(key)
       } catch (error) {
         failures.push(reasonOf(error))
-        this.applied.delete(key)
+        this.#applied.delete(key)
       }
     }
-    this.groups.clear()
-    if (failures.length === 0) this.options.journal.discard()
-    else this.options.journal.keep()
+    this.#groups.clear()
+    if (failures.length === 0) this.#options.journal.discard()
+    else this.#options.journal.keep()
     return failures
   }
 
-  private async apply(step: Step): Promise<void> {
-    const { journal, run, onNotice } = this.options
+  async #apply(step: Step): Promise<void> {
+    const { journal, run, onNotice } = this.#options
     const undo = undoOf(step)
     if (undo === 'already') return
     journal.begin({ key: step.key, what: step.what, undo, lives: step.lives })
     const failure = await perform(step.action, run)
     if (failure === undefined) {
-      this.applied.set(step.key, { step, undo })
+      this.#applied.set(step.key, { step, undo })
       return
     }
     journal.end(step.key)
@@ -68,13 +68,13 @@ export class HostNetwork {
     else throw commandFailed(step.action, failure)
   }
 
-  private async remove(key: string): Promise<void> {
-    const done = this.applied.get(key)
+  async #remove(key: string): Promise<void> {
+    const done = this.#applied.get(key)
     if (!done) return
-    const failure = done.undo === 'nothing' ? undefined : await perform(done.undo, this.options.run)
+    const failure = done.undo === 'nothing' ? undefined : await perform(done.undo, this.#options.run)
     if (failure && !isGone(failure)) throw commandFailed(done.undo as Action, failure)
-    this.applied.delete(key)
-    this.options.journal.end(key)
+    this.#applied.delete(key)
+    this.#options.journal.end(key)
   }
 }
 

@@ -28,45 +28,45 @@ export interface WrittenJournal {
 
 export class Journal {
   readonly path: string
-  private readonly descriptor: number
+  readonly #descriptor: number
 
   /** Starts a new file. Throws `HostError` JOURNAL_FAILED. */
   constructor(path: string, owner: JournalOwner) {
     this.path = path
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-      this.descriptor = openSync(path, 'w', 0o600)
+      this.#descriptor = openSync(path, 'w', 0o600)
     } catch (error) {
       throw failed(path, error)
     }
-    this.append({ owner })
+    this.#append({ owner })
   }
 
   /** To be called, and to have returned, before the change is made. */
   begin(entry: JournalEntry): void {
-    this.append({ begin: entry })
+    this.#append({ begin: entry })
   }
 
   /** The change was taken back, or never came about. */
   end(key: string): void {
-    this.append({ end: key })
+    this.#append({ end: key })
   }
 
   /** Everything is taken back: nothing remains to be known. */
   discard(): void {
-    closeSync(this.descriptor)
+    closeSync(this.#descriptor)
     rmSync(this.path, { force: true })
   }
 
   /** Leaves the file to the next start. */
   keep(): void {
-    closeSync(this.descriptor)
+    closeSync(this.#descriptor)
   }
 
-  private append(line: unknown): void {
+  #append(line: unknown): void {
     try {
-      writeSync(this.descriptor, `${JSON.stringify(line)}\n`)
-      fsyncSync(this.descriptor)
+      writeSync(this.#descriptor, `${JSON.stringify(line)}\n`)
+      fsyncSync(this.#descriptor)
     } catch (error) {
       throw failed(this.path, error)
     }

@@ -22,11 +22,11 @@ export interface TunnelFacts {
 }
 
 export class AttemptWatch {
-  private tunnel: TunnelFacts = NO_TUNNEL
-  private isUp = false
-  private closeReason = ''
-  private refusal: string | undefined
-  private failures: string[] = []
+  #tunnel: TunnelFacts = NO_TUNNEL
+  #isUp = false
+  #closeReason = ''
+  #refusal: string | undefined
+  #failures: string[] = []
 
   /** At once, for what is final whatever comes with it. */
   see(event: SessionEvent): Verdict | undefined {
@@ -34,28 +34,28 @@ export class AttemptWatch {
       case 'authentication-failed':
         return { kind: 'authentication-failed', detail: describeEvent(event) }
       case 'handshake-failed':
-        this.refusal = describeRefusal(event)
+        this.#refusal = describeRefusal(event)
         return undefined
       case 'transport-failed':
-        this.failures.push(`${event.transport}: ${event.reason}`)
+        this.#failures.push(`${event.transport}: ${event.reason}`)
         return undefined
       case 'transport-chosen':
-        this.tunnel = { ...this.tunnel, reason: event.reason }
+        this.#tunnel = { ...this.#tunnel, reason: event.reason }
         return undefined
       case 'ike-sa-established':
-        this.tunnel = { ...this.tunnel, path: describePath(event.path), localId: event.localId, remoteId: event.remoteId }
+        this.#tunnel = { ...this.#tunnel, path: describePath(event.path), localId: event.localId, remoteId: event.remoteId }
         return undefined
       case 'addresses-assigned':
-        this.tunnel = { ...this.tunnel, addresses: event.addresses.map(({ address }) => address) }
+        this.#tunnel = { ...this.#tunnel, addresses: event.addresses.map(({ address }) => address) }
         return undefined
       case 'path-moved':
-        this.tunnel = { ...this.tunnel, path: describePath(event.to) }
+        this.#tunnel = { ...this.#tunnel, path: describePath(event.to) }
         return undefined
       case 'child-sa-installed':
-        this.tunnel = { ...this.tunnel, remoteTs: event.remoteTs }
+        this.#tunnel = { ...this.#tunnel, remoteTs: event.remoteTs }
         return undefined
       case 'ike-sa-closed':
-        this.closeReason = event.reason
+        this.#closeReason = event.reason
         return undefined
       default:
         return undefined
@@ -68,30 +68,30 @@ export class AttemptWatch {
    */
   consider(status: SessionStatus): Verdict | undefined {
     const hasTunnel = status.ikeSas.some(({ children }) => children.length > 0)
-    if (hasTunnel) return this.isUp ? undefined : this.win()
-    if (this.isUp) return this.lose()
-    const { refusal, failures } = this
+    if (hasTunnel) return this.#isUp ? undefined : this.#win()
+    if (this.#isUp) return this.#lose()
+    const [refusal, failures] = [this.#refusal, this.#failures]
     const peer = status.peers[0]?.state
     if ((peer !== 'waiting' && peer !== 'idle') || (refusal === undefined && failures.length === 0)) return undefined
-    this.forget()
+    this.#forget()
     return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
   }
 
-  private win(): Verdict {
-    this.isUp = true
-    this.forget()
-    return { kind: 'up', tunnel: this.tunnel }
+  #win(): Verdict {
+    this.#isUp = true
+    this.#forget()
+    return { kind: 'up', tunnel: this.#tunnel }
   }
 
-  private lose(): Verdict {
-    this.isUp = false
-    this.tunnel = NO_TUNNEL
-    return { kind: 'down', reason: this.closeReason }
+  #lose(): Verdict {
+    this.#isUp = false
+    this.#tunnel = NO_TUNNEL
+    return { kind: 'down', reason: this.#closeReason }
   }
 
-  private forget(): void {
-    this.refusal = undefined
-    this.failures = []
+  #forget(): void {
+    this.#refusal = undefined
+    this.#failures = []
   }
 }
 

@@ -10,12 +10,14 @@ export interface CheckConfigOptions {
   readonly json: boolean
   readonly out: Output
   readonly err: Output
+  /** Above the words of the plan. */
+  readonly heading?: string
 }
 
 export async function checkConfig<C extends ClientConfig | GatewayConfig>(
   load: () => C,
   plan: (config: C) => readonly string[] | Promise<readonly string[]>,
-  { json, out, err }: CheckConfigOptions,
+  { json, out, err, heading }: CheckConfigOptions,
 ): Promise<ExitCode> {
   const config = loadOrTell(load, { json, out, err })
   if (typeof config === 'number') return config
@@ -24,7 +26,7 @@ export async function checkConfig<C extends ClientConfig | GatewayConfig>(
     out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings: config.warnings, plan: lines, config: configAsJson(config) })}\n`)
   else {
     for (const warning of config.warnings) err.write(`warning: ${warning}\n`)
-    out.write(`${lines.join('\n')}\n`)
+    out.write(`${[...(heading === undefined ? [] : [heading]), ...lines].join('\n')}\n`)
   }
   return EXIT.OK
 }

@@ -3,10 +3,10 @@ import { type ClientConfig, clientSessionConfig } from '../config/client-config.
 import { formatDuration } from '../config/fields.ts'
 import { isHostError, reasonOf } from '../host-error.ts'
 import { ClientNetwork } from '../network/client-network.ts'
-import { EXIT, exitCodeOf } from '../report/exit-codes.ts'
+import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
-import { type Ending, Foreground } from './foreground.ts'
+import { type Ending, type Foreground, inForeground } from './foreground.ts'
 import type { ProgramPorts } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
 import { openService, type Service } from './service.ts'
@@ -20,43 +20,25 @@ export interface ClientUpOptions {
 }
 
 /** Answers the exit code. All that went wrong has been told. */
-export async function clientUp(options: ClientUpOptions): Promise<number> {
+export function clientUp(options: ClientUpOptions): Promise<number> {
   const { config, io, ports, reporter } = options
-  for (const warning of config.warnings) reporter.notice(warning, 'warn')
-  const foreground = new Foreground(io, reporter)
-  let ending: Ending
-  let problems: string[] = []
-  try {
+  return inForeground(options, async (foreground) => {
     const gateway = await resolveGateway(options, foreground)
-    const service =
-      gateway === undefined
-        ? undefined
-        : await openService({
-            program: 'client',
-            title: 'underpass',
-            config,
-            session: { sessionConfig: clientSessionConfig(config, gateway), listeners: clientListeners(config) },
-            network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
-            io,
-            ports,
-            reporter,
-            foreground,
-          })
-    if (service) {
-      hold(service, options, foreground)
-      await foreground.ended
-      problems = await service.close()
-      reporter.notice('down')
-    }
-    ending = await foreground.ended
-  } catch (error) {
-    reporter.error(reasonOf(error))
-    ending = { exitCode: exitCodeOf(error), reason: reasonOf(error) }
-  }
-  for (const problem of problems) reporter.error(`not undone: ${problem}`)
-  foreground.release()
-  reporter.summary({ exitCode: ending.exitCode, reason: ending.reason, problems })
-  return ending.exitCode
+    if (gateway === undefined) return undefined
+    const service = await openService({
+      program: 'client',
+      title: 'underpass',
+      config,
+      session: { sessionConfig: clientSessionConfig(config, gateway), listeners: clientListeners(config) },
+      network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
+      io,
+      ports,
+      reporter,
+      foreground,
+    })
+    hold(service, options, foreground)
+    return service
+  })
 }
 
 /** Starts the tunnel and follows it; `foreground` hears when it is over. */
@@ -88,11 +70,6 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
       const considered = watch.consider(driver.inspect())
       work = work.then(() => act(considered))
     })
-  })
-  driver.onFailure(({ code, isFatal, error }) => {
-    if (foreground.isEnding) return
-    reporter.error(`${code}: ${reasonOf(error)}`)
-    if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
   })
   driver.command({ kind: 'initiate', peer: config.peer.name })
 }

@@ -12,7 +12,7 @@ import type { ProgramPorts } from './ports.ts'
 /** The client's plan. With `ports` the gateway's name is resolved and the way to it looked up, which changes nothing. */
 export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts, 'run' | 'resolve'>): Promise<string[]> {
   const lines = describeClientConfig(config)
-  if (config.tun.device === 'memory') return lines
+  if (config.tun.device === 'memory') return [...lines, UNTOUCHED]
   const device = config.tun.name
   const asked = config.peer.remoteSubnets === 'virtual' ? [] : config.peer.remoteSubnets
   const { prefixes, notices } = planRoutes(
@@ -21,21 +21,25 @@ export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts
     config.tun.addresses.length > 0 ? config.tun.addresses : expectedAddresses(config),
   )
   lines.push(
-    'host changes when the gateway agrees to all that is asked',
+    'change this host, when the gateway agrees to all that is asked:',
     ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]),
   )
-  if (config.peer.requestAddresses.length > 0) lines.push(`  the address that the gateway assigns, on ${device}`)
+  if (config.peer.requestAddresses.length > 0) lines.push(`  address that the gateway assigns, on ${device}`)
   const gateway = ports && parseIp(await ports.resolve(config.gateway).catch(() => ''))
   const route = ports && gateway && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
   if (gateway && route) lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
-  else if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  a route to ${config.gateway} itself, outside the tunnel`)
-  lines.push(...describeSteps(prefixes.map((prefix) => routeStep(prefix, device))), ...notices.map((notice) => `  ${notice}`))
+  else if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  route to ${config.gateway} itself, outside the tunnel`)
+  lines.push(
+    ...describeSteps(prefixes.map((prefix) => routeStep(prefix, device))),
+    ...notices.map((notice) => `  note: ${notice}`),
+    AT_THE_END,
+  )
   return lines
 }
 
 export function gatewayPlan(config: GatewayConfig): string[] {
   const lines = describeGatewayConfig(config)
-  if (config.tun.device === 'memory') return lines
+  if (config.tun.device === 'memory') return [...lines, UNTOUCHED]
   const device = config.tun.name
   const steps = [
     ...openingSteps(config.tun),
@@ -43,8 +47,12 @@ export function gatewayPlan(config: GatewayConfig): string[] {
     ...peerRouteSteps(config, device),
     ...forwardingSteps(config),
   ]
-  return [...lines, 'host changes', ...describeSteps(steps)]
+  return [...lines, 'change this host:', ...describeSteps(steps), AT_THE_END]
 }
+
+const UNTOUCHED = 'change nothing on this host: tun = "memory"'
+
+const AT_THE_END = 'at the end, or after a crash by "down" or the next start: undo what was done, newest first'
 
 /** One of each family that is asked for, so that the plan has its routes. */
 function expectedAddresses({ peer }: ClientConfig): string[] {

@@ -1,8 +1,46 @@
 /** A program that runs until somebody or something ends it: the first signal ends it in order, the second at once. */
+import type { SharedConfig } from '../config/shared-schema.ts'
 import { reasonOf } from '../host-error.ts'
-import { EXIT, type ExitCode } from '../report/exit-codes.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import type { ProcessIo } from './process-io.ts'
+
+export interface ForegroundOptions {
+  readonly config: Pick<SharedConfig, 'warnings'>
+  readonly io: ProcessIo
+  readonly reporter: Reporter
+}
+
+/** What has been started. Its end answers what could not be undone. */
+export interface Started {
+  close(): Promise<readonly string[]>
+}
+
+/** From the warnings to the summary; answers the exit code. `start` answers `undefined` where the program is to end before there is anything. */
+export async function inForeground(
+  { config, io, reporter }: ForegroundOptions,
+  start: (foreground: Foreground) => Promise<Started | undefined>,
+): Promise<ExitCode> {
+  for (const warning of config.warnings) reporter.notice(warning, 'warn')
+  const foreground = new Foreground(io, reporter)
+  let ending: Ending
+  let problems: readonly string[] = []
+  try {
+    const started = await start(foreground)
+    ending = await foreground.ended
+    if (started) {
+      problems = await started.close()
+      reporter.notice('down')
+    }
+  } catch (error) {
+    reporter.error(reasonOf(error))
+    ending = { exitCode: exitCodeOf(error), reason: reasonOf(error) }
+  }
+  for (const problem of problems) reporter.error(`not undone: ${problem}`)
+  foreground.release()
+  reporter.summary({ exitCode: ending.exitCode, reason: ending.reason, problems })
+  return ending.exitCode
+}
 
 export interface Ending {
   readonly exitCode: ExitCode
@@ -13,19 +51,19 @@ export interface Ending {
 export class Foreground {
   /** Resolves with the first reason to stop. */
   readonly ended: Promise<Ending>
-  private readonly resolve: (ending: Ending) => void
-  private readonly detach: readonly (() => void)[]
-  private ending: Ending | undefined
-  private signals = 0
+  readonly #resolve: (ending: Ending) => void
+  readonly #detach: readonly (() => void)[]
+  #ending: Ending | undefined
+  #signals = 0
 
   constructor(io: ProcessIo, reporter: Reporter) {
     const { promise, resolve } = withResolvers<Ending>()
     this.ended = promise
-    this.resolve = resolve
-    this.detach = [
+    this.#resolve = resolve
+    this.#detach = [
       io.onSignal((signal) => {
-        this.signals++
-        if (this.signals > 1) {
+        this.#signals++
+        if (this.#signals > 1) {
           reporter.error('stopped at once; the next start undoes what is left of the host changes')
           io.exitNow(EXIT.FAILURE)
           return
@@ -41,13 +79,13 @@ export class Foreground {
   }
 
   get isEnding(): boolean {
-    return this.ending !== undefined
+    return this.#ending !== undefined
   }
 
   /** The first call counts. */
   end(ending: Ending): void {
-    this.ending ??= ending
-    this.resolve(this.ending)
+    this.#ending ??= ending
+    this.#resolve(this.#ending)
   }
 
   /** Waits, or resolves earlier with true when the program is to end. */
@@ -63,7 +101,7 @@ export class Foreground {
 
   /** Signals do what they did before. */
   release(): void {
-    for (const detach of this.detach) detach()
+    for (const detach of this.#detach) detach()
   }
 }
 

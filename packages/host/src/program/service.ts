@@ -44,7 +44,7 @@ export interface Service<N extends ProgramNetwork> {
   close(): Promise<string[]>
 }
 
-/** Where it throws, what was opened by then is closed again. */
+/** Where it throws, what was opened by then is closed again. The driver's failures are told, and end the program where it cannot go on. */
 export async function openService<N extends ProgramNetwork>(options: ServiceOptions<N>): Promise<Service<N>> {
   const { config, io, ports, reporter, foreground } = options
   const isReal = config.tun.device !== 'memory'
@@ -91,6 +91,11 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     opened = ports.openDevice(config.tun)
     await network?.configure(opened.device.name)
     session = await ports.start({ ...options.session, crypto: config.crypto, tun: opened.device })
+    session.driver.onFailure(({ code, isFatal, error }) => {
+      if (foreground.isEnding) return
+      reporter.error(`${code}: ${reasonOf(error)}`)
+      if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
+    })
     reporter.notice(`ESP cryptography: ${session.cryptoReason}`, 'debug')
     return { session, device: opened.device, network, close }
   } catch (error) {

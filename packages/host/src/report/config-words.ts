@@ -17,16 +17,15 @@ import { describeEndpoint } from './event-words.ts'
 export function describeClientConfig(config: ClientConfig): string[] {
   const { peer } = config
   return [
-    `connect to ${config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeTransport).join(', then ')}`,
+    `connect to ${config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeTransport).join(', else ')}`,
     ...peerLines(peer),
     peer.requestAddresses.length > 0
-      ? `  asks for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
-      : '  asks for no address',
+      ? `  ask for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
+      : '  ask for no address',
     `  if the first attempt fails: ${config.keepRetrying ? 'keep trying' : 'give up'}`,
-    `device ${describeDevice(config.tun)}`,
-    `routes ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
-    `name servers of the gateway: ${DNS[config.dns]}`,
-    `cryptography: ${config.crypto}`,
+    `use device ${describeDevice(config.tun)}; cryptography: ${config.crypto}`,
+    `route into the tunnel: ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
+    `name servers that the gateway names: ${DNS[config.dns]}`,
   ]
 }
 
@@ -36,15 +35,14 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
-    `device ${describeDevice(config.tun)}`,
-    `forwarding ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
-    `cryptography: ${config.crypto}`,
+    `use device ${describeDevice(config.tun)}; cryptography: ${config.crypto}`,
+    `IP forwarding: ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
   ]
 }
 
-/** As commands, with what undoes each. */
+/** Each as what it is for, the command, and what undoes it. */
 export function describeSteps(steps: readonly Step[]): string[] {
-  return steps.flatMap((step) => [`  ${formatAction(step.action)}`, `    undone: ${formatUndo(step)}`])
+  return steps.flatMap((step) => [`  ${step.what}`, `    done by: ${formatAction(step.action)}`, `    undone:  ${formatUndo(step)}`])
 }
 
 /** The configuration as plain data for `--json`, without secrets. */
@@ -59,16 +57,16 @@ const DNS = { report: 'only shown', resolvectl: 'given to systemd-resolved', 're
 function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
   return [
     `  we are ${describeIdentity(peer.localId)}, they are ${peer.remoteId ? describeIdentity(peer.remoteId) : 'whoever has the secret'} (a secret of ${peer.psk.length} octets)`,
-    `  ours ${subnets(peer.localSubnets)} <-> theirs ${subnets(peer.remoteSubnets)}`,
-    `  IKE ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
-    `  ESP ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}`,
+    `  let through: ${subnets(peer.localSubnets)} on this side <-> ${subnets(peer.remoteSubnets)} on theirs`,
+    `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
+    `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}`,
   ]
 }
 
 function poolLines({ pool }: PeerConfig): string[] {
   if (!pool) return []
   return [
-    `  hands out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announces ${pool.subnets.join(', ')}` : ''}`,
+    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}`,
   ]
 }
 
@@ -86,6 +84,7 @@ function redact(key: string, value: unknown): unknown {
   if (key === 'psk' && value instanceof Uint8Array) return `${value.length} octets`
   if (key === 'ikeProposals') return (value as readonly IkeSuite[]).map(describeIkeSuite)
   if (key === 'espProposals') return (value as readonly EspSuite[]).map(describeEspSuite)
-  if (key === 'localId' || key === 'remoteId') return describeIdentity(value as PeerConfig['localId'])
+  // A remote identity that may be any is left out.
+  if ((key === 'localId' || key === 'remoteId') && value !== undefined) return describeIdentity(value as PeerConfig['localId'])
   return value
 }

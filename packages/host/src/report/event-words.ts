@@ -15,6 +15,8 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${event.reason}`
     case 'transport-chosen':
       return `${event.peer}: using ${event.transport}: ${event.reason}`
+    case 'retry-scheduled':
+      return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
     case 'ike-sa-established':
       return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId} (${event.proposal}, ${event.role})`
     case 'addresses-assigned':
@@ -66,6 +68,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'addresses-assigned':
     case 'transport-tried':
     case 'transport-chosen':
+    case 'retry-scheduled':
     case 'child-sa-installed':
     case 'child-sa-removed':
     case 'path-moved':

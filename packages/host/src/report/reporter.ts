@@ -21,80 +21,80 @@ export interface ReporterOptions {
 }
 
 export class Reporter {
-  private readonly options: ReporterOptions
-  private readonly colours: ReturnType<typeof pc.createColors>
-  private readonly latest: TimedEvent[] = []
+  readonly #options: ReporterOptions
+  readonly #colours: ReturnType<typeof pc.createColors>
+  readonly #latest: TimedEvent[] = []
   /** When each limit was last told of. */
-  private readonly limitsTold = new Map<string, number>()
+  readonly #limitsTold = new Map<string, number>()
 
   constructor(options: ReporterOptions) {
-    this.options = options
-    this.colours = pc.createColors(options.colour && !options.json)
+    this.#options = options
+    this.#colours = pc.createColors(options.colour && !options.json)
   }
 
   get recent(): readonly TimedEvent[] {
-    return this.latest
+    return this.#latest
   }
 
   event(exact: SessionEvent): void {
     const event = inWholeMilliseconds(exact)
-    const at = this.now()
-    if (event.kind === 'limit-reached' && !this.isNews(event.limit, at.getTime())) return
+    const at = this.#now()
+    if (event.kind === 'limit-reached' && !this.#isNews(event.limit, at.getTime())) return
     const level = levelOf(event)
     // Drops come by the thousand when they come; they would push everything else out.
-    if (event.kind !== 'dropped') this.latest.push({ at: at.toISOString(), event })
-    if (this.latest.length > KEPT_EVENTS) this.latest.shift()
-    if (!this.isShown(level)) return
-    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), ...event })}\n`)
-    else this.options.out.write(this.line(at, level, describeEvent(event)))
+    if (event.kind !== 'dropped') this.#latest.push({ at: at.toISOString(), event })
+    if (this.#latest.length > KEPT_EVENTS) this.#latest.shift()
+    if (!this.#isShown(level)) return
+    if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: at.toISOString(), ...event })}\n`)
+    else this.#options.out.write(this.#line(at, level, describeEvent(event)))
   }
 
   /** Something of the program's own, in words. `fields` are beside them in JSON. */
   notice(text: string, level: Exclude<Level, 'error'> = 'info', fields: Readonly<Record<string, unknown>> = {}): void {
-    if (!this.isShown(level)) return
-    const at = this.now()
-    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), kind: 'notice', level, text, ...fields })}\n`)
-    else this.options.out.write(this.line(at, level, text))
+    if (!this.#isShown(level)) return
+    const at = this.#now()
+    if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: at.toISOString(), kind: 'notice', level, text, ...fields })}\n`)
+    else this.#options.out.write(this.#line(at, level, text))
   }
 
   /** The line that everything else leads up to. */
   headline(text: string, kind: string, fields: Readonly<Record<string, unknown>>): void {
-    const at = this.now()
-    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: at.toISOString(), kind, text, ...fields })}\n`)
-    else this.options.out.write(`${this.colours.dim(clockTime(at))} ${this.colours.green(this.colours.bold(text))}\n`)
+    const at = this.#now()
+    if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: at.toISOString(), kind, text, ...fields })}\n`)
+    else this.#options.out.write(`${this.#colours.dim(clockTime(at))} ${this.#colours.green(this.#colours.bold(text))}\n`)
   }
 
   /** Always shown, on `err`. */
   error(text: string): void {
-    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: this.now().toISOString(), kind: 'error', text })}\n`)
-    this.options.err.write(`${this.colours.red(text)}\n`)
+    if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: this.#now().toISOString(), kind: 'error', text })}\n`)
+    this.#options.err.write(`${this.#colours.red(text)}\n`)
   }
 
   /** JSON's last line; nothing in words. */
   summary(fields: Readonly<Record<string, unknown>>): void {
-    if (this.options.json) this.options.out.write(`${JSON.stringify({ at: this.now().toISOString(), kind: 'summary', ...fields })}\n`)
+    if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: this.#now().toISOString(), kind: 'summary', ...fields })}\n`)
   }
 
-  private line(at: Date, level: Level, text: string): string {
-    const { dim, red, yellow, gray } = this.colours
+  #line(at: Date, level: Level, text: string): string {
+    const { dim, red, yellow, gray } = this.#colours
     const colour = { error: red, warn: yellow, info: String, debug: gray }[level]
     return `${dim(clockTime(at))} ${colour(text)}\n`
   }
 
   /** Who floods us reaches a limit with each packet, and would write our log; the counters have them all. */
-  private isNews(limit: string, now: number): boolean {
-    const told = this.limitsTold.get(limit)
+  #isNews(limit: string, now: number): boolean {
+    const told = this.#limitsTold.get(limit)
     if (told !== undefined && Math.abs(now - told) < LIMIT_SILENCE) return false
-    this.limitsTold.set(limit, now)
+    this.#limitsTold.set(limit, now)
     return true
   }
 
-  private isShown(level: Level): boolean {
-    return LEVELS.indexOf(level) <= LEVELS.indexOf(this.options.level)
+  #isShown(level: Level): boolean {
+    return LEVELS.indexOf(level) <= LEVELS.indexOf(this.#options.level)
   }
 
-  private now(): Date {
-    return this.options.now?.() ?? new Date()
+  #now(): Date {
+    return this.#options.now?.() ?? new Date()
   }
 }
 
@@ -109,6 +109,7 @@ function inWholeMilliseconds(event: SessionEvent): SessionEvent {
     case 'transport-failed':
       return { ...event, afterMilliseconds: Math.round(event.afterMilliseconds) }
     case 'reconnecting':
+    case 'retry-scheduled':
       return { ...event, inMilliseconds: Math.round(event.inMilliseconds) }
     default:
       return event

@@ -128,7 +128,6 @@ describe('what is wrong with a client configuration is told with its key and lin
       `${GOOD}[limits]\nmax_half_opn = 1`,
       'client.toml:6: limits.max_half_opn: is not a key here; did you mean "max_half_open"?',
     ],
-    ['a missing table', 'control = "x"', 'client.toml:1: peer: is required'],
     ['a missing key', GOOD.replace(/gateway.*\n/, ''), 'client.toml:1: peer.gateway: is required'],
     ['no secret', GOOD.replace(/psk.*\n/, ''), 'client.toml:1: peer.psk: is required (or psk_file)'],
     ['two secrets', `${GOOD}psk_file = "x"`, 'client.toml:5: peer.psk_file: cannot stand beside psk; use one of them'],
@@ -199,7 +198,18 @@ describe('what is wrong with a client configuration is told with its key and lin
       `${GOOD}local = ["10.1.0.0/24"]\nrequest_addresses = ["ipv4"]`,
       'client.toml:5: peer.local: cannot stand beside request_addresses',
     ],
-    ['no TOML', `${GOOD}oops\n`, 'client.toml:5: is not TOML:'],
+    ['no TOML, with its column', `${GOOD}oops\n`, 'client.toml:5:5: is not TOML: '],
+    ['a text that does not end, with its column', 'control = "x\n[peer]\n', 'client.toml:1:13: is not TOML: '],
+    [
+      'an unknown key that begins like a known one',
+      `${GOOD}remote_identity = "@gw"`,
+      'client.toml:5: peer.remote_identity: is not a key here; did you mean "remote_id"?',
+    ],
+    [
+      'an unknown key like no other',
+      `${GOOD}[network]\nfirewall = true`,
+      'client.toml:6: network.firewall: is not a key here; known are routes, dns',
+    ],
   ]
   it.each(rows)('%s', (_, text, message) => {
     expect(complaint(text)).toContain(message)
@@ -213,10 +223,38 @@ describe('what is wrong with a client configuration is told with its key and lin
         .map((line) => line.slice(0, 30)),
     ).toEqual([
       'client.toml:1: tun.device: "ta',
+      'client.toml:2: peer.psk: is re',
       'client.toml:3: peer.gateway: 1',
       'client.toml:4: peer.local_id: ',
       'client.toml:5: peer.bogus: is ',
     ])
+  })
+
+  it.each([
+    ['in an empty file', '', 1],
+    ['in an empty table', 'keep_retrying = true\n[peer]\n', 2],
+  ])('every required key that is missing, at once and on the line of its table: %s', (_, text, line) => {
+    expect(complaint(text).split('\n')).toEqual([
+      `client.toml:${line}: peer.gateway: is required`,
+      `client.toml:${line}: peer.local_id: is required`,
+      `client.toml:${line}: peer.psk: is required (or psk_file)`,
+    ])
+  })
+
+  it('every unknown key, each with the nearest', () => {
+    expect(complaint(`${GOOD}remot = []\nlokal = []\nesm = true\n`).split('\n')).toEqual([
+      'client.toml:5: peer.remot: is not a key here; did you mean "remote"?',
+      'client.toml:6: peer.lokal: is not a key here; did you mean "local"?',
+      'client.toml:7: peer.esm: is not a key here; did you mean "esp"?',
+    ])
+  })
+
+  it('as data: the line, the column where there is one, and the key', () => {
+    expect(() => load('[peer]\noops')).toThrow(
+      expect.objectContaining({
+        context: expect.objectContaining({ issues: [{ line: 2, column: 1, key: '', message: expect.any(String) }] }),
+      }),
+    )
   })
 
   it('never shows the secret, not even where the file is no TOML', () => {

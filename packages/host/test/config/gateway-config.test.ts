@@ -94,8 +94,9 @@ remote = ["10.3.0.0/24"]
       'gw.toml:2: listen.udp[0]: takes no framing',
     ],
     ['no port at all', `[listen]\nudp = []\ntcp = []\n${PEOPLE}${SECRETS}`, 'gw.toml:1: listen: names no port'],
-    ['no connection', SECRETS, 'gw.toml:1: connection: is required'],
+    ['an empty list of connections', `connection = []\n${SECRETS}`, 'gw.toml:1: connection: must not be empty'],
     ['no secret for anybody', PEOPLE, 'gw.toml:1: connection[0]: has no psk and there is no [[secret]]'],
+    ['no secret for "any"', `${PEOPLE}remote_id = "any"`, 'gw.toml:1: connection[0]: has no psk and there is no [[secret]]'],
     [
       'no secret for one',
       `${PEOPLE}remote_id = ["alice@example.com", "carol@example.com"]\n${SECRETS}`,
@@ -157,6 +158,24 @@ remote = ["10.3.0.0/24"]
       'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?',
     ],
   ]
+  it('every required key that is missing, at once and on the line of its table', () => {
+    expect(complaint('').split('\n')).toEqual([
+      'gw.toml:1: connection[0].name: is required',
+      'gw.toml:1: connection[0].local_id: is required',
+      'gw.toml:1: connection[0].local: is required without a pool',
+      'gw.toml:1: connection[0].remote: is required without a pool',
+      'gw.toml:1: connection[0]: has no psk and there is no [[secret]]',
+    ])
+    expect(complaint(`${PEOPLE}[[connection]]\npool = {}\n[[secret]]\nid = "@a"\n[[secret]]\n`).split('\n')).toEqual([
+      'gw.toml:5: connection[1].name: is required',
+      'gw.toml:5: connection[1].local_id: is required',
+      'gw.toml:6: connection[1].pool.ranges: is required',
+      'gw.toml:7: secret[0].psk: is required (or psk_file)',
+      'gw.toml:9: secret[1].id: is required',
+      'gw.toml:9: secret[1].psk: is required (or psk_file)',
+    ])
+  })
+
   it('two pools that overlap', () => {
     const other = PEOPLE.replace('people', 'more').replace('@gw', '@gw2').replace('10.99.0.2-10.99.0.9', '10.99.0.8/30')
     expect(complaint(PEOPLE + other + SECRETS)).toBe(

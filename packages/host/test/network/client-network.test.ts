@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { PathDescription, SessionEvent } from '@underpass/session-manager'
 import { describe, expect, it } from 'vitest'
 import { ClientNetwork, type ClientNetworkConfig, HostNetwork, Journal, journalOwner } from '../../src/index.ts'
 import { temporaryDirectory } from '../temporary.ts'
 import { FakeIp } from './fake-ip.ts'
+import { comesUp, pathTo } from './session-events.ts'
 
 const WAY_OUT = JSON.stringify([{ dst: '192.0.2.9', gateway: '198.51.100.1', dev: 'eth0', prefsrc: '198.51.100.7', flags: [], uid: 0 }])
 
@@ -12,7 +12,7 @@ describe('the client’s routes', () => {
     const { network, fake } = client()
     await network.prepare()
     await network.configure('underpass0')
-    for (const event of session(['10.2.0.0/24', '10.3.0.0-10.3.1.255'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24', '10.3.0.0-10.3.1.255'] })) await network.follow(event)
     expect(fake.commands).toEqual([
       'ip link set dev underpass0 mtu 1400 up',
       'ip -4 address add 10.99.0.2/32 dev underpass0',
@@ -24,14 +24,14 @@ describe('the client’s routes', () => {
   it('a default route is two halves, and the gateway keeps its way outside the tunnel', async () => {
     const { network, fake, notices } = client()
     await network.configure('underpass0')
-    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     expect(fake.commands.slice(2)).toEqual([
       'ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157',
       'ip -4 route add 0.0.0.0/1 dev underpass0 proto 157',
       'ip -4 route add 128.0.0.0/1 dev underpass0 proto 157',
     ])
     // As at every rekeying.
-    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     expect(fake.commands).toHaveLength(5)
     expect(notices).toEqual(['IPv6 traffic stays outside the tunnel'])
   })
@@ -39,14 +39,14 @@ describe('the client’s routes', () => {
   it('a gateway on this machine needs no way', async () => {
     const { network, fake } = client()
     fake.answer('ip -j -4 route get 192.0.2.9', { stdout: '[{"type":"local","dst":"192.0.2.9","dev":"lo"}]' })
-    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     expect(fake.commands.join('\n')).not.toContain('192.0.2.9')
   })
 
   it('are undone, newest first, all but nothing', async () => {
     const { network, fake, host } = client()
     await network.configure('underpass0')
-    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     const made = fake.commands.splice(0)
     expect(await host.removeAll()).toEqual([])
     const undone = made.map((command) => command.replace(' add ', ' del ').replace(' mtu 1400 up', ' down')).reverse()
@@ -55,7 +55,7 @@ describe('the client’s routes', () => {
 
   it('stay while the tunnel is lost, so that nothing leaves in the clear', async () => {
     const { network, fake } = client()
-    for (const event of session(['10.2.0.0/24'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24'] })) await network.follow(event)
     fake.commands.length = 0
     await network.follow({ kind: 'child-sa-removed', ikeSa: '1', peer: 'p', inboundSpi: 'c1', reason: 'lost' })
     await network.follow({ kind: 'ike-sa-closed', ikeSa: '1', peer: 'p', reason: 'dead', byPeer: true })
@@ -64,9 +64,9 @@ describe('the client’s routes', () => {
 
   it('change with the next Child SA: another address, other selectors, another way', async () => {
     const { network, fake } = client()
-    for (const event of session(['10.2.0.0/24'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24'] })) await network.follow(event)
     fake.commands.length = 0
-    for (const event of session(['10.2.0.0/24', '10.4.0.0/24'], '10.99.0.3')) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24', '10.4.0.0/24'], address: '10.99.0.3' })) await network.follow(event)
     expect(fake.commands).toEqual([
       // In this order: without any address the device would lose its routes, and the tunnel's packets go elsewhere.
       'ip -4 address add 10.99.0.3/32 dev underpass0',
@@ -77,14 +77,14 @@ describe('the client’s routes', () => {
 
   it('when the path moves, the way to the new gateway address is found beneath the tunnel', async () => {
     const { network, fake } = client()
-    for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     fake.commands.length = 0
     fake.answer('ip -j -4 route get 203.0.113.5', { stdout: '[{"dst":"203.0.113.5","dev":"underpass0"}]' })
     fake.answer('ip -j -4 route show to match 203.0.113.5', {
       stdout:
         '[{"dst":"default","gateway":"198.51.100.1","dev":"eth0","metric":100},{"dst":"128.0.0.0/1","dev":"underpass0"},{"dst":"default","gateway":"10.0.0.1","dev":"wlan0","metric":600}]',
     })
-    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: path('192.0.2.9'), to: path('203.0.113.5') })
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.9'), to: pathTo('203.0.113.5') })
     expect(fake.commands).toEqual([
       'ip -4 route del 192.0.2.9/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157',
       'ip -4 route add 203.0.113.5/32 via 198.51.100.1 dev eth0 proto 157',
@@ -93,7 +93,7 @@ describe('the client’s routes', () => {
 
   it('leave out a family without an address, and say so', async () => {
     const { network, fake, notices } = client()
-    for (const event of session(['10.2.0.0/24', '2001:db8::/32'])) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24', '2001:db8::/32'] })) await network.follow(event)
     expect(fake.commands.filter((command) => command.includes('-6'))).toEqual([])
     expect(notices).toEqual(['2001:db8::/32 is not routed: the tunnel has no IPv6 address'])
   })
@@ -101,7 +101,7 @@ describe('the client’s routes', () => {
   it('IPv6: no duplicate address detection, halves of ::/0', async () => {
     const { network, fake } = client()
     fake.answer('ip -j -6 route get', { stdout: '[{"dst":"2001:db8:9::9","gateway":"fe80::1","dev":"eth0","prefsrc":"2001:db8:7::7"}]' })
-    for (const event of session(['::/0'], '2001:db8:99::2', '2001:db8:9::9')) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['::/0'], address: '2001:db8:99::2', gateway: '2001:db8:9::9' })) await network.follow(event)
     expect(fake.commands).toEqual([
       'ip -6 address add 2001:db8:99::2/128 dev underpass0 nodad',
       'ip -6 route add 2001:db8:9::9/128 via fe80::1 dev eth0 proto 157',
@@ -116,7 +116,7 @@ describe('the client’s routes', () => {
       [['10.5.0.0/16'], ['ip -4 route add 10.5.0.0/16 dev underpass0 proto 157']],
     ] as const) {
       const { network, fake } = client({ routes })
-      for (const event of session(['10.2.0.0/24'])) await network.follow(event)
+      for (const event of comesUp({ remoteTs: ['10.2.0.0/24'] })) await network.follow(event)
       expect(fake.commands.filter((command) => command.includes('route'))).toEqual(expected)
     }
   })
@@ -127,7 +127,7 @@ describe('the client’s routes', () => {
       ['resolvectl', ['resolvectl dns underpass0 10.2.0.53', 'resolvectl domain underpass0 ~.']],
     ] as const) {
       const { network, fake } = client({ dns })
-      for (const event of session(['0.0.0.0/0'])) await network.follow(event)
+      for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
       expect(fake.commands.filter((command) => command.startsWith('resolvectl'))).toEqual(expected)
     }
   })
@@ -156,34 +156,4 @@ function client(config: Partial<ClientNetworkConfig> = {}): { network: ClientNet
     ...config,
   }
   return { network: new ClientNetwork({ config: all, host, run: fake.run, onNotice }), host, fake, notices }
-}
-
-function session(remoteTs: readonly string[], address = '10.99.0.2', gateway = '192.0.2.9'): SessionEvent[] {
-  return [
-    {
-      kind: 'ike-sa-established',
-      ikeSa: '1',
-      peer: 'p',
-      role: 'initiator',
-      localId: '@me',
-      remoteId: '@gw',
-      proposal: 'x',
-      path: path(gateway),
-    },
-    { kind: 'addresses-assigned', ikeSa: '1', peer: 'p', addresses: [{ address, prefixLength: 24 }], dns: ['10.2.0.53'], subnets: [] },
-    {
-      kind: 'child-sa-installed',
-      ikeSa: '1',
-      peer: 'p',
-      inboundSpi: 'c1',
-      outboundSpi: 'c2',
-      proposal: 'x',
-      localTs: [`${address}/32`],
-      remoteTs,
-    },
-  ]
-}
-
-function path(address: string): PathDescription {
-  return { transport: 'tcp', local: { address: '198.51.100.7', port: 40_000 }, remote: { address, port: 4500 }, framing: 'rfc9329' }
 }

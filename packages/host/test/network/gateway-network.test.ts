@@ -56,12 +56,40 @@ describe('forwarding', () => {
 describe('plans', () => {
   it('the gateway’s names every command and its undoing', () => {
     const plan = gatewayPlan(load(FILE)).join('\n')
-    expect(plan).toContain('  ip link set dev underpass-gw0 mtu 1400 up\n    undone: ip link set dev underpass-gw0 down')
     expect(plan).toContain(
-      '  ip -4 address add 10.99.0.1/24 dev underpass-gw0 noprefixroute\n    undone: ip -4 address del 10.99.0.1/24 dev underpass-gw0',
+      '  underpass-gw0 up, mtu 1400\n    done by: ip link set dev underpass-gw0 mtu 1400 up\n    undone:  ip link set dev underpass-gw0 down',
     )
-    expect(plan).toContain('    undone: put back what it held')
+    expect(plan).toContain(
+      '    done by: ip -4 address add 10.99.0.1/24 dev underpass-gw0 noprefixroute\n    undone:  ip -4 address del 10.99.0.1/24 dev underpass-gw0',
+    )
+    expect(plan).toContain('    undone:  put back what it held')
     expect(plan).not.toContain('0123456789abcdef')
+  })
+
+  it('the client’s says what it is for, by which command, and what undoes it', async () => {
+    const suites = 'ike = ["aes256gcm16-prfsha256-x25519"]\nesp = ["aes256gcm16"]'
+    const peer = `gateway = "192.0.2.9"\nlocal_id = "@me"\nremote_id = "@gw"\npsk = "0123456789abcdef"\nremote = ["10.2.0.0/24"]\n${suites}`
+    expect(await clientPlan(loadClientConfig(temporaryFile('c.toml', `[peer]\n${peer}\n`)))).toEqual([
+      'connect to 192.0.2.9: udp:500 (4500 where a NAT is found), else tcp:4500',
+      '  we are @me, they are @gw (a secret of 16 octets)',
+      '  let through: the assigned address on this side <-> 10.2.0.0/24 on theirs',
+      '  algorithms for IKE: aes256gcm16-prfsha256-x25519',
+      '  algorithms for ESP: aes256gcm16; replay window 1024',
+      '  ask for an IPv4 address',
+      '  if the first attempt fails: give up',
+      'use device underpass0, mtu 1400; cryptography: auto',
+      'route into the tunnel: what the gateway agrees to',
+      'name servers that the gateway names: only shown',
+      'change this host, when the gateway agrees to all that is asked:',
+      '  underpass0 up, mtu 1400',
+      '    done by: ip link set dev underpass0 mtu 1400 up',
+      '    undone:  ip link set dev underpass0 down',
+      '  address that the gateway assigns, on underpass0',
+      '  route 10.2.0.0/24 through underpass0',
+      '    done by: ip -4 route add 10.2.0.0/24 dev underpass0 proto 157',
+      '    undone:  ip -4 route del 10.2.0.0/24 dev underpass0 proto 157',
+      'at the end, or after a crash by "down" or the next start: undo what was done, newest first',
+    ])
   })
 
   it('the client’s has the way to the gateway, and changes nothing', async () => {
@@ -70,10 +98,10 @@ describe('plans', () => {
       stdout: '[{"dst":"192.0.2.9","gateway":"198.51.100.1","dev":"eth0"}]',
     })
     const plan = (await clientPlan(config, { run: fake.run, resolve: async () => '192.0.2.9' })).join('\n')
-    expect(plan).toContain('  ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157\n')
-    expect(plan).toContain('  ip -4 route add 0.0.0.0/1 dev underpass0 proto 157\n')
+    expect(plan).toContain('    done by: ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157\n')
+    expect(plan).toContain('    done by: ip -4 route add 0.0.0.0/1 dev underpass0 proto 157\n')
     expect(fake.commands).toEqual([])
-    expect((await clientPlan(config)).join('\n')).toContain('  a route to gw.example itself, outside the tunnel')
+    expect((await clientPlan(config)).join('\n')).toContain('  route to gw.example itself, outside the tunnel')
   })
 })
 

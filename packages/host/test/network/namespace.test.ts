@@ -2,10 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { readlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SessionEvent } from '@underpass/session-manager'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { ClientNetwork, type CommandRunner, HostNetwork, Journal, journalOwner, recover, runCommand } from '../../src/index.ts'
 import { temporaryDirectory } from '../temporary.ts'
+import { comesUp, pathTo } from './session-events.ts'
 
 describe.skipIf(!canUnshare())('in a network namespace', () => {
   it('a default route goes through the tunnel, the gateway stays outside, and undoing leaves what was there before', async () => {
@@ -14,10 +14,10 @@ describe.skipIf(!canUnshare())('in a network namespace', () => {
     const host = new HostNetwork({ run, journal: new Journal(join(temporaryDirectory(), 'journal'), journalOwner()), onNotice: () => {} })
     const network = client(host, run)
     await network.configure('underpass0')
-    for (const event of session('10.99.0.2', '192.0.2.9')) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     expect(await wayTo('8.8.8.8')).toMatchObject({ dev: 'underpass0', prefsrc: '10.99.0.2' })
     expect(await wayTo('192.0.2.9')).toMatchObject({ dev: 'eth0', gateway: '198.51.100.1', prefsrc: '198.51.100.7' })
-    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: path('192.0.2.9'), to: path('203.0.113.5') })
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.9'), to: pathTo('203.0.113.5') })
     expect(await wayTo('203.0.113.5')).toMatchObject({ dev: 'eth0', gateway: '198.51.100.1' })
     expect(await wayTo('192.0.2.9')).toMatchObject({ dev: 'underpass0' })
     expect(await host.removeAll()).toEqual([])
@@ -32,7 +32,7 @@ describe.skipIf(!canUnshare())('in a network namespace', () => {
     const host = new HostNetwork({ run, journal: new Journal(journal, killed), onNotice: () => {} })
     const network = client(host, run)
     await network.configure('underpass0')
-    for (const event of session('10.99.0.2', '192.0.2.9')) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     // What the kernel does when the process that holds a TUN dies; and then it is made anew, as it was before.
     await run('ip', ['link', 'del', 'underpass0'])
     await run('ip', ['tuntap', 'add', 'dev', 'underpass0', 'mode', 'tun'])
@@ -55,7 +55,7 @@ describe.skipIf(!canUnshare())('in a network namespace', () => {
     })
     const network = client(host, run)
     await network.configure('underpass0')
-    for (const event of session('10.99.0.2', '192.0.2.9')) await network.follow(event)
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
     expect(notices.join()).toContain('there is one already; it is left as it is')
     await host.removeAll()
     expect(await snapshot()).toBe(before)
@@ -131,34 +131,4 @@ function client(host: HostNetwork, run: CommandRunner): ClientNetwork {
     run,
     onNotice: () => {},
   })
-}
-
-function session(address: string, gateway: string): SessionEvent[] {
-  return [
-    {
-      kind: 'ike-sa-established',
-      ikeSa: '1',
-      peer: 'p',
-      role: 'initiator',
-      localId: '@me',
-      remoteId: '@gw',
-      proposal: 'x',
-      path: path(gateway),
-    },
-    { kind: 'addresses-assigned', ikeSa: '1', peer: 'p', addresses: [{ address, prefixLength: 32 }], dns: [], subnets: [] },
-    {
-      kind: 'child-sa-installed',
-      ikeSa: '1',
-      peer: 'p',
-      inboundSpi: 'c1',
-      outboundSpi: 'c2',
-      proposal: 'x',
-      localTs: [`${address}/32`],
-      remoteTs: ['0.0.0.0/0'],
-    },
-  ]
-}
-
-function path(address: string): Extract<SessionEvent, { kind: 'path-moved' }>['to'] {
-  return { transport: 'udp', local: { address: '198.51.100.7', port: 4500 }, remote: { address, port: 4500 } }
 }

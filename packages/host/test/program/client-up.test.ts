@@ -8,12 +8,12 @@ import { temporaryDirectory, temporaryFile } from '../temporary.ts'
 describe('underpass up', () => {
   it('says "tunnel up" with address, device, transport and why; Ctrl-C undoes everything and exits 0', async () => {
     const { world, exit, control } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
-    expect(world.out()).toMatch(
+    await world.io.said('tunnel up')
+    expect(world.io.told.out).toMatch(
       /tunnel up: 10\.99\.0\.2 on underpass0, over tcp 192\.0\.2\.9:4500 \(UDP had no answer in 1\.6 s\), to 10\.2\.0\.0\/24\n/,
     )
     expect(world.ip.commands).toContain('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
-    world.signal('SIGINT')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
     expect(world.session.isClosed).toBe(true)
     expect(world.ip.commands.slice(-3)).toEqual([
@@ -23,20 +23,20 @@ describe('underpass up', () => {
     ])
     expect(existsSync(control)).toBe(false)
     expect(existsSync(`${control}.journal`)).toBe(false)
-    expect(world.err()).toBe('')
+    expect(world.io.told.err).toBe('')
   })
 
   it('the routes are there before it says so', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()), { ipTakes: 5 })
-    await world.said('tunnel up')
+    await world.io.said('tunnel up')
     expect(world.ip.commands.at(-1)).toBe('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157')
-    world.signal('SIGTERM')
+    world.io.signal('SIGTERM')
     expect(await exit).toBe(0)
   })
 
   it('status and down over the control socket', async () => {
     const { world, exit, control } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
+    await world.io.said('tunnel up')
     const status = await requestStatus(control)
     expect(status).toMatchObject({ program: 'underpass', host: { device: { name: 'underpass0' } }, session: { peers: [{ name: 'gw' }] } })
     expect(status.host.changes).toContain('route 10.2.0.0/24 through underpass0')
@@ -51,14 +51,11 @@ describe('underpass up', () => {
       session.emit(WRONG_KEY)
     })
     expect(await exit).toBe(3)
-    const told = world
-      .out()
-      .split('\n')
-      .filter((line) => line.includes('authentication failed'))
+    const told = world.io.told.out.split('\n').filter((line) => line.includes('authentication failed'))
     expect(told).toEqual([
       expect.stringMatching(/authentication failed: we are alice@example\.com, they are @gw: the other end refused our AUTH$/),
     ])
-    expect(world.out() + world.err()).not.toContain('correct horse')
+    expect(world.io.told.out + world.io.told.err).not.toContain('correct horse')
   })
 
   it('a wrong key ends it even with --keep-retrying', async () => {
@@ -69,7 +66,7 @@ describe('underpass up', () => {
   it('no transport gets through: exit code 4, with what each came to', async () => {
     const { world, exit } = up(nothingWorks)
     expect(await exit).toBe(4)
-    expect(world.err()).toBe('the gateway cannot be reached: udp:500: no answer; tcp:4500: connection refused\n')
+    expect(world.io.told.err).toBe('the gateway cannot be reached: udp:500: no answer; tcp:4500: connection refused\n')
   })
 
   it('one transport that fails while others are tried is not the end', async () => {
@@ -77,8 +74,8 @@ describe('underpass up', () => {
       session.emit(...comesUp().slice(0, 3))
       setTimeout(() => session.emit(...comesUp().slice(3)), 20)
     })
-    await world.said('tunnel up')
-    world.signal('SIGINT')
+    await world.io.said('tunnel up')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
   })
 
@@ -93,9 +90,9 @@ describe('underpass up', () => {
       },
       { keepRetrying: true },
     )
-    await world.said('tunnel up')
-    expect(world.out()).toContain('cannot be reached: udp:500: no answer; tcp:4500: connection refused; trying again')
-    world.signal('SIGINT')
+    await world.io.said('tunnel up')
+    expect(world.io.told.out).toContain('cannot be reached: udp:500: no answer; tcp:4500: connection refused; trying again')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
   })
 
@@ -105,69 +102,69 @@ describe('underpass up', () => {
       session.emit({ kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' })
     })
     expect(await exit).toBe(1)
-    expect(world.err()).toBe('the gateway refused: no proposal fits (NO_PROPOSAL_CHOSEN)\n')
+    expect(world.io.told.err).toBe('the gateway refused: no proposal fits (NO_PROPOSAL_CHOSEN)\n')
   })
 
   it('a tunnel that was up is held: loss and return are told', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
+    await world.io.said('tunnel up')
     world.session.state = 'waiting'
     world.session.emit(
       { kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'no answer' },
       { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'no answer', byPeer: false },
     )
-    await world.said('tunnel down: no answer')
+    await world.io.said('tunnel down: no answer')
     nothingWorks(world.session)
-    await world.said('trying again')
+    await world.io.said('trying again')
     world.session.emit(...comesUp('10.99.0.7'))
-    await world.said('tunnel up: 10.99.0.7')
-    expect(world.out()).toContain('tunnel down: no answer')
-    world.signal('SIGINT')
+    await world.io.said('tunnel up: 10.99.0.7')
+    expect(world.io.told.out).toContain('tunnel down: no answer')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
   })
 
   it('rekeyed SAs are neither "tunnel down" nor a second "tunnel up"', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
+    await world.io.said('tunnel up')
     const [child, ike] = [comesUp().at(-1)!, comesUp().at(-3)!]
     world.session.emit(child, { kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'rekeyed' })
     world.session.emit(ike, { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'rekeyed', byPeer: false })
-    await world.said('IKE SA 1 closed')
+    await world.io.said('IKE SA 1 closed')
     await new Promise((resolve) => setTimeout(resolve, 10))
-    world.signal('SIGINT')
+    world.io.signal('SIGINT')
     await exit
-    expect(world.out().match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
+    expect(world.io.told.out.match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
   })
 
   it('RFC 9329 §6.1 (T-LIFE-4): a lost connection is dialled again and is no "tunnel down"', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
+    await world.io.said('tunnel up')
     world.session.state = 'waiting'
     world.session.emit({ kind: 'reconnecting', peer: 'gw', ikeSa: '1', inMilliseconds: 250, reason: 'connection reset' })
     await new Promise((resolve) => setTimeout(resolve, 10))
     world.session.state = 'up'
     world.session.emit({ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'alive' })
     await new Promise((resolve) => setTimeout(resolve, 10))
-    world.signal('SIGINT')
+    world.io.signal('SIGINT')
     await exit
-    expect(world.out()).toContain('connecting again in 250 ms: connection reset')
-    expect(world.out().match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
+    expect(world.io.told.out).toContain('connecting again in 250 ms: connection reset')
+    expect(world.io.told.out.match(/tunnel (up|down)/g)).toEqual(['tunnel up'])
   })
 
   it('the reason may come after the tunnel', async () => {
     const [events, chosen] = [comesUp().filter(({ kind }) => kind !== 'transport-chosen'), comesUp()[3]!]
     const { world, exit } = up((session) => session.emit(...events, chosen))
-    await world.said('tunnel up: 10.99.0.2 on underpass0, over tcp 192.0.2.9:4500 (UDP had no answer in 1.6 s)')
-    world.signal('SIGINT')
+    await world.io.said('tunnel up: 10.99.0.2 on underpass0, over tcp 192.0.2.9:4500 (UDP had no answer in 1.6 s)')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
   })
 
   it('a second Ctrl-C exits at once', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
-    world.signal('SIGINT')
-    world.signal('SIGINT')
-    expect(world.exits).toEqual([1])
+    await world.io.said('tunnel up')
+    world.io.signal('SIGINT')
+    world.io.signal('SIGINT')
+    expect(world.io.exits).toEqual([1])
     expect(await exit).toBe(0)
   })
 
@@ -175,14 +172,14 @@ describe('underpass up', () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
     world.ip.answer('ip -4 route add', { exitCode: 2, stderr: 'RTNETLINK answers: Invalid argument' })
     expect(await exit).toBe(1)
-    expect(world.err()).toBe('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157: RTNETLINK answers: Invalid argument\n')
+    expect(world.io.told.err).toBe('ip -4 route add 10.2.0.0/24 dev underpass0 proto 157: RTNETLINK answers: Invalid argument\n')
     expect(world.ip.commands.at(-1)).toBe('ip link set dev underpass0 down')
   })
 
   it('a crash undoes everything', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.said('tunnel up')
-    world.crash(new Error('boom'))
+    await world.io.said('tunnel up')
+    world.io.crash(new Error('boom'))
     expect(await exit).toBe(1)
     expect(world.ip.commands).toContain('ip -4 route del 10.2.0.0/24 dev underpass0 proto 157')
   })
@@ -190,7 +187,7 @@ describe('underpass up', () => {
   it('a failure of the driver that is fatal ends it', async () => {
     const { world, exit } = up((session) => session.fail({ code: 'CORE_FAILED', isFatal: true, error: new Error('invariant') }))
     expect(await exit).toBe(1)
-    expect(world.err()).toBe('CORE_FAILED: invariant\n')
+    expect(world.io.told.err).toBe('CORE_FAILED: invariant\n')
   })
 
   it('a name without an address: exit code 4, or again later', async () => {
@@ -199,10 +196,10 @@ describe('underpass up', () => {
     }
     const once = up(() => {}, { resolve: notFound })
     expect(await once.exit).toBe(4)
-    expect(once.world.err()).toBe('192.0.2.9 has no address: ENOTFOUND\n')
+    expect(once.world.io.told.err).toBe('192.0.2.9 has no address: ENOTFOUND\n')
     const again = up(() => {}, { resolve: notFound, keepRetrying: true })
-    await again.world.said('has no address: ENOTFOUND; trying again in 1 s')
-    again.world.signal('SIGINT')
+    await again.world.io.said('has no address: ENOTFOUND; trying again in 1 s')
+    again.world.io.signal('SIGINT')
     expect(await again.exit).toBe(0)
   })
 
@@ -214,23 +211,23 @@ describe('underpass up', () => {
     })
     expect(await exit).toBe(1)
     expect(world.started).toBeUndefined()
-    expect(world.err()).toBe('underpass0 cannot be made without root\n')
+    expect(world.io.told.err).toBe('underpass0 cannot be made without root\n')
   })
 
   it('tun = "memory" touches no network', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()), { tun: 'tun = "memory"\n' })
-    await world.said('tunnel up: 10.99.0.2, over tcp')
-    world.signal('SIGINT')
+    await world.io.said('tunnel up: 10.99.0.2, over tcp')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
     expect(world.ip.commands).toEqual([])
   })
 
   it('--json: events as lines, and a summary last', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()), { json: true })
-    await world.said('"tunnel-up"')
-    world.signal('SIGINT')
+    await world.io.said('"tunnel-up"')
+    world.io.signal('SIGINT')
     expect(await exit).toBe(0)
-    const lines = world.lines()
+    const lines = world.io.lines
     expect(lines.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining([
         'transport-tried',
@@ -256,11 +253,11 @@ describe('underpass up', () => {
       ['["tcp:4500"]', 0],
     ] as const) {
       const { world, exit } = up((session) => session.emit(...comesUp()), { tun: `tun = "memory"\n`, transports })
-      await world.said('tunnel up')
+      await world.io.said('tunnel up')
       expect(world.session.commands).toEqual([{ kind: 'initiate', peer: 'gw' }])
       expect(world.started!.listeners.udp).toHaveLength(count)
       expect(world.started!.sessionConfig.peers[0]).toMatchObject({ dial: { address: '192.0.2.9' } })
-      world.signal('SIGINT')
+      world.io.signal('SIGINT')
       await exit
     }
   })

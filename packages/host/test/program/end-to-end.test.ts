@@ -12,7 +12,7 @@ import {
   requestStatus,
   systemPorts,
 } from '../../src/index.ts'
-import { type FakeWorld, fakeWorld } from '../fake-session.ts'
+import { FakeIo } from '../fake-io.ts'
 import { temporaryDirectory, temporaryFile } from '../temporary.ts'
 
 const ALICE = 'correct horse battery staple 4500'
@@ -21,35 +21,35 @@ describe('a client and a gateway', () => {
   it('come up over TCP, say so, and go down with exit code 0', async () => {
     const gateway = await startGateway()
     const client = startClient(`transports = ["tcp:${gateway.port}"]`)
-    await client.world.said('tunnel up')
-    expect(client.world.out()).toMatch(
+    await client.io.said('tunnel up')
+    expect(client.io.told.out).toMatch(
       new RegExp(`tunnel up: 10\\.99\\.0\\.\\d+, over tcp 127\\.0\\.0\\.1:${gateway.port} \\(.+\\), to 10\\.2\\.0\\.0/24\n`),
     )
     expect((await requestStatus(client.control)).session.peers).toMatchObject([{ name: 'gw', state: 'up' }])
     expect((await requestStatus(gateway.control)).session.ikeSas).toMatchObject([{ remoteId: 'alice@example.com' }])
     expect(await requestDown(client.control)).toEqual([])
     expect(await client.exit).toBe(0)
-    await gateway.world.said('closed by the other end')
+    await gateway.io.said('closed by the other end')
     expect((await requestStatus(gateway.control)).session.ikeSas).toEqual([])
-    gateway.world.signal('SIGTERM')
+    gateway.io.signal('SIGTERM')
     expect(await gateway.exit).toBe(0)
   })
 
   it('come up over UDP', async () => {
     const gateway = await startGateway()
     const client = startClient(`transports = ["udp:${gateway.udpPort}", "tcp:${gateway.port}"]`)
-    await client.world.said('tunnel up')
-    expect(client.world.out()).toContain(`over udp 127.0.0.1:${gateway.udpPort} (`)
-    client.world.signal('SIGINT')
+    await client.io.said('tunnel up')
+    expect(client.io.told.out).toContain(`over udp 127.0.0.1:${gateway.udpPort} (`)
+    client.io.signal('SIGINT')
     expect(await client.exit).toBe(0)
   })
 
   it('RFC 9329 §5.1 (T-FB-1): where UDP has no answer, TCP is taken, and the line says why', async () => {
     const gateway = await startGateway()
     const client = startClient(`transports = ["udp:9", "tcp:${gateway.port}"]`)
-    await client.world.said('tunnel up')
-    expect(client.world.out()).toMatch(new RegExp(`over tcp 127\\.0\\.0\\.1:${gateway.port} \\(.*udp:9.*\\), to`))
-    client.world.signal('SIGINT')
+    await client.io.said('tunnel up')
+    expect(client.io.told.out).toMatch(new RegExp(`over tcp 127\\.0\\.0\\.1:${gateway.port} \\(.*udp:9.*\\), to`))
+    client.io.signal('SIGINT')
     expect(await client.exit).toBe(0)
   })
 
@@ -57,9 +57,9 @@ describe('a client and a gateway', () => {
     const gateway = await startGateway(`\n[[secret]]\nid = "bob@example.com"\npsk = "${ALICE}"`)
     const addresses: string[] = []
     for (const id of ['alice@example.com', 'bob@example.com']) {
-      const { world } = startClient(`transports = ["tcp:${gateway.port}"]`, ALICE, id)
-      await world.said('tunnel up')
-      addresses.push(/tunnel up: (\S+),/.exec(world.out())![1]!)
+      const { io } = startClient(`transports = ["tcp:${gateway.port}"]`, ALICE, id)
+      await io.said('tunnel up')
+      addresses.push(/tunnel up: (\S+),/.exec(io.told.out)![1]!)
     }
     expect(new Set(addresses).size).toBe(2)
   })
@@ -68,43 +68,40 @@ describe('a client and a gateway', () => {
     const gateway = await startGateway()
     const client = startClient(`transports = ["tcp:${gateway.port}"]`, 'not the right key at all')
     expect(await client.exit).toBe(3)
-    for (const { world } of [client, gateway]) {
-      await world.said('authentication failed')
-      const told = world
-        .out()
-        .split('\n')
-        .filter((line) => line.includes('authentication failed'))
+    for (const { io } of [client, gateway]) {
+      await io.said('authentication failed')
+      const told = io.told.out.split('\n').filter((line) => line.includes('authentication failed'))
       expect(told).toHaveLength(1)
       expect(told[0]).toContain('alice@example.com')
-      expect(world.out() + world.err()).not.toMatch(/correct horse|right key/)
+      expect(io.told.out + io.told.err).not.toMatch(/correct horse|right key/)
     }
   })
 
   it('nobody there: exit code 4', async () => {
     const gateway = await startGateway()
-    gateway.world.signal('SIGINT')
+    gateway.io.signal('SIGINT')
     await gateway.exit
     const client = startClient(`transports = ["tcp:${gateway.port}"]`)
     expect(await client.exit).toBe(4)
-    expect(client.world.err()).toMatch(/^the gateway cannot be reached: tcp:\d+/)
+    expect(client.io.told.err).toMatch(/^the gateway cannot be reached: tcp:\d+/)
   })
 
   it('no proposal fits: exit code 1 and the notify’s name', async () => {
     const gateway = await startGateway('ike = ["aes256gcm16-prfsha512-ecp384"]')
     const client = startClient(`transports = ["tcp:${gateway.port}"]\nike = ["aes128gcm16-prfsha256-x25519"]`)
     expect(await client.exit).toBe(1)
-    expect(client.world.err()).toContain('NO_PROPOSAL_CHOSEN')
+    expect(client.io.told.err).toContain('NO_PROPOSAL_CHOSEN')
   })
 })
 
 interface Program {
-  readonly world: FakeWorld
+  readonly io: FakeIo
   readonly control: string
   readonly exit: Promise<number>
 }
 
 async function startGateway(connection = ''): Promise<Program & { readonly port: number; readonly udpPort: number }> {
-  const world = fakeWorld()
+  const io = new FakeIo()
   const control = join(temporaryDirectory(), 'g.sock')
   const file = temporaryFile(
     'gateway.toml',
@@ -125,18 +122,18 @@ id = "alice@example.com"
 psk = "${ALICE}"
 `,
   )
-  const exit = gatewayRun({ config: loadGatewayConfig(file), io: world.io, ports: systemPorts, reporter: reporter(world.io) })
+  const exit = gatewayRun({ config: loadGatewayConfig(file), io, ports: systemPorts, reporter: reporter(io) })
   onTestFinished(async () => {
-    world.signal('SIGINT')
+    io.signal('SIGINT')
     await exit
   })
-  await world.said('gateway up')
-  const portOf = (protocol: string): number => Number(new RegExp(`:(\\d+)/${protocol}`).exec(world.out())![1])
-  return { world, control, exit, port: portOf('tcp'), udpPort: portOf('udp') }
+  await io.said('gateway up')
+  const portOf = (protocol: string): number => Number(new RegExp(`:(\\d+)/${protocol}`).exec(io.told.out)![1])
+  return { io, control, exit, port: portOf('tcp'), udpPort: portOf('udp') }
 }
 
 function startClient(peer: string, psk = ALICE, id = 'alice@example.com'): Program {
-  const world = fakeWorld()
+  const io = new FakeIo()
   const control = join(temporaryDirectory(), 'c.sock')
   const file = temporaryFile(
     'client.toml',
@@ -155,15 +152,15 @@ ${peer}
   const exit = clientUp({
     config: loadClientConfig(file),
     keepRetrying: false,
-    io: world.io,
+    io,
     ports: systemPorts,
-    reporter: reporter(world.io),
+    reporter: reporter(io),
   })
   onTestFinished(async () => {
-    world.signal('SIGINT')
+    io.signal('SIGINT')
     await exit
   })
-  return { world, control, exit }
+  return { io, control, exit }
 }
 
 function reporter(io: ProcessIo): Reporter {

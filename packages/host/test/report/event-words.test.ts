@@ -11,6 +11,9 @@ const TCP = {
 const UDP = { transport: 'udp', local: { address: '198.51.100.7', port: 4500 }, remote: { address: '192.0.2.9', port: 4500 } } as const
 const REMOTE = { address: '203.0.113.4', port: 50_000 }
 
+const OF = { ikeSa: '1', peer: 'gw' } as const
+const AUTHENTICATION_FAILED = { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw' } as const
+
 const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
   [
     { kind: 'transport-tried', peer: 'gw', transport: 'udp:500', reason: 'first of the list' },
@@ -22,17 +25,17 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'warn',
     'gw: udp:500 failed after 1.6 s: no answer',
   ],
+  [{ kind: 'retry-scheduled', peer: 'gw', round: 2, inMilliseconds: 2000 }, 'info', 'gw: the whole list again in 2 s (round 2)'],
   [{ kind: 'transport-chosen', peer: 'gw', transport: 'tcp:4500', reason: 'UDP is blocked' }, 'info', 'gw: using tcp:4500: UDP is blocked'],
   [
-    { kind: 'ike-sa-established', ikeSa: '1', peer: 'gw', role: 'initiator', localId: '@me', remoteId: '@gw', proposal: 'aes', path: TCP },
+    { kind: 'ike-sa-established', ...OF, role: 'initiator', localId: '@me', remoteId: '@gw', proposal: 'aes', path: TCP },
     'info',
     'gw: IKE SA 1 established over tcp [2001:db8::9]:4500; we are @me, they are @gw (aes, initiator)',
   ],
   [
     {
       kind: 'addresses-assigned',
-      ikeSa: '1',
-      peer: 'gw',
+      ...OF,
       addresses: [
         { address: '10.99.0.2', prefixLength: 32 },
         { address: 'fd00::2', prefixLength: 64 },
@@ -46,8 +49,7 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
   [
     {
       kind: 'child-sa-installed',
-      ikeSa: '1',
-      peer: 'gw',
+      ...OF,
       inboundSpi: 'c1',
       outboundSpi: 'c2',
       proposal: 'aes',
@@ -57,40 +59,32 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'info',
     'gw: Child SA c1/c2 installed: 10.99.0.2/32 <-> 10.2.0.0/24, 10.3.0.0/24 (aes)',
   ],
-  [{ kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
+  [{ kind: 'child-sa-removed', ...OF, inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
+  [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: true }, 'info', 'gw: IKE SA 1 closed by the other end: Delete'],
+  [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
   [
-    { kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'Delete', byPeer: true },
-    'info',
-    'gw: IKE SA 1 closed by the other end: Delete',
-  ],
-  [{ kind: 'ike-sa-closed', ikeSa: '1', peer: 'gw', reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
-  [
-    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: 'AUTH does not verify' },
+    { ...AUTHENTICATION_FAILED, detail: 'AUTH does not verify' },
     'error',
     'authentication failed: we are @me, they are @gw: AUTH does not verify',
   ],
   [
-    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: '@gw refused @me: not the key it expects' },
+    { ...AUTHENTICATION_FAILED, detail: '@gw refused @me: not the key it expects' },
     'error',
     'authentication failed: @gw refused @me: not the key it expects',
   ],
+  [{ ...AUTHENTICATION_FAILED, detail: '@gw has no such key' }, 'error', 'authentication failed: we are @me: @gw has no such key'],
   [
-    { kind: 'authentication-failed', ikeSa: '1', localId: '@me', remoteId: '@gw', detail: '@gw has no such key' },
-    'error',
-    'authentication failed: we are @me: @gw has no such key',
-  ],
-  [
-    { kind: 'authentication-failed', ikeSa: '1', localId: '', remoteId: '', detail: 'AUTH does not verify' },
+    { ...AUTHENTICATION_FAILED, localId: '', remoteId: '', detail: 'AUTH does not verify' },
     'error',
     'authentication failed: AUTH does not verify',
   ],
   [
-    { kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' },
+    { kind: 'handshake-failed', ...OF, detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' },
     'error',
     'gw: handshake failed: no proposal fits (NO_PROPOSAL_CHOSEN)',
   ],
   [
-    { kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: '@gw refused IKE_AUTH: TS_UNACCEPTABLE', notify: 'TS_UNACCEPTABLE' },
+    { kind: 'handshake-failed', ...OF, detail: '@gw refused IKE_AUTH: TS_UNACCEPTABLE', notify: 'TS_UNACCEPTABLE' },
     'error',
     'gw: handshake failed: @gw refused IKE_AUTH: TS_UNACCEPTABLE',
   ],
@@ -115,12 +109,12 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'gw: connecting again in 250 ms: connection reset',
   ],
   [
-    { kind: 'path-moved', ikeSa: '1', peer: 'gw', from: UDP, to: { ...TCP, framing: 'pauly-03' } },
+    { kind: 'path-moved', ...OF, from: UDP, to: { ...TCP, framing: 'pauly-03' } },
     'info',
     'gw: moved from udp 192.0.2.9:4500 to tcp [2001:db8::9]:4500 (pauly-03 framing)',
   ],
-  [{ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'alive' }, 'debug', 'gw: the other end is alive'],
-  [{ kind: 'liveness', ikeSa: '1', peer: 'gw', result: 'dead' }, 'warn', 'gw: the other end does not answer any more'],
+  [{ kind: 'liveness', ...OF, result: 'alive' }, 'debug', 'gw: the other end is alive'],
+  [{ kind: 'liveness', ...OF, result: 'dead' }, 'warn', 'gw: the other end does not answer any more'],
   [
     { kind: 'limit-reached', limit: 'maxHalfOpenPerAddress', remote: REMOTE },
     'warn',
@@ -148,7 +142,7 @@ describe('the reporter', () => {
 
   it('colours a terminal', () => {
     const { reporter, out } = reporting({ colour: true })
-    reporter.event(ROWS[9]![0])
+    reporter.event({ ...AUTHENTICATION_FAILED, detail: 'AUTH does not verify' })
     expect(out()).toContain('\u001b[')
   })
 
@@ -179,7 +173,7 @@ describe('the reporter', () => {
     const { reporter } = reporting({})
     for (let i = 0; i < 200; i++) {
       reporter.event({ kind: 'dropped', what: 'ESP', remote: undefined, detail: 'replay' })
-      reporter.event({ kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: String(i), reason: 'rekeyed' })
+      reporter.event({ kind: 'child-sa-removed', ...OF, inboundSpi: String(i), reason: 'rekeyed' })
     }
     expect(reporter.recent).toHaveLength(100)
     expect(reporter.recent.at(-1)!.event).toMatchObject({ inboundSpi: '199' })
