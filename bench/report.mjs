@@ -2,19 +2,52 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../tools/runtimes.mjs'
+import { charts } from './lib/comparisons.mjs'
 import { newest } from './lib/results.mjs'
 import { asMarkdown, tables } from './lib/tables.mjs'
 
 const SECTIONS = [
   {
-    name: 'tunnel',
-    title: 'Through a tunnel',
-    text: ({ seconds }) =>
-      `iperf3, one TCP flow, from one network namespace to another over a veth pair: bare, and through \`underpass\` and \`underpass-gateway\`,
-one process each, AES-256-GCM by libcrypto, inner MTU 1,400. Rounds of ${seconds} s; each round visits every row. CPU seconds are those of
-the process, all its threads, as /proc/PID/stat counts them. Retransmissions are those of the flow inside, in all rounds together. iperf3's own and what the kernel does in interrupts are not in them. Both ends,
-both iperf3 and the veth share this machine's cores, which is what limits the tunnels here: a real client or gateway has only one of the two
-ends to run.`,
+    name: 'throughput',
+    title: 'Throughput, beside others',
+    text: (run) =>
+      `iperf3 from one network namespace to another over a veth pair, through each contender: one flow from client to gateway, one the other way
+("reverse"), eight together. In each round everybody is started, measured and stopped in turn; ${run.seconds} s a flow, after a first second that is not
+counted. Both ends, both iperf3 and the veth share this machine's cores, which is what limits all of them here: a real client or gateway has only
+one of the two ends to run.
+
+- **CPU s a GB**: seconds of a core for 10^9 octets that arrived, of the contender's own processes, both ends together, user and system time, as
+  /proc/PID/stat counts them. What the kernel does for a packet on their behalf is in there; iperf3 and the kernel's own threads are not.
+- **Whole machine**: everything that /proc/stat counts as busy meanwhile: iperf3, interrupts, the kernel's threads, and whoever else was at work.
+- **Underpass**: the programs \`underpass\` and \`underpass-gateway\` with libcrypto, one process each; AES-256-GCM unless another cipher is named.
+  Over TCP frames of at most 1,400 octets (inner MTU 1,362), over UDP IP packets of 1,400 (inner MTU 1,338). "Large MTU": 65,498, the longest
+  inner packet whose ESP packet fits the 16-bit Length of a frame (RFC 9329 §3); it is for two ends of ours.
+- **The others** as Debian packages them, with their own defaults for the MTU; both namespaces use TCP CUBIC. OpenVPN: AES-256-GCM, TCP, point to point,
+  without Nagle's delay (with it, half as much), no kernel offload. openconnect and ocserv: TLS over TCP, no DTLS. wireguard-go: UDP, no kernel
+  module. strongSwan: kernel-libipsec, ESP in UDP, AES-256-GCM.
+- **The link**: a veth pair hands on TCP segments, and UDP datagrams that were given to it together (UDP_SEGMENT), uncut. Whoever uses that gains by it
+  here; a network card would cut them. Debian's wireguard-go and strongSwan give every datagram by itself.
+- **Of the best peer** compares one flow with the quickest of the others.
+
+${peers(run)}`,
+  },
+  {
+    name: 'packets',
+    title: 'Small packets, beside others',
+    text: (run) =>
+      `UDP datagrams of ${run.octets} octets a second that go from client to gateway with at most ${run.loss * 1000} in 1,000 lost: the rate is doubled until it is not held in
+three tries of ${run.seconds} s, then closed in to 5 %. The datagrams come from sendmmsg(2) in batches of 32. "Or more": the sender could offer no more.
+
+${peers(run)}`,
+  },
+  {
+    name: 'latency',
+    title: 'Latency, beside others',
+    text: (run) =>
+      `Round trips of ping, ${run.perSecond} a second for ${run.idleSeconds} s: idle, and for ${run.loadedSeconds} s beside one TCP flow that fills the link, which tbf limits to ${run.rate}/s both ways, with
+room for 50 ms. Percentiles are those of a round. With the large MTU a ping may wait behind packets of 64 kB: 10 ms each at this rate.
+
+${peers(run)}`,
   },
   {
     name: 'core',
@@ -43,7 +76,8 @@ that a socket makes for each datagram are counted too.`,
     title: 'Handshakes',
     text: () =>
       `IKE_SA_INIT and IKE_AUTH with a shared secret, a leased address and a Child SA, between two cores over TCP in memory; AES-256-GCM,
-HMAC-SHA2-256, key exchanges by node:crypto. "Alone" counts the CPU time of that core and its key exchanges.`,
+HMAC-SHA2-256, key exchanges by node:crypto. "Alone" counts the CPU time of that core and its key exchanges. strongSwan: two whole daemons,
+sockets, SAs and routes in the kernel included, without a leased address; its client's share includes being told of its connections.`,
   },
   {
     name: 'ike',
@@ -84,7 +118,7 @@ function head() {
   const dates = [...new Set(results.map(({ result }) => result.date.slice(0, 10)))].sort()
   const commits = [...new Set(results.map(({ result }) => result.versions.commit))]
   const [from, to] = [Math.min(...loads), Math.max(...loads)]
-  const busy = results.some(({ result }) => result.load.before > 2)
+  const busy = results.some(({ result }) => (result.load.atStart ?? result.load.before) > 2)
   return `# Performance
 
 Measured, not promised. Generated by \`node bench/report.mjs\` from [bench/results](../bench/results); do not edit.
@@ -109,25 +143,35 @@ function section({ title, text, result }) {
     `## ${title}`,
     text(result.runs[0] ?? {}),
     ...tables(result).map(asMarkdown),
+    ...charts(result).map(({ name, title: what }) => `![${what}](../bench/results/${result.date.slice(0, 10)}-${name}.svg)`),
     ...(notes.length > 0 ? [notes.join('\n')] : []),
     `Load average ${before} before, ${after} after; [${result.file}](../bench/results/${result.file}).`,
   ].join('\n\n')
 }
 
+function peers({ peers: found = {}, iperf3 }) {
+  const list = Object.entries(found).map(([name, version]) => `${name} ${version ?? 'of an unknown version'}`)
+  if (iperf3 !== undefined) list.push(iperf3.replace(/ \(.*/, ''))
+  return list.length === 0 ? '' : `Versions: ${list.join('; ')}.`
+}
+
 function repeat() {
   return `\`\`\`sh
 npm ci && npm run build
-npm run bench                        # all, under 6 minutes; root, for the namespaces of tun and tunnel, and iperf3
+bench/install.sh                     # Debian's packages of the others; root
+npm run bench                        # all, about an hour and a half; root, for namespaces and devices
+npm run bench -- throughput          # against the others, some 25 minutes; packets, latency
+npm run bench -- throughput --only=openvpn,node   # contenders whose names contain this; not kept
 npm run bench -- esp core            # some: ${SECTIONS.map(({ name }) => name)
     .sort()
     .join(', ')}
-npm run bench -- --runtimes          # deframer, esp, core, tun and tunnel on Bun and Deno too: some 8 minutes
-npm run bench -- --quick             # a look, under a minute; nothing is kept
-npm run bench -- --json              # the last line is JSON
+npm run bench -- --runtimes          # deframer, esp, core and tun on Bun and Deno too
+npm run bench -- --quick             # a look, about ten minutes; nothing is kept
+npm run bench -- --json              # the last line is JSON: figures and ratios
 node bench/report.mjs                # this page again
 node --cpu-prof bench/child.mjs core '{}' && node bench/hot-spots.mjs *.cpuprofile   # where the time goes
 \`\`\`
 
-A full run replaces that day's results. No test depends on a figure. What is missing on a machine (iperf3, root, libcrypto, a runtime) is a line in the
-output, and its rows are left out. Namespaces are named \`up-bench-<pid>-…\` and are gone afterwards.`
+A full run replaces that day's results. No test depends on a figure. What is missing on a machine (a contender, iperf3, root, libcrypto, a runtime) is a
+line in the output. \`loss\` and \`scale\` are names for what is not built yet. Namespaces are named \`up-bench-<pid>-…\` and are gone afterwards.`
 }

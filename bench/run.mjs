@@ -1,4 +1,4 @@
-// `npm run bench -- [NAME…] [--quick] [--runtimes] [--json]`. Each benchmark is a file of suites/ and a process of its own, bounded in
+// `npm run bench -- [NAME…] [--quick] [--runtimes] [--only=TEXT] [--json]`. Each benchmark is a file of suites/ and a process of its own, bounded in
 // time. Full runs are kept under results/; `node bench/report.mjs` makes docs/performance.md of the newest.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -7,22 +7,32 @@ import { argv, exit } from 'node:process'
 import { quietEnvironment, root, runtimes } from '../tools/runtimes.mjs'
 import { sweepLeftovers } from './lib/leftovers.mjs'
 import { load, machine, versions } from './lib/machine.mjs'
+import { PROGRESS } from './lib/progress.mjs'
 import { keep } from './lib/results.mjs'
+import { summary } from './lib/summaries.mjs'
 import { asText, tables } from './lib/tables.mjs'
 
-/** `seconds`: when a full run is given up. `onAll`: with --runtimes it runs on each of them. `flags`: Node's. */
+/**
+ * `seconds`: when a full run is given up, `quick`: when a quick one is. `onAll`: with --runtimes it runs on each of them; a comparison starts each by itself.
+ * `flags`: Node's.
+ */
 const BENCHMARKS = {
+  throughput: { seconds: 2400, quick: 400, isComparison: true },
+  packets: { seconds: 2000, quick: 300, isComparison: true },
+  latency: { seconds: 2400, quick: 300, isComparison: true },
+  loss: { isPlanned: true },
+  scale: { isPlanned: true },
   deframer: { seconds: 60, onAll: true },
   esp: { seconds: 90, onAll: true },
   ike: { seconds: 60 },
-  handshakes: { seconds: 90 },
+  handshakes: { seconds: 150 },
   memory: { seconds: 120, flags: ['--expose-gc'] },
   core: { seconds: 90, onAll: true },
   tun: { seconds: 90, onAll: true, inNamespace: true },
-  tunnel: { seconds: 240 },
 }
 
-const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--')))
+const only = argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
+const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--') && !word.startsWith('--only=')))
 const names = argv.slice(2).filter((word) => !word.startsWith('--'))
 const unknown = [
   ...names.filter((name) => !(name in BENCHMARKS)),
@@ -30,7 +40,7 @@ const unknown = [
 ]
 if (unknown.length > 0) {
   console.error(
-    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --runtimes, --json.`,
+    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --runtimes, --only=PART-OF-A-CONTENDER'S-NAME, --json.`,
   )
   exit(2)
 }
@@ -46,28 +56,35 @@ let child
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop(signal))
 
 sweepLeftovers()
+// What others do; before a later benchmark the average is that of the ones before it.
+const loadAtStart = load()
 const results = {}
 let failed = 0
 for (const name of names.length > 0 ? names : Object.keys(BENCHMARKS)) results[name] = await measure(name)
 sweepLeftovers()
-if (flags.has('--json')) console.log(JSON.stringify(results))
+if (flags.has('--json')) console.log(lastLine())
 process.exitCode = failed > 0 ? 1 : 0
 
 async function measure(benchmark) {
-  const { onAll, seconds, ...how } = BENCHMARKS[benchmark]
+  const { onAll, seconds, quick = 30, isPlanned, isComparison, ...how } = BENCHMARKS[benchmark]
+  if (isPlanned) {
+    console.log(`\n${benchmark}: not built yet`)
+    if (names.includes(benchmark)) failed++
+    return { benchmark, isPlanned }
+  }
   const result = {
     benchmark,
     date: new Date().toISOString(),
     isQuick,
     machine: machine(),
-    versions: versions(here),
-    load: { before: load() },
+    versions: versions(isComparison ? runtimes().filter(({ command }) => command) : here),
+    load: { atStart: loadAtStart, before: load() },
     runs: [],
   }
   console.log(`\n${benchmark} (load average ${result.load.before})`)
   for (const runtime of onAll ? here : here.slice(0, 1)) {
     try {
-      result.runs.push({ runtime: runtime.name, ...(await inChild(benchmark, runtime, { ...how, seconds: isQuick ? 30 : seconds })) })
+      result.runs.push({ runtime: runtime.name, ...(await inChild(benchmark, runtime, { ...how, seconds: isQuick ? quick : seconds })) })
     } catch (error) {
       failed++
       result.runs.push({ runtime: runtime.name, rows: [], notes: [`${runtime.name}: ${error.message}`] })
@@ -76,13 +93,13 @@ async function measure(benchmark) {
   result.load.after = load()
   for (const table of tables(result)) console.log(asText(table))
   for (const note of new Set(result.runs.flatMap(({ notes }) => notes))) console.log(`  ${note}`)
-  if (!isQuick && result.runs.some(({ rows }) => rows.length > 0)) console.log(`  kept as ${keep(result)}`)
+  if (!isQuick && only === undefined && result.runs.some(({ rows }) => rows.length > 0)) console.log(`  kept as ${keep(result)}`)
   return result
 }
 
 /** What the child's last line says. */
 function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = [], seconds }) {
-  const options = JSON.stringify({ quick: isQuick, allRuntimes: onAllRuntimes })
+  const options = JSON.stringify({ quick: isQuick, only })
   const words = [command, ...prefix, ...flags, join(root, 'bench/child.mjs'), benchmark, options]
   if (inNamespace) words.unshift('unshare', process.getuid?.() === 0 ? '-n' : '-Urnm', '--')
   return new Promise((resolve, reject) => {
@@ -102,7 +119,9 @@ function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = 
       stdout += text
     })
     child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text
+      for (const line of text.split(/(?<=\n)/))
+        if (line.startsWith(PROGRESS)) process.stderr.write(`  ${line}`)
+        else stderr += line
     })
     child.on('error', reject)
     child.on('close', (code) => {
@@ -113,6 +132,12 @@ function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = 
       else reject(new Error(stderr.trim().split('\n').slice(0, 6).join('\n') || `ended with ${code}`))
     })
   })
+}
+
+/** One benchmark's summary, or those of several by name. */
+function lastLine() {
+  const summaries = Object.fromEntries(Object.entries(results).map(([name, result]) => [name, summary(result)]))
+  return JSON.stringify(names.length === 1 ? summaries[names[0]] : summaries)
 }
 
 /** The child cleans up after itself; then we end. */

@@ -1,15 +1,18 @@
-// bench/results/<date>-<name>.json: one file for a benchmark and a day.
+// bench/results/<date>-<name>.json: one file for a benchmark and a day, and its charts beside it.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../../tools/runtimes.mjs'
+import { charts } from './comparisons.mjs'
 
 const folder = join(root, 'bench/results')
 
 /** Its path, below the repository. */
 export function keep(result) {
   mkdirSync(folder, { recursive: true })
-  const file = `${result.date.slice(0, 10)}-${result.benchmark}.json`
+  const day = result.date.slice(0, 10)
+  const file = `${day}-${result.benchmark}.json`
   writeFileSync(join(folder, file), text(result))
+  for (const { name, svg } of charts(result)) writeFileSync(join(folder, `${day}-${name}.svg`), svg)
   return `bench/results/${file}`
 }
 

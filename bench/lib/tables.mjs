@@ -1,4 +1,6 @@
 // A benchmark's result as tables of text, for the terminal and for the page.
+import { COMPARISONS } from './comparisons.mjs'
+import { count, gigabits, octets, ranged, ratio } from './words.mjs'
 
 /**
  * @typedef {{ title: string, head: string[], rows: string[][] }} Table
@@ -7,7 +9,7 @@
 export function tables(result) {
   return result.runs.flatMap(({ runtime, rows }) => {
     if (rows.length === 0) return []
-    const [head, ...cells] = TABLES[result.benchmark](rows)
+    const [head, ...cells] = (COMPARISONS[result.benchmark]?.table ?? TABLES[result.benchmark])(rows)
     return [{ title: result.runs.length > 1 ? `On ${runtime}` : '', head, rows: cells }]
   })
 }
@@ -47,8 +49,9 @@ const TABLES = {
     ]
   },
   handshakes: (rows) => [
-    ['key exchange', 'both ends, in a CPU second', "gateway's core alone", "client's core alone", 'both ends, in a second'],
+    ['', 'key exchange', 'both ends, in a CPU second', "gateway's end alone", "client's end alone", 'both ends, in a second'],
     ...rows.map((row) => [
+      row.who ?? 'Underpass',
       row.keyExchange,
       ranged(row.perCpuSecond),
       ranged(row.gatewayPerCpuSecond),
@@ -103,22 +106,6 @@ const TABLES = {
       count(row.lost),
     ]),
   ],
-  tunnel: (rows) => [
-    ['', 'runtime', 'direction', 'Gbit/s', 'of the bare link', 'CPU s a GB, gateway', 'CPU s a GB, client', 'retransmissions'],
-    ...rows.map((row) => {
-      const bare = rows.find((other) => other.runtime === '' && other.direction === row.direction)
-      return [
-        row.runtime === '' ? 'bare veth' : `tunnel over ${row.contender.toUpperCase()}`,
-        row.runtime,
-        row.direction,
-        fixed(row.gigabits),
-        row.runtime === '' || bare === undefined ? '' : `${((100 * row.gigabits.median) / bare.gigabits.median).toFixed(1)} %`,
-        fixed(row.gatewayCpuPerGigabyte),
-        fixed(row.clientCpuPerGigabyte),
-        count(row.retransmits),
-      ]
-    }),
-  ],
 }
 
 export function asText({ title, head, rows }) {
@@ -144,23 +131,3 @@ function groupBy(rows, keyOf) {
   for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row])
   return groups
 }
-
-const octets = (size) => `${count(size)} B`
-
-/** 'median (smallest–largest)' */
-function ranged(spread) {
-  if (spread === undefined) return '–'
-  const [divisor, unit] = spread.median >= 1e6 ? [1e6, ' M'] : spread.median >= 1e4 ? [1e3, ' k'] : [1, '']
-  const show = (value) => digits(value / divisor)
-  return `${show(spread.median)}${unit} (${show(spread.min)}–${show(spread.max)})`
-}
-
-const fixed = (spread) => (spread === undefined ? '–' : `${spread.median.toFixed(2)} (${spread.min.toFixed(2)}–${spread.max.toFixed(2)})`)
-
-const digits = (value) => (value >= 100 ? count(Math.round(value)) : value >= 10 ? value.toFixed(1) : value.toFixed(2))
-
-const count = (value) => Math.round(value).toLocaleString('en-US')
-
-const ratio = (one, other) => (one === undefined || other === undefined ? '–' : `${digits(one.median / other.median)}×`)
-
-const gigabits = (perSecond, size) => (perSecond === undefined ? '–' : digits((perSecond.median * size * 8) / 1e9))

@@ -1,22 +1,26 @@
-// IKE_SA_INIT and IKE_AUTH with a shared secret, an inner address and a Child SA, between two cores over TCP in memory.
+// IKE_SA_INIT and IKE_AUTH with a shared secret, an inner address and a Child SA, between two cores over TCP in memory; beside it
+// strongSwan's, between two of its daemons.
 import { createClient, createGateway, Pair } from '../lib/cores.mjs'
 import { interleave } from '../lib/measure.mjs'
 import { fastestProvider } from '../lib/providers.mjs'
+import { strongswanHandshakes } from '../lib/strongswan-handshakes.mjs'
 
 /** A gateway is replaced before the number of its SAs matters; `memory` is about many. */
 const PER_GATEWAY = 200
 
-export function run({ quick }) {
+export async function run({ quick }) {
   const provider = fastestProvider()
   const cases = ['x25519', 'ecp256', 'modp2048'].map((keyExchange) => handshaking(keyExchange, provider))
   const results = interleave(cases, quick ? { rounds: 3, milliseconds: 400 } : { rounds: 7, milliseconds: 1000 })
   const rows = results.map(({ case: { keyExchange }, perSecond, perCpuSecond, extra }) => ({
+    who: 'Underpass',
     keyExchange,
     perSecond,
     perCpuSecond,
     ...extra,
   }))
-  return { rows, notes: [] }
+  const peer = await strongswanHandshakes(quick ? { rounds: 1, batches: 4 } : { rounds: 5, batches: 10 })
+  return { rows: [...rows, ...peer.rows], notes: peer.notes }
 }
 
 function handshaking(keyExchange, provider) {

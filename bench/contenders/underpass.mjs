@@ -1,0 +1,115 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { until } from '../../interop/lib/process.mjs'
+import { root, runtimes } from '../../tools/runtimes.mjs'
+import { GATEWAY } from '../lib/two-ends.mjs'
+import { hasTun } from './installed.mjs'
+
+const PROGRAMS = { gateway: join(root, 'apps/gateway/dist/underpass-gateway.js'), client: join(root, 'apps/client/dist/underpass.js') }
+const SECRET = 'a shared secret that only a benchmark has'
+const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno' }
+
+/**
+ * The inner MTU. ESP adds SPI, sequence number, IV, padding to a multiple of 4, its two octets and a 16-octet ICV: 34 to 37 octets.
+ * Standard over TCP: a frame of at most 1,400 octets, its Length field included (RFC 9329 §3); over UDP: an IPv4 packet of 1,400. Large:
+ * the longest whose ESP packet fits the 65,533 octets of a frame.
+ */
+const MTU = { tcp: { standard: 1362, large: 65_498 }, udp: { standard: 1338 } }
+const ESP = { aes: 'aes256gcm16', chacha: 'chacha20poly1305' }
+
+/**
+ * Underpass's own client and gateway as processes of one runtime.
+ * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: 'standard' | 'large', cipher?: 'aes' | 'chacha' }} how
+ */
+export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes' }) {
+  const { command, prefix } = runtimes().find(({ name }) => name === runtime)
+  const mtu = MTU[transport][frames]
+  const extras = [...(frames === 'large' ? ['large MTU'] : []), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
+  return {
+    name: ['Underpass', transport.toUpperCase(), ...extras, TITLES[runtime]].join(', ').replace('Underpass, ', 'Underpass '),
+    group: 'ours',
+    outer: transport.toUpperCase(),
+    labels: { runtime, transport, frames, cipher, mtu },
+    isInstalled() {
+      if (!command) return `not installed (no binary of ${TITLES[runtime]} for this platform came with npm ci)`
+      return Object.values(PROGRAMS).every(existsSync) ? undefined : 'not built: npm run build'
+    },
+
+    async start(ends) {
+      const device = hasTun() ? 'tun' : 'packet'
+      const gateway = program(
+        ends,
+        ends.gateway,
+        'gateway',
+        [command, ...prefix, PROGRAMS.gateway, 'run'],
+        gatewaySettings({ transport, device, mtu, cipher }),
+      )
+      await listening(ends, transport, gateway)
+      const client = program(
+        ends,
+        ends.client,
+        'client',
+        [command, ...prefix, PROGRAMS.client, 'up'],
+        clientSettings({ transport, device, mtu, cipher }),
+      )
+      await client.waitForLine(/"tunnel-up"/, 20_000)
+      return { address: '10.30.0.1' }
+    },
+  }
+}
+
+function program(ends, namespace, label, argv, settings) {
+  const file = join(ends.folder(label), 'config.toml')
+  const control = join(tmpdir(), `${ends.prefix}-${label}.sock`)
+  ends.defer(async () => rmSync(control, { force: true }))
+  writeFileSync(file, `control = "${control}"\n${settings}`, { mode: 0o600 })
+  return ends.backgroundIn(namespace, label, [...argv, '--config', file, '--json'], { env: { DENO_NO_UPDATE_CHECK: '1' } })
+}
+
+function listening(ends, transport, gateway) {
+  const [flag, port] = transport === 'tcp' ? ['-Hltn', 4500] : ['-Hlun', 500]
+  return until(
+    'the gateway to listen',
+    async () => {
+      if (gateway.exitCode !== undefined)
+        throw new Error(`the gateway ended with ${gateway.exitCode}: ${gateway.lines.slice(-5).join(' ')}`)
+      return (await ends.in(ends.gateway, ['ss', flag, `sport = :${port}`])).stdout.includes(`:${port}`)
+    },
+    15_000,
+    50,
+  )
+}
+
+const gatewaySettings = ({ transport, device, mtu, cipher }) => `
+[listen]
+address = ["${GATEWAY}"]
+udp = [${transport === 'udp' ? '500, 4500' : ''}]
+tcp = [${transport === 'tcp' ? '4500' : ''}]
+[tun]
+device = "${device}"
+mtu = ${mtu}
+address = ["10.30.0.1/24"]
+[[connection]]
+name = "bench"
+local_id = "@gateway"
+remote_id = "@client"
+psk = "${SECRET}"
+local = ["10.30.0.0/24"]
+pool = { ranges = ["10.31.0.10-10.31.0.20"] }
+esp = ["${ESP[cipher]}"]
+`
+
+const clientSettings = ({ transport, device, mtu, cipher }) => `
+[peer]
+gateway = "${GATEWAY}"
+transports = ["${transport === 'tcp' ? 'tcp:4500' : 'udp'}"]
+local_id = "@client"
+remote_id = "@gateway"
+psk = "${SECRET}"
+remote = ["10.30.0.0/24"]
+esp = ["${ESP[cipher]}"]
+[tun]
+device = "${device}"
+mtu = ${mtu}
+`
