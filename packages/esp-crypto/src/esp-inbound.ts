@@ -117,9 +117,12 @@ export class EspInbound {
       writeUint32(iv, 0, high)
       writeUint32(iv, 4, low)
     }
-    copyOctets(src, srcOffset + IV + ivLength, sealed + icvLength, dst, dstOffset)
+    const aead = this.#aead
+    const ciphertext = srcOffset + IV + ivLength
     const aadLength = writeAad(this.#aad, this.spi, this.#esn, high, low)
-    return this.#aead.open(iv, this.#aad, aadLength, dst, dstOffset, sealed)
+    if (aead.openFrom && src.buffer !== dst.buffer) return aead.openFrom(iv, this.#aad, aadLength, src, ciphertext, sealed, dst, dstOffset)
+    copyOctets(src, ciphertext, sealed + icvLength, dst, dstOffset)
+    return aead.open(iv, this.#aad, aadLength, dst, dstOffset, sealed)
   }
 
   /**

@@ -47,10 +47,7 @@ export class Reactor {
    * @throws NativeError `SYSTEM`, above all `EMFILE`
    */
   watch(fd: number, events: number, onReady: (events: number) => void): Watch {
-    if (this.#epoll === NONE) {
-      this.#epoll = this.#libc.epollCreate()
-      this.#readiness = watchReadable(this.#libc, this.#epoll)
-    }
+    if (this.#epoll === NONE) this.#begin()
     this.#libc.epollControl(this.#epoll, EpollOperation.ADD, fd, events, fd)
     const owner: Owner = { onReady, wanted: events }
     this.#watches[fd] = owner
@@ -80,7 +77,15 @@ export class Reactor {
     for (let i = 0; i < count; i++) {
       // One before it may have closed it; another may even have its number.
       const owner = this.#watches[events.data(i)]
-      if (owner !== undefined) owner.onReady(events.events(i))
+      if (owner === undefined) continue
+      try {
+        owner.onReady(events.events(i))
+      } catch (error) {
+        // The others' turns do not end with one owner's mistake.
+        queueMicrotask(() => {
+          throw error
+        })
+      }
       if (this.#epoll !== epoll) return
     }
     if (count > 0) {
@@ -107,6 +112,17 @@ export class Reactor {
     if (this.#isTurnQueued) return
     this.#isTurnQueued = true
     setImmediate(this.#turn)
+  }
+
+  #begin(): void {
+    const epoll = this.#libc.epollCreate()
+    try {
+      this.#readiness = watchReadable(this.#libc, epoll)
+    } catch (error) {
+      this.#libc.close(epoll)
+      throw error
+    }
+    this.#epoll = epoll
   }
 
   /** Nothing is watched: nothing may keep the process alive. */

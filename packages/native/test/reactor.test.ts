@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { loadLibc, PollEvent, Reactor } from '../src/index.ts'
+import { type Libc, loadLibc, NativeError, PollEvent, Reactor, type Watch } from '../src/index.ts'
 import { build } from './build.ts'
 
 const libc = loadLibc()
@@ -95,6 +95,59 @@ describe('epoll(7) for many descriptors', () => {
     expect([calls, told[0]]).toEqual([1, 0])
     watch.close()
     for (const fd of again) libc.close(fd)
+  })
+})
+
+describe('what goes wrong with one', () => {
+  it('an owner that throws is heard of, and the others go on', async () => {
+    const { reactor, pipes, told, close } = watched(2)
+    const third = libc.pipe()
+    const errors: unknown[] = []
+    const others = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException')
+    process.on('uncaughtException', (error) => errors.push(error))
+    const watch = reactor.watch(third[0], PollEvent.POLLIN, () => {
+      libc.read(third[0], octet, 0, 1)
+      throw new Error('a mistake')
+    })
+    for (const writeEnd of [third[1], pipes[0][1], pipes[1][1]]) say(writeEnd)
+    await turns()
+    say(pipes[1][1])
+    await turns()
+    process.removeAllListeners('uncaughtException')
+    for (const listener of others) process.on('uncaughtException', listener)
+    expect([errors.map(String), told]).toEqual([['Error: a mistake'], [1, 2]])
+    watch.close()
+    for (const fd of third) libc.close(fd)
+    close()
+  })
+
+  it('a first watch that finds no descriptor left fails, and the next one works', async () => {
+    const scarce: Libc = Object.create(libc)
+    const reactor = new Reactor(scarce)
+    const [readEnd, writeEnd] = libc.pipe()
+    let calls = 0
+    const watchIt = (): Watch =>
+      reactor.watch(readEnd, PollEvent.POLLIN, () => {
+        calls++
+        libc.read(readEnd, octet, 0, 1)
+      })
+    scarce.epollOf = () => {
+      throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
+    }
+    scarce.epollCreate = () => {
+      throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
+    }
+    expect(watchIt).toThrow('no descriptors')
+    scarce.epollCreate = libc.epollCreate
+    scarce.epollOf = libc.epollOf
+    const watch = watchIt()
+    await turns()
+    say(writeEnd)
+    await turns()
+    expect(calls).toBe(1)
+    watch.close()
+    for (const fd of [readEnd, writeEnd]) libc.close(fd)
   })
 })
 

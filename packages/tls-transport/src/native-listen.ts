@@ -1,12 +1,12 @@
 // Room: the wire. A listening descriptor.
-import type { ByteStream, StreamHandlers } from './byte-stream.ts'
+import type { Watch } from '@underpass/native'
+import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import type { Listener, ListenOptions } from './listen.ts'
-import type { NativeSockets } from './native-sockets.ts'
-import { NativeStream, systemError } from './native-stream.ts'
+import { badPort } from './native-connect.ts'
+import { errnoError, type NativeSockets, setOptions, systemError } from './native-sockets.ts'
+import { NativeStream } from './native-stream.ts'
 import { transportError } from './transport-error.ts'
 
-const POLLIN = 1
-const EAGAIN = 11
 /** Connections taken in one turn of the event loop. */
 const BUDGET = 64
 /** Milliseconds without accepting after the descriptors ran out: the event would come back at once, and in vain. */
@@ -20,66 +20,100 @@ export function listenNative(
   options: ListenOptions,
   onConnection: (stream: ByteStream) => StreamHandlers,
 ): Listener {
-  const { calls, reactor } = sockets
   const address = options.address ?? '::'
   const port = options.port ?? 0
-  let fd: number
   try {
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw Object.assign(new Error(`port ${port}`), { code: 'ERR_SOCKET_BAD_PORT' })
-    fd = calls.listen({ address, port, backlog: options.backlog ?? 511, reusePort: options.reusePort ?? false })
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) throw badPort(port)
+    return new NativeListener(sockets, { ...options, address, port }, onConnection)
   } catch (cause) {
-    throw transportError(systemError(cause), 'listen', address, port)
+    const error = systemError(cause)
+    // No address was asked for, and the machine has no IPv6: all of IPv4 then, as the runtimes do it.
+    if (options.address === undefined && error.code === 'EAFNOSUPPORT') {
+      return listenNative(sockets, { ...options, address: '0.0.0.0' }, onConnection)
+    }
+    throw transportError(error, 'listen', address, port)
   }
-  const local = calls.localAddress(fd)
-  let connections = 0
-  let isClosed = false
+}
 
-  const accept = (descriptor: number): void => {
+class NativeListener implements Listener {
+  readonly local: Endpoint
+  connections = 0
+  readonly #sockets: NativeSockets
+  readonly #options: ListenOptions
+  readonly #onConnection: (stream: ByteStream) => StreamHandlers
+  readonly #fd: number
+  readonly #watch: Watch
+  #isClosed = false
+
+  constructor(
+    sockets: NativeSockets,
+    options: ListenOptions & Required<Pick<ListenOptions, 'address' | 'port'>>,
+    onConnection: (stream: ByteStream) => StreamHandlers,
+  ) {
+    const { calls, reactor, pollEvent } = sockets
+    const { address, port, backlog = 511, reusePort = false } = options
+    this.#sockets = sockets
+    this.#options = options
+    this.#onConnection = onConnection
+    this.#fd = calls.listen({ address, port, backlog, reusePort })
+    try {
+      setOptions(sockets, this.#fd, options)
+      this.local = calls.localAddress(this.#fd)
+      this.#watch = reactor.watch(this.#fd, pollEvent.POLLIN, () => this.#acceptAll())
+    } catch (cause) {
+      sockets.close(this.#fd)
+      throw cause
+    }
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      this.#watch.close()
+      this.#sockets.close(this.#fd)
+    }
+    return Promise.resolve()
+  }
+
+  #acceptAll(): void {
+    const { calls, errno } = this.#sockets
+    for (let i = 0; i < BUDGET && !this.#isClosed; i++) {
+      const result = calls.accept(this.#fd)
+      if (result === -errno.EAGAIN) return
+      if (result >= 0) this.#accept(result)
+      else if (!OF_THE_CONNECTION.has(this.#sockets.nameOf(-result))) return this.#rest(errnoError(this.#sockets, -result))
+    }
+  }
+
+  #accept(descriptor: number): void {
+    const { maxConnections } = this.#options
     let stream: NativeStream
     try {
-      if (options.maxConnections !== undefined && connections >= options.maxConnections) {
-        sockets.close(descriptor)
+      if (maxConnections !== undefined && this.connections >= maxConnections) {
+        this.#sockets.close(descriptor)
         return
       }
-      stream = new NativeStream(sockets, descriptor, options)
-    } catch {
+      stream = new NativeStream(this.#sockets, descriptor, this.#options)
+    } catch (cause) {
+      this.#sockets.close(descriptor)
+      const error = systemError(cause)
       // Gone before it was accepted: there is no address to speak of.
-      sockets.close(descriptor)
+      if (error.code !== 'ENOTCONN') this.#report(error)
       return
     }
-    connections++
-    stream.onGone = () => connections--
-    stream.attach(onConnection(stream))
+    this.connections++
+    stream.onGone = () => this.connections--
+    // It may be closed when this returns: who is asked may want no more connections.
+    stream.attach(this.#onConnection(stream))
   }
-  const watch = reactor.watch(fd, POLLIN, () => {
-    for (let i = 0; i < BUDGET && !isClosed; i++) {
-      const descriptor = calls.accept(fd)
-      if (descriptor === -EAGAIN) return
-      if (descriptor >= 0) {
-        accept(descriptor)
-        continue
-      }
-      const code = sockets.nameOf(-descriptor)
-      if (OF_THE_CONNECTION.has(code)) continue
-      options.onError?.(transportError(Object.assign(new Error(code), { code }), 'listen', local.address, local.port))
-      watch.want(0)
-      setTimeout(() => watch.want(POLLIN), REST).unref()
-      return
-    }
-  })
-  return {
-    local,
-    get connections() {
-      return connections
-    },
-    close() {
-      if (!isClosed) {
-        isClosed = true
-        watch.close()
-        sockets.close(fd)
-      }
-      return Promise.resolve()
-    },
+
+  #rest(error: Error): void {
+    this.#report(error)
+    this.#watch.want(0)
+    setTimeout(() => this.#watch.want(this.#sockets.pollEvent.POLLIN), REST).unref()
+  }
+
+  #report(error: Error): void {
+    this.#options.onError?.(transportError(error, 'listen', this.local.address, this.local.port))
   }
 }

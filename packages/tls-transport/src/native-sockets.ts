@@ -1,11 +1,14 @@
 // TCP through @underpass/native, where it can be loaded: no object per chunk, one buffer to read into, a send that is done when it
 // returns, and the socket options that node:net has no calls for.
-import type { Reactor, TcpCalls, TcpOption } from '@underpass/native'
+import type { Errno, PollEvent, Reactor, TcpCalls, TcpOption } from '@underpass/native'
+import type { SocketOptions } from './socket-stream.ts'
 
 export interface NativeSockets {
   readonly calls: TcpCalls
   readonly reactor: Reactor
   readonly tcpOption: typeof TcpOption
+  readonly pollEvent: typeof PollEvent
+  readonly errno: typeof Errno
   close(fd: number): void
   nameOf(errno: number): string
 }
@@ -35,10 +38,35 @@ function load(): NativeSockets | { readonly reason: string } {
       calls: native.loadTcpCalls(),
       reactor: native.sharedReactor(),
       tcpOption: native.TcpOption,
+      pollEvent: native.PollEvent,
+      errno: native.Errno,
       close: (fd) => libc.close(fd),
       nameOf: (errno) => libc.errnoName(errno),
     }
   } catch (cause) {
     return { reason: cause instanceof Error ? cause.message : String(cause) }
   }
+}
+
+/** An errno as node:net would report it. */
+export function errnoError(sockets: NativeSockets, errno: number): Error {
+  const code = sockets.nameOf(errno)
+  return Object.assign(new Error(code), { code })
+}
+
+/** An error of @underpass/native under the code that the system gave it, as node:net would report it. */
+export function systemError(cause: unknown): Error & { readonly code?: string } {
+  if (!('NativeError' in native) || !(cause instanceof native.NativeError)) return cause instanceof Error ? cause : new Error(String(cause))
+  const code = cause.code === 'ARGUMENT' ? 'ERR_INVALID_IP_ADDRESS' : (cause.context.errno ?? cause.code)
+  return Object.assign(new Error(cause.message), { code })
+}
+
+/** Of a connection, or of a listener, from which the sockets that it accepts inherit them. @throws NativeError where the kernel refuses one */
+export function setOptions({ calls, tcpOption }: NativeSockets, fd: number, options: SocketOptions): void {
+  if (options.noDelay ?? true) calls.setOption(fd, tcpOption.NODELAY, 1)
+  if (options.notSentLowWater !== undefined) calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
+  if (options.congestionControl !== undefined) calls.setCongestionControl(fd, options.congestionControl)
+  if (options.keepAlive === undefined || options.keepAlive === false) return
+  calls.setOption(fd, tcpOption.KEEPALIVE, 1)
+  if (typeof options.keepAlive === 'number') calls.setOption(fd, tcpOption.KEEPIDLE, Math.max(1, Math.round(options.keepAlive / 1000)))
 }

@@ -1,15 +1,9 @@
 // Room: the wire. A descriptor behind the ByteStream interface.
 import type { Watch } from '@underpass/native'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
-import type { NativeSockets } from './native-sockets.ts'
-import type { SocketOptions } from './socket-stream.ts'
-import { DEFAULT_HIGH_WATER_MARK } from './socket-stream.ts'
+import { errnoError, type NativeSockets, systemError } from './native-sockets.ts'
+import { DEFAULT_HIGH_WATER_MARK, type SocketOptions, unmapped } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
-
-const POLLIN = 1
-const POLLOUT = 4
-const EAGAIN = 11
-const EINTR = 4
 
 /** Octets that one read takes at most. One buffer for all streams: what is in it is lent to `onData` for the call. */
 const RECEIVE = 262_144
@@ -34,21 +28,27 @@ export class NativeStream implements ByteStream {
   /** For the listener's count. */
   onGone: (() => void) | undefined
 
-  /** Takes the connected descriptor over. @throws NativeError `SYSTEM` where the peer is gone already */
+  /** Takes the connected descriptor over. @throws NativeError `SYSTEM` where it is not connected; it stays the caller's then */
   constructor(sockets: NativeSockets, fd: number, options: SocketOptions) {
     const { calls } = sockets
     this.#sockets = sockets
     this.#fd = fd
-    this.local = unmapped(calls.localAddress(fd))
-    this.remote = unmapped(calls.remoteAddress(fd))
+    const [local, remote] = [calls.localAddress(fd), calls.remoteAddress(fd)]
+    this.local = { address: unmapped(local.address), port: local.port }
+    this.remote = { address: unmapped(remote.address), port: remote.port }
     this.#highWaterMark = options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK
-    setOptions(sockets, fd, options)
   }
 
-  /** Begins to deliver. */
+  /** Begins to deliver. The owner may have written, paused, ended or reset before. */
   attach(handlers: StreamHandlers): void {
     this.#handlers = handlers
-    this.#watch = this.#sockets.reactor.watch(this.#fd, POLLIN, (events) => this.#ready(events))
+    if (this.#isClosed) return
+    try {
+      this.#listen()
+    } catch (cause) {
+      // Without events there is no stream.
+      this.#close(transportError(systemError(cause), 'stream', this.remote.address, this.remote.port))
+    }
   }
 
   get queued(): number {
@@ -62,7 +62,7 @@ export class NativeStream implements ByteStream {
       sent = this.#sockets.calls.send(this.#fd, bytes, 0, bytes.length)
       if (sent === bytes.length) return true
       if (sent < 0) {
-        if (sent !== -EAGAIN && sent !== -EINTR) {
+        if (!this.#isTemporary(sent)) {
           this.#failLater(-sent)
           return false
         }
@@ -98,10 +98,16 @@ export class NativeStream implements ByteStream {
   resume(): void {
     if (this.#reading !== 'paused') return
     this.#reading = 'flowing'
-    this.#wantEvents()
+    if (this.#watch === undefined && this.#handlers !== undefined) this.attach(this.#handlers)
+    else this.#wantEvents()
+  }
+
+  #listen(): void {
+    this.#watch = this.#sockets.reactor.watch(this.#fd, this.#interest(), (events) => this.#ready(events))
   }
 
   #ready(events: number): void {
+    const { POLLIN, POLLOUT } = this.#sockets.pollEvent
     if ((events & POLLOUT) !== 0) this.#flush()
     // An error or a hang-up, too, is what the next read tells.
     if (!this.#isClosed && this.#reading === 'flowing' && (events & ~POLLOUT) !== 0) this.#receive()
@@ -114,7 +120,7 @@ export class NativeStream implements ByteStream {
     const length = this.#sockets.calls.receive(this.#fd, receiveBuffer, 0, RECEIVE)
     if (length > 0) return this.#handlers?.onData(receiveBuffer.subarray(0, length))
     if (length === 0) return this.#ended()
-    if (length !== -EAGAIN && length !== -EINTR) this.#fail(-length)
+    if (!this.#isTemporary(length)) this.#fail(-length)
   }
 
   #ended(): void {
@@ -129,7 +135,7 @@ export class NativeStream implements ByteStream {
     while (this.#queue.length > 0) {
       const chunk = this.#queue[0] as Uint8Array
       const sent = this.#sockets.calls.send(this.#fd, chunk, 0, chunk.length)
-      if (sent === -EAGAIN || sent === -EINTR) return
+      if (this.#isTemporary(sent)) return
       if (sent < 0) return this.#fail(-sent)
       this.#queued -= sent
       if (sent < chunk.length) {
@@ -158,8 +164,11 @@ export class NativeStream implements ByteStream {
     const errno = this.#sockets.calls.takeError(this.#fd)
     if (errno !== 0) this.#fail(errno)
     else if (this.#reading === 'ended') this.#close(undefined)
-    // Paused, and what came before the hang-up is still to be read: the event would come back at once, so it is read now.
-    else this.resume()
+    else {
+      // Paused, and what came before the hang-up is still to be read: until then the event would come back at once, and in vain.
+      this.#watch?.close()
+      this.#watch = undefined
+    }
   }
 
   /** A write never calls a handler before it returns. */
@@ -170,8 +179,7 @@ export class NativeStream implements ByteStream {
 
   #fail(errno: number): void {
     if (this.#isClosed) return
-    const cause = Object.assign(new Error(this.#sockets.nameOf(errno)), { code: this.#sockets.nameOf(errno) })
-    this.#close(transportError(cause, 'stream', this.remote.address, this.remote.port))
+    this.#close(transportError(errnoError(this.#sockets, errno), 'stream', this.remote.address, this.remote.port))
   }
 
   #close(error: TransportError | undefined): void {
@@ -191,32 +199,17 @@ export class NativeStream implements ByteStream {
   }
 
   #wantEvents(): void {
-    this.#watch?.want((this.#reading === 'flowing' ? POLLIN : 0) | (this.#queue.length > 0 ? POLLOUT : 0))
+    this.#watch?.want(this.#interest())
   }
-}
 
-function setOptions({ calls, tcpOption }: NativeSockets, fd: number, options: SocketOptions): void {
-  if (options.noDelay ?? true) calls.setOption(fd, tcpOption.NODELAY, 1)
-  if (options.notSentLowWater !== undefined) calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
-  if (options.congestionControl !== undefined) calls.setCongestionControl(fd, options.congestionControl)
-  if (options.keepAlive === undefined || options.keepAlive === false) return
-  calls.setOption(fd, tcpOption.KEEPALIVE, 1)
-  if (typeof options.keepAlive === 'number') calls.setOption(fd, tcpOption.KEEPIDLE, Math.max(1, Math.round(options.keepAlive / 1000)))
-}
+  #interest(): number {
+    const { POLLIN, POLLOUT } = this.#sockets.pollEvent
+    return (this.#reading === 'flowing' ? POLLIN : 0) | (this.#queue.length > 0 ? POLLOUT : 0)
+  }
 
-/** native's error under the code that the system gave it, as node:net would report it. */
-export function systemError(cause: unknown): Error & { readonly code?: string } {
-  if (!(cause instanceof Error)) return new Error(String(cause))
-  const errno =
-    'context' in cause && typeof cause.context === 'object' && cause.context !== null && 'errno' in cause.context
-      ? cause.context.errno
-      : undefined
-  if (typeof errno === 'string') return Object.assign(new Error(cause.message), { code: errno })
-  if ('code' in cause && cause.code === 'ARGUMENT') return Object.assign(new Error(cause.message), { code: 'ERR_INVALID_IP_ADDRESS' })
-  return cause
-}
-
-/** A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d; NAT_DETECTION hashes the address that is on the wire. */
-function unmapped({ address, port }: Endpoint): Endpoint {
-  return { address: address.replace(/^::ffff:(?=\d+\.)/i, ''), port }
+  /** Of a call's result: it is to be tried again, nothing is wrong. */
+  #isTemporary(result: number): boolean {
+    const { EAGAIN, EINTR } = this.#sockets.errno
+    return result === -EAGAIN || result === -EINTR
+  }
 }

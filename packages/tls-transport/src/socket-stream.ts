@@ -127,6 +127,6 @@ function setOptions(socket: Socket, options: SocketOptions): void {
 }
 
 /** A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d; NAT_DETECTION hashes the address that is on the wire. */
-function unmapped(address: string | undefined): string {
+export function unmapped(address: string | undefined): string {
   return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '')
 }

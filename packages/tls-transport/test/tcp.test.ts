@@ -1,13 +1,74 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, listen } from '../src/index.ts'
+import { type ByteStream, connect, listen } from '../src/index.ts'
 import { transportError } from '../src/transport-error.ts'
-import { closeAll, dial, failureOf, LOOPBACK, pair, Recorder, SOCKETS, serve, turn, until, useSockets } from './streams.ts'
+import { closeAll, dial, failureOf, LOOPBACK, pair, Recorder, type Side, SOCKETS, serve, turn, until, useSockets } from './streams.ts'
 
 afterEach(closeAll)
 
 describe.each(SOCKETS)('%s sockets', (kind) => {
   beforeEach(() => useSockets(kind))
+
+  describe('what an owner does with a stream before it has returned its handlers', () => {
+    /** Listens, dials, and tells what became of it. */
+    async function accepted(first: (stream: ByteStream) => void): Promise<{ seen: Recorder; client: Side; stream: ByteStream }> {
+      const seen = new Recorder()
+      let stream: ByteStream | undefined
+      const listener = await listen({ address: LOOPBACK, sockets: kind }, (incoming) => {
+        stream = incoming
+        first(incoming)
+        return seen
+      })
+      const client = await dial(listener.local.port)
+      await until(() => stream !== undefined)
+      await listener.close()
+      return { seen, client, stream: stream! }
+    }
+
+    it('RFC 9329 §10 (T-SEC-1): refusing the connection closes it, and the listener goes on', async () => {
+      const seen: Recorder[] = []
+      const listener = await listen({ address: LOOPBACK, sockets: kind }, (incoming) => {
+        const recorder = new Recorder()
+        if (seen.push(recorder) <= 3) incoming.reset()
+        return recorder
+      })
+      // The reset may come before the client has seen that it is connected.
+      for (let i = 0; i < 3; i++) await dial(listener.local.port).catch(() => {})
+      await until(() => seen.length === 3 && seen.every(({ events }) => events.includes('close')))
+      const { stream } = await dial(listener.local.port)
+      stream.write(Uint8Array.of(1))
+      await until(() => seen[3]?.octets === 1)
+      await listener.close()
+    })
+
+    it('what it writes arrives whole, however much it is', async () => {
+      const octets = 16_777_216
+      const { client } = await accepted((stream) => stream.write(new Uint8Array(octets).fill(7)))
+      await until(() => client.seen.octets === octets)
+    })
+
+    it('pausing holds the peer back', async () => {
+      const { seen, client, stream } = await accepted((incoming) => incoming.pause())
+      client.stream.write(new Uint8Array(1000))
+      for (let i = 0; i < 5; i++) await turn()
+      expect(seen.octets).toBe(0)
+      stream.resume()
+      await until(() => seen.octets === 1000)
+    })
+
+    it('a peer that is gone while the stream is paused is told of when it is resumed', async () => {
+      const { seen, client, stream } = await accepted((incoming) => incoming.pause())
+      client.stream.write(new Uint8Array(1000))
+      client.stream.end()
+      await turn()
+      stream.end()
+      await turn()
+      expect([seen.octets, seen.events]).toEqual([0, []])
+      stream.resume()
+      await until(() => seen.events.includes('close'))
+      expect([seen.octets, seen.events]).toEqual([1000, ['end', 'close']])
+    })
+  })
 
   describe('RFC 9329 §6.1 a TCP connection', () => {
     it('carries octets both ways and names both ends', async () => {

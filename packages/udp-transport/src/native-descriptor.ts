@@ -65,7 +65,7 @@ export function systemError(libc: Libc, errno: number, remote: Endpoint | undefi
   return Object.assign(new Error(`${where}${code}, ${libc.errnoText(errno)}`), { code })
 }
 
-function asSystemError(error: unknown): unknown {
+export function asSystemError(error: unknown): unknown {
   if (!(error instanceof NativeError)) return error
   return Object.assign(new Error(error.message), { code: error.code === 'SYSTEM' ? error.context.errno : 'EINVAL' })
 }

@@ -10,10 +10,10 @@ import { type Destination, Destinations } from './destinations.ts'
 import type { Endpoint, PacketBatch } from './endpoint.ts'
 import { ErrorQueue } from './error-queue.ts'
 import { ErrorReports } from './error-reports.ts'
-import { bindDescriptor, type NativeDescriptor, nativeLocalAddress, systemError } from './native-descriptor.ts'
+import { asSystemError, bindDescriptor, type NativeDescriptor, nativeLocalAddress, systemError } from './native-descriptor.ts'
 import { MAX_DATAGRAM } from './send-buffers.ts'
 import { SendQueue } from './send-queue.ts'
-import { badAddress, badPort, noEspFrom500, sendError, tooLong, type UdpError } from './udp-error.ts'
+import { badAddress, badPort, bindError, noEspFrom500, sendError, tooLong, type UdpError } from './udp-error.ts'
 import type { BindAddress, UdpBuffers, UdpCounters, UdpOptions, UdpSocket } from './udp-socket.ts'
 
 /** @throws NativeError, whose message says why there can be no such socket here */
@@ -27,7 +27,13 @@ export function checkAvailable(): void {
 /** @throws UdpError */
 export function openNativeSocket(where: BindAddress, options: UdpOptions): UdpSocket {
   const libc = loadLibc()
-  return new NativeSocket(libc, bindDescriptor(libc, where, options), where.family, options)
+  const descriptor = bindDescriptor(libc, where, options)
+  try {
+    return new NativeSocket(libc, descriptor, where.family, options)
+  } catch (error) {
+    libc.close(descriptor.fd)
+    throw bindError(asSystemError(error), where.address, where.port)
+  }
 }
 
 /**

@@ -59,7 +59,7 @@ function copyBatch(batch: PacketBatch): PacketBatch {
   }
   start = Math.max(0, start - ROOM)
   for (let i = 0; i < count; i++) offsets[i]! -= start
-  return { buffer: buffer.slice(start, end + ROOM), offsets, lengths, count }
+  return { buffer: buffer.slice(start, end + ROOM), offsets, lengths, count, tailroom: Math.min(batch.tailroom ?? 0, ROOM) }
 }
 
-const ROOM = 128
+const ROOM = 64
