@@ -85,7 +85,7 @@ export class MeddledPair extends Pair {
       initiatorSpi: sa.initiatorSpi,
       responderSpi: sa.responderSpi,
       exchangeType,
-      flags: (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (isResponse ? HeaderFlag.RESPONSE : 0),
+      flags: (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (isResponse ? HeaderFlag.RESPONSE : 0) | (options.reservedFlags ?? 0),
       messageId: options.messageId ?? nextRequestOf(this, from),
     }
     return sealRaw(sa.protection!, header, inner, options.padding)
@@ -149,6 +149,8 @@ export class MeddledPair extends Pair {
 export interface ForgeOptions {
   readonly isResponse?: boolean
   readonly messageId?: number
+  /** Bits of the header's flags that mean nothing. */
+  readonly reservedFlags?: number
   /** Octets of padding; it must fit the cipher's blocks. */
   readonly padding?: number
 }

@@ -100,7 +100,7 @@ describe('RFC 9329 Appendix A: TLS around the stream', () => {
 })
 
 describe('certificates', () => {
-  it('RFC 9329 App. A (T-TLS-6): an unknown CA is refused by default, and taken where IKE authenticates alone', async () => {
+  it('RFC 9329 App. A: an unknown CA is refused by default, and taken where IKE authenticates alone', async () => {
     const { listener } = await serve({ tls: SERVER_TLS })
     const failure = await failureOf(dial(listener.local.port, { tls: {} }))
     expect(failure.code).toBe('CERTIFICATE_INVALID')

@@ -28,6 +28,42 @@ describe('a gateway and a client over loopback sockets', () => {
     await expectPacketsBothWays(client, gateway)
   })
 
+  it('RFC 9329 §2 (T-CFG-3): one gateway listens on several ports, and a client dials any of them', async () => {
+    const gateway = await side({ peers: [peer('gateway', 'client', undefined)], acceptsPeers: true }, 3)
+    const ports = gateway.runtime.listening.tcp.map(({ port }) => port)
+    expect(new Set(ports).size).toBe(3)
+    for (const port of ports) {
+      const client = await side(
+        { peers: [peer('client', 'gateway', { transport: 'tcp', port, framing: 'rfc9329' })], acceptsPeers: false },
+        0,
+      )
+      client.runtime.driver.command({ kind: 'initiate', peer: 'gateway' })
+      await client.event('child-sa-installed')
+      expect(client.runtime.driver.inspect().connections[0]!.remote).toContain(`port ${port}`)
+      await client.runtime.close()
+    }
+  })
+
+  it('RFC 9329 §10 (T-SEC-1): a connection above the limit of its address is closed, and those below it, and the next, are served', async () => {
+    const limits = { ...DEFAULT_LIMITS, maxConnectionsPerAddress: 3 }
+    const gateway = await side({ peers: [peer('gateway', 'client', undefined)], acceptsPeers: true }, 1, limits)
+    const { port } = gateway.runtime.listening.tcp[0]!
+    const idle = await Promise.all([1, 2, 3].map(() => connected(port)))
+    for (let i = 0; i < 3; i++) {
+      const refused = await connected(port)
+      if (!refused.closed) await new Promise((resolve) => refused.once('close', resolve))
+    }
+    expect(idle.every((socket) => !socket.destroyed)).toBe(true)
+    for (const socket of idle) socket.destroy()
+    await gateway.event('connection-closed')
+    const client = await side(
+      { peers: [peer('client', 'gateway', { transport: 'tcp', port, framing: 'rfc9329' })], acceptsPeers: false },
+      0,
+    )
+    client.runtime.driver.command({ kind: 'initiate', peer: 'gateway' })
+    await client.event('child-sa-installed')
+  })
+
   it('RFC 3948: 100 packets each way over UDP', async () => {
     const { client, gateway } = await tunnel('udp')
     expect(client.runtime.driver.inspect().ikeSas[0]!.path?.transport).toBe('udp')
@@ -65,12 +101,12 @@ interface Side {
 }
 
 async function tunnel(transport: 'tcp' | 'udp') {
-  const gateway = await side({ peers: [peer('gateway', 'client', undefined)], acceptsPeers: true }, true)
+  const gateway = await side({ peers: [peer('gateway', 'client', undefined)], acceptsPeers: true }, 1)
   const relay = await relayTo(gateway.runtime.listening.tcp[0]!.port)
   const { port } = gateway.runtime.listening.udp[0]!
   const option: TransportOption =
     transport === 'tcp' ? { transport, port: relay.port, framing: 'rfc9329' } : { transport, port, natPort: port }
-  const client = await side({ peers: [peer('client', 'gateway', option)], acceptsPeers: false }, false)
+  const client = await side({ peers: [peer('client', 'gateway', option)], acceptsPeers: false }, 0)
   client.runtime.driver.command({ kind: 'initiate', peer: 'gateway' })
   await Promise.all([client.event('child-sa-installed'), gateway.event('child-sa-installed')])
   client.seen.length = 0
@@ -98,14 +134,27 @@ function peer(local: string, remote: string, option: TransportOption | undefined
   }
 }
 
-async function side(config: Pick<SessionConfig, 'peers' | 'acceptsPeers'>, isListening: boolean): Promise<Side> {
+/** A bare TCP connection; what the other end does to it is nobody's error. */
+function connected(port: number): Promise<Socket> {
+  return new Promise((resolve) => {
+    const socket = dial(port, '127.0.0.1')
+    // Closed at once, it may never be seen to be open.
+    for (const event of ['connect', 'close']) socket.once(event, () => resolve(socket))
+    socket.on('error', () => {})
+    // Without a reader its end is never seen.
+    socket.resume()
+  })
+}
+
+/** `listeners`: TCP ports that it listens on; with any, its UDP port is on loopback. */
+async function side(config: Pick<SessionConfig, 'peers' | 'acceptsPeers'>, listeners: number, limits = DEFAULT_LIMITS): Promise<Side> {
   const [host, tun] = memoryTunPair()
   const failures: unknown[] = []
   const runtime = await startRuntime({
-    sessionConfig: { ...config, limits: DEFAULT_LIMITS, timers: { ...DEFAULT_TIMERS, redial: 20 }, aeadProvider: nobleProvider },
+    sessionConfig: { ...config, limits, timers: { ...DEFAULT_TIMERS, redial: 20 }, aeadProvider: nobleProvider },
     listeners: {
-      tcp: isListening ? [{ address: '127.0.0.1', port: 0, framing: 'rfc9329' }] : [],
-      udp: [{ address: isListening ? '127.0.0.1' : undefined, port: 0 }],
+      tcp: Array.from({ length: listeners }, () => ({ address: '127.0.0.1', port: 0, framing: 'rfc9329' })),
+      udp: [{ address: listeners > 0 ? '127.0.0.1' : undefined, port: 0 }],
     },
     tun,
     onFailure: (failure) => failures.push(failure),

@@ -98,12 +98,16 @@ describe.each(TRANSPORTS)('RFC 7296 §2.5 payloads, over %s', (_, transport) => 
     expect(pair.transcript().some((line) => line.includes(kind === 'request' ? 'SAr1' : 'SK {IDi'))).toBe(true)
   })
 
-  it('RFC 7296 §3.1 (C-10): reserved bits of the header flags are ignored', () => {
+  it('RFC 7296 §3.1 (C-10): reserved bits of the header flags are ignored, and sent as 0', () => {
     const pair = upPair(transport)
-    const sa = pair.saOf(pair.client)
-    const request = pair.forge(pair.client, ExchangeType.INFORMATIONAL, [])
-    expect(sa.role).toBe('initiator')
-    expect(decodeMessage(request).header.flags).toBe(HeaderFlag.INITIATOR)
+    for (const reservedFlags of [0x01, 0x40, 0x80, 0xc7]) {
+      const messageId = pair.saOf(pair.client).window.takeMessageId()
+      const request = pair.forge(pair.client, ExchangeType.INFORMATIONAL, [], { messageId, reservedFlags })
+      expect(decodeMessage(request).header.flags).toBe(HeaderFlag.INITIATOR | reservedFlags)
+      pair.deliverIke(pair.gateway, request)
+      const answer = decodeMessage(pair.log.findLast((entry) => entry.from === pair.gateway)!.octets).header
+      expect([answer.messageId, answer.exchangeType]).toEqual([messageId, ExchangeType.INFORMATIONAL])
+    }
     for (const entry of pair.log) expect(decodeMessage(entry.octets).header.flags & ~(HeaderFlag.INITIATOR | HeaderFlag.RESPONSE)).toBe(0)
   })
 

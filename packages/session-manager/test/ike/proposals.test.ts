@@ -52,9 +52,13 @@ describe('RFC 7296 §3.3 what an initiator offers', () => {
   })
 
   it('RFC 7296 §5 (C-35): nothing offered for an IKE SA goes without encryption or integrity', () => {
-    for (const { transforms } of ikeOffer(DEFAULT_IKE_SUITES.map(parseIkeSuite))) {
-      expect(transforms.some((transform) => transform.type === ENCR && transform.id === EncryptionId.ENCR_NULL)).toBe(false)
-      expect(transforms.some((transform) => transform.type === INTEG && transform.id === IntegrityId.NONE)).toBe(false)
+    const withCbc = [...DEFAULT_IKE_SUITES, 'aes256-sha256-modp2048', 'aes128-sha1-modp2048']
+    for (const { transforms } of ikeOffer(withCbc.map(parseIkeSuite))) {
+      const ids = (type: number): number[] => transforms.filter((transform) => transform.type === type).map(({ id }) => id)
+      expect(ids(ENCR)).not.toContain(EncryptionId.ENCR_NULL)
+      expect(ids(INTEG)).not.toContain(IntegrityId.NONE)
+      // Combined-mode ciphers alone need no integrity transform (RFC 5282 §8).
+      expect(ids(INTEG).length > 0).toBe(ids(ENCR).includes(EncryptionId.ENCR_AES_CBC))
     }
   })
 
