@@ -1,7 +1,7 @@
 // Room: the wire. The system's own calls: many packets with each, in both directions, without an object per packet.
 import { isIP } from 'node:net'
-import { setImmediate, setTimeout } from 'node:timers'
-import { type Libc, loadLibc, NativeError, type Readiness, SocketMessages, watchReadable, watchWritable } from '@underpass/native'
+import { setTimeout } from 'node:timers'
+import { type Libc, loadLibc, NativeError, PollEvent, type Reactor, SocketMessages, sharedReactor, type Watch } from '@underpass/native'
 import { type Datagram, isIkeOnly, NAT_KEEPALIVE, NON_ESP_MARKER } from './datagram.ts'
 import { DatagramReceiver } from './datagram-receiver.ts'
 import { DatagramSender, type SendState } from './datagram-sender.ts'
@@ -29,18 +29,13 @@ export function openNativeSocket(where: BindAddress, options: UdpOptions): UdpSo
   const libc = loadLibc()
   const descriptor = bindDescriptor(libc, where, options)
   try {
-    return new NativeSocket(libc, descriptor, where.family, options)
+    return new NativeSocket(libc, sharedReactor(), descriptor, where.family, options)
   } catch (error) {
     libc.close(descriptor.fd)
     throw bindError(asSystemError(error), where.address, where.port)
   }
 }
 
-/**
- * Milliseconds for which turns of the event loop look for datagrams once more before something is asked to wait for them, which
- * takes as long or longer where it is a thread.
- */
-const LINGER = 0.05
 /** Milliseconds after which a full device queue is tried again: nothing tells when it has room. */
 const CONGESTION = 1
 /** Errors of the socket in a row of which its queue says nothing, before it gets a rest: a full queue has no room for what it would say. */
@@ -64,15 +59,16 @@ class NativeSocket implements UdpSocket {
   readonly #queue: SendQueue
   readonly #errorQueue: ErrorQueue
   readonly #reports: ErrorReports
-  readonly #readable: Readiness
-  #writable: Readiness | undefined
+  readonly #reactor: Reactor
+  #watch: Watch
   #isClosed = false
-  #idleSince = 0
   #failures = 0
 
-  constructor(libc: Libc, descriptor: NativeDescriptor, family: 4 | 6, options: UdpOptions) {
+  /** @throws NativeError `SYSTEM` where no more descriptors can be watched; the descriptor stays the caller's then */
+  constructor(libc: Libc, reactor: Reactor, descriptor: NativeDescriptor, family: 4 | 6, options: UdpOptions) {
     const { fd, local } = descriptor
     this.#libc = libc
+    this.#reactor = reactor
     this.#fd = fd
     this.#family = family
     this.#options = options
@@ -99,8 +95,7 @@ class NativeSocket implements UdpSocket {
         this.counters.malformed++
       },
     })
-    this.#readable = watchReadable(libc, fd)
-    this.#wait()
+    this.#watch = reactor.watch(fd, PollEvent.POLLIN, this.#ready)
   }
 
   send(kind: Datagram, message: Uint8Array, remote: Endpoint): void {
@@ -146,8 +141,7 @@ class NativeSocket implements UdpSocket {
       this.#isClosed = true
       this.#receiver.close()
       this.#queue.clear()
-      this.#readable.close()
-      this.#writable?.close()
+      this.#watch.close()
       this.#libc.close(this.#fd)
     }
     return Promise.resolve()
@@ -208,8 +202,7 @@ class NativeSocket implements UdpSocket {
       setTimeout(this.#sendQueued, CONGESTION)
       return
     }
-    this.#writable ??= watchWritable(this.#libc, this.#fd)
-    this.#writable.arm(this.#sendQueued)
+    this.#watch.want(PollEvent.POLLIN | PollEvent.POLLOUT)
   }
 
   readonly #sendQueued = (): void => {
@@ -223,60 +216,34 @@ class NativeSocket implements UdpSocket {
     }
   }
 
-  readonly #turn = (): void => {
+  readonly #ready = (events: number): void => {
+    if ((events & PollEvent.POLLOUT) !== 0) {
+      this.#watch.want(PollEvent.POLLIN)
+      this.#sendQueued()
+    }
     if (this.#isClosed) return
-    let state: ReturnType<DatagramReceiver['receive']> = 'more'
-    try {
-      state = this.#receiver.receive()
-    } finally {
-      // Also when the owner's callback threw.
-      if (!this.#isClosed) this.#next(state)
-    }
-  }
-
-  #next(state: ReturnType<DatagramReceiver['receive']>): void {
+    if ((events & PollEvent.POLLERR) !== 0) this.#errorQueue.drain()
+    const state = this.#receiver.receive()
     if (state !== 'failed') this.#failures = 0
-    switch (state) {
-      case 'more':
-      case 'some':
-        this.#idleSince = 0
-        setImmediate(this.#turn)
-        return
-      case 'none':
-        this.#idle()
-        return
-      case 'failed': {
-        // A pending error is told once, by the call that happens to come next; what it is about is in the queue.
-        const isTold = this.#errorQueue.drain() > 0
-        if (isTold || this.#failures++ < MAX_FAILURES) setImmediate(this.#turn)
-        else {
-          this.#fail(this.#receiver.errno, 1, undefined)
-          setTimeout(this.#turn, FAILURE_REST)
-        }
-        return
-      }
-      default:
-        state satisfies never
+    // A pending error is told once, by the call that happens to come next; what it is about is in the queue.
+    else if (!this.#isClosed && this.#errorQueue.drain() === 0 && this.#failures++ >= MAX_FAILURES) this.#rest()
+  }
+
+  /** The event of an error that nothing clears would come back at once. */
+  #rest(): void {
+    this.#fail(this.#receiver.errno, 1, undefined)
+    this.#watch.close()
+    setTimeout(this.#watchAgain, FAILURE_REST)
+  }
+
+  readonly #watchAgain = (): void => {
+    if (this.#isClosed) return
+    try {
+      this.#watch = this.#reactor.watch(this.#fd, PollEvent.POLLIN, this.#ready)
+    } catch {
+      // Out of descriptors.
+      setTimeout(this.#watchAgain, FAILURE_REST)
     }
-  }
-
-  #idle(): void {
-    const now = performance.now()
-    if (this.#idleSince === 0) this.#idleSince = now
-    if (now - this.#idleSince < LINGER) setImmediate(this.#turn)
-    else this.#wait()
-  }
-
-  #wait(): void {
-    this.#readable.arm(this.#woken)
-  }
-
-  readonly #woken = (): void => {
-    this.#idleSince = 0
-    // An error wakes as a datagram does, but need not be told by a receive.
-    const before = this.counters.received + this.counters.malformed
-    this.#turn()
-    if (!this.#isClosed && this.counters.received + this.counters.malformed === before) this.#errorQueue.drain()
   }
 
   #receiveEsp(batch: PacketBatch, remote: Endpoint): void {
