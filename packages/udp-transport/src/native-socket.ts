@@ -76,7 +76,7 @@ class NativeSocket implements UdpSocket {
     this.buffers = descriptor.buffers
     this.#destinations = new Destinations(libc)
     this.#reports = new ErrorReports((error) => options.onError(error))
-    this.#errorQueue = new ErrorQueue(libc, fd, (errno, remote) => this.#fail(errno, 1, remote))
+    this.#errorQueue = new ErrorQueue(libc, fd, family, (errno, remote) => this.#fail(errno, 1, remote))
     this.#queue = new SendQueue(options.sendLimit ?? DEFAULT_SEND_LIMIT)
     this.#sender = new DatagramSender(libc, fd, descriptor.canSegment, {
       sent: (packets) => {
@@ -142,6 +142,7 @@ class NativeSocket implements UdpSocket {
       this.#receiver.close()
       this.#queue.clear()
       this.#watch.close()
+      this.#errorQueue.close()
       this.#libc.close(this.#fd)
     }
     return Promise.resolve()
