@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers'
 import { EpollEvents } from './epoll-events.ts'
 import { EpollOperation, type Libc, loadLibc } from './libc.ts'
-import { type Readiness, watchReadable } from './readiness.ts'
+import { createWaiter, type Waiter } from './waiter.ts'
 
 /**
- * Milliseconds for which turns of the event loop look once more before the thread is let go to sleep: to be woken takes as long or longer,
- * above all on a busy machine.
+ * Milliseconds for which turns of the event loop look once more before a thread is sent to wait: sending and waking it takes as long or
+ * longer, above all on a busy machine.
  */
 const LINGER = 0.05
 
@@ -24,21 +24,24 @@ export interface Watch {
 
 /**
  * Tells the owners of many descriptors that they are ready, on the thread of the event loop, without a watcher of the runtime for
- * each: one epoll instance for all. While something is ready a turn follows each turn of the event loop, so that timers and the
- * runtime's own sockets get theirs; when nothing is, one wait stands for all of them.
+ * each: one epoll instance for all, for which the event loop itself waits where it can (see waiter.ts). Elsewhere a turn follows each
+ * turn of the event loop while something is ready, and a thread waits when nothing is. Timers and the runtime's own sockets get their
+ * turns in both cases. An epoll instance keeps no file open: a closed TUN's name is free at once.
  */
 export class Reactor {
   readonly #libc: Libc
+  readonly #waiterOf: typeof createWaiter
   readonly #watches: (Owner | undefined)[] = []
   #count = 0
   readonly #events = new EpollEvents(MAX_EVENTS)
   #epoll = NONE
-  #readiness: Readiness | undefined
+  #waiter: Waiter | undefined
   #isTurnQueued = false
   #idleSince = 0
 
-  constructor(libc: Libc) {
+  constructor(libc: Libc, waiterOf: typeof createWaiter = createWaiter) {
     this.#libc = libc
+    this.#waiterOf = waiterOf
   }
 
   /**
@@ -51,8 +54,7 @@ export class Reactor {
     this.#libc.epollControl(this.#epoll, EpollOperation.ADD, fd, events, fd)
     const owner: Owner = { onReady, wanted: events }
     this.#watches[fd] = owner
-    this.#count++
-    this.#queueTurn()
+    if (this.#count++ === 0) this.#wait()
     return {
       want: (wanted) => {
         if (this.#watches[fd] !== owner || owner.wanted === wanted) return
@@ -63,17 +65,16 @@ export class Reactor {
         if (this.#watches[fd] !== owner) return
         this.#watches[fd] = undefined
         this.#libc.epollControl(this.#epoll, EpollOperation.DELETE, fd, 0, 0)
-        if (--this.#count === 0) this.#rest()
+        // Nothing is watched: nothing may keep the process alive.
+        if (--this.#count === 0) this.#waiter?.stop()
       },
     }
   }
 
   readonly #turn = (): void => {
     this.#isTurnQueued = false
-    const epoll = this.#epoll
-    if (epoll === NONE) return
     const events = this.#events
-    const count = this.#libc.epollWait(epoll, events, 0)
+    const count = this.#libc.epollWait(this.#epoll, events, 0)
     for (let i = 0; i < count; i++) {
       // One before it may have closed it; another may even have its number.
       const owner = this.#watches[events.data(i)]
@@ -86,24 +87,31 @@ export class Reactor {
           throw error
         })
       }
-      if (this.#epoll !== epoll) return
     }
-    if (count > 0) {
-      this.#idleSince = 0
-      this.#queueTurn()
-    } else {
-      this.#idle()
-    }
+    if (this.#waiter?.isContinuous === true || this.#count === 0) return
+    if (count > 0) this.#wait()
+    else this.#linger()
   }
 
-  #idle(): void {
+  /** From here on turns come while something is ready. */
+  #wait(): void {
+    if (this.#waiter?.isContinuous === true) {
+      this.#waiter.start()
+      return
+    }
+    this.#idleSince = 0
+    this.#queueTurn()
+  }
+
+  #linger(): void {
     const now = performance.now()
     if (this.#idleSince === 0) this.#idleSince = now
     if (now - this.#idleSince < LINGER) this.#queueTurn()
-    else this.#readiness?.arm(this.#woken)
+    else this.#waiter?.start()
   }
 
   readonly #woken = (): void => {
+    if (this.#waiter?.isContinuous !== true) this.#waiter?.stop()
     this.#idleSince = 0
     if (!this.#isTurnQueued) this.#turn()
   }
@@ -114,23 +122,16 @@ export class Reactor {
     setImmediate(this.#turn)
   }
 
+  /** The instance stays for as long as the process. */
   #begin(): void {
     const epoll = this.#libc.epollCreate()
     try {
-      this.#readiness = watchReadable(this.#libc, epoll)
+      this.#waiter = this.#waiterOf(this.#libc, epoll, this.#woken)
     } catch (error) {
       this.#libc.close(epoll)
       throw error
     }
     this.#epoll = epoll
-  }
-
-  /** Nothing is watched: nothing may keep the process alive. */
-  #rest(): void {
-    this.#readiness?.close()
-    this.#libc.close(this.#epoll)
-    this.#readiness = undefined
-    this.#epoll = NONE
   }
 }
 

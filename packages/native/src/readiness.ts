@@ -1,8 +1,7 @@
-import { isMainThread } from 'node:worker_threads'
 import { EpollEvents } from './epoll-events.ts'
 import { EpollFlag, EpollOperation, type Libc } from './libc.ts'
 import { PollEvent } from './poll-set.ts'
-import { eventLoopWaiter, threadWaiter, type Waiter } from './waiter.ts'
+import { createWaiter, type Waiter } from './waiter.ts'
 
 /** Waits until one descriptor is ready, without blocking the thread. */
 export interface Readiness {
@@ -32,19 +31,6 @@ let common: Poller | undefined
 function pollerOf(libc: Libc): Poller {
   common ??= new Poller(libc, createWaiter)
   return common
-}
-
-function createWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
-  // Bun crashes on koffi's watcher and Deno has no event loop for it; in a worker of Node it may outlive the loop.
-  const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
-  if (isNode && isMainThread) {
-    try {
-      return eventLoopWaiter(epoll, onReady)
-    } catch {
-      // The thread does as well, only later.
-    }
-  }
-  return threadWaiter(libc, epoll, onReady)
 }
 
 interface Watch {

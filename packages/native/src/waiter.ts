@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers'
+import { isMainThread } from 'node:worker_threads'
 import { nativeBuffer } from './address.ts'
 import { type Koffi, loadKoffi } from './koffi.ts'
 import type { Libc } from './libc.ts'
@@ -6,14 +7,30 @@ import { PollEvent, PollSet } from './poll-set.ts'
 
 /** Waits for one descriptor again and again, while it is told to. */
 export interface Waiter {
+  /** It calls back in each turn of the event loop in which the descriptor is ready, at no cost while it is not; else it is slow to start. */
+  readonly isContinuous: boolean
   /** Waits, and keeps the process alive. Idempotent. */
   start(): void
   /** Calls back no more, and lets the process end. Idempotent. */
   stop(): void
 }
 
+/** The best that this runtime has. */
+export function createWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+  // Bun crashes on koffi's watcher and Deno has no event loop for it; in a worker of Node it may outlive the loop.
+  const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
+  if (isNode && isMainThread) {
+    try {
+      return eventLoopWaiter(epoll, onReady)
+    } catch {
+      // The thread does as well, only later.
+    }
+  }
+  return threadWaiter(libc, epoll, onReady)
+}
+
 /**
- * The event loop of Node itself watches the descriptor, which must only be ready while it is waited for.
+ * The event loop of Node itself watches the descriptor.
  *
  * @throws whatever koffi throws where there is no such event loop
  */
@@ -33,7 +50,7 @@ export function eventLoopWaiter(epoll: number, onReady: () => void): Waiter {
   })
   // Not stopped and started each time, which would be two system calls.
   handle.unref()
-  return { start: () => handle.ref(), stop: () => handle.unref() }
+  return { isContinuous: true, start: () => handle.ref(), stop: () => handle.unref() }
 }
 
 /*
@@ -77,6 +94,7 @@ export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Wa
   process.on('exit', wake)
 
   return {
+    isContinuous: false,
     start() {
       isWanted = true
       if (!isPending) wait()

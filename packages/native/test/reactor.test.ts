@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Libc, loadLibc, NativeError, PollEvent, Reactor, type Watch } from '../src/index.ts'
+import { createWaiter, threadWaiter } from '../src/waiter.ts'
 import { build } from './build.ts'
 
 const libc = loadLibc()
@@ -8,146 +9,153 @@ const octet = new Uint8Array(1)
 const say = (fd: number): number => libc.write(fd, octet, 0, 1)
 const turns = (milliseconds = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Pipes under one reactor; what was said of each, and whether its octets are taken out when it is. */
-function watched(count: number, { drains = true } = {}) {
-  const reactor = new Reactor(libc)
-  const pipes = Array.from({ length: count }, () => libc.pipe())
-  const told = pipes.map(() => 0)
-  const watches = pipes.map(([readEnd], i) =>
-    reactor.watch(readEnd, PollEvent.POLLIN, (events) => {
-      expect(events & PollEvent.POLLIN).not.toBe(0)
-      told[i]++
-      if (drains) libc.read(readEnd, octet, 0, 1)
-    }),
-  )
-  const close = (): void => {
-    for (const watch of watches) watch.close()
-    for (const ends of pipes) for (const fd of ends) libc.close(fd)
-  }
-  return { reactor, pipes, told, watches, close }
-}
+const WAYS = [
+  ['what this runtime has', createWaiter],
+  ['a thread', threadWaiter],
+] as const
 
-describe('epoll(7) for many descriptors', () => {
-  it('tells the owner of each that is ready, again for each octet, and nobody else', async () => {
-    const { pipes, told, close } = watched(200)
-    for (const i of [0, 77, 199]) say(pipes[i][1])
-    say(pipes[77][1])
-    await turns()
-    expect(told.map((times, i) => [i, times]).filter(([, times]) => times > 0)).toEqual([
-      [0, 1],
-      [77, 2],
-      [199, 1],
-    ])
-    say(pipes[3][1])
-    await turns()
-    expect(told[3]).toBe(1)
-    close()
-  })
-
-  it('goes on telling while what it told of lasts, and stops when it is not wanted', async () => {
-    const { pipes, told, watches, close } = watched(1, { drains: false })
-    say(pipes[0][1])
-    await turns()
-    expect(told[0]).toBeGreaterThan(2)
-    watches[0].want(0)
-    await turns(5)
-    const before = told[0]
-    await turns()
-    expect(told[0]).toBe(before)
-    watches[0].want(PollEvent.POLLIN)
-    await turns()
-    expect(told[0]).toBeGreaterThan(before)
-    close()
-  })
-
-  it('an owner may close others in its turn, and a closed one hears nothing', async () => {
-    const { reactor, pipes, told, watches, close } = watched(2)
-    const third = libc.pipe()
-    reactor.watch(third[0], PollEvent.POLLIN, () => {
+describe.each(WAYS)('woken by %s', (_, waiterOf) => {
+  /** Pipes under one reactor; what was said of each, and whether its octets are taken out when it is. */
+  function watched(count: number, { drains = true } = {}) {
+    const reactor = new Reactor(libc, waiterOf)
+    const pipes = Array.from({ length: count }, () => libc.pipe())
+    const told = pipes.map(() => 0)
+    const watches = pipes.map(([readEnd], i) =>
+      reactor.watch(readEnd, PollEvent.POLLIN, (events) => {
+        expect(events & PollEvent.POLLIN).not.toBe(0)
+        told[i]++
+        if (drains) libc.read(readEnd, octet, 0, 1)
+      }),
+    )
+    const close = (): void => {
       for (const watch of watches) watch.close()
-      libc.read(third[0], octet, 0, 1)
-    })
-    say(third[1])
-    await turns()
-    for (const [, writeEnd] of pipes) say(writeEnd)
-    await turns()
-    expect(told).toEqual([0, 0])
-    close()
-    for (const fd of third) libc.close(fd)
-  })
+      for (const ends of pipes) for (const fd of ends) libc.close(fd)
+    }
+    return { reactor, pipes, told, watches, close }
+  }
 
-  it('a descriptor that takes the number of a closed one has its own owner', async () => {
-    const { reactor, pipes, told, watches } = watched(1)
-    const [readEnd, writeEnd] = pipes[0]
-    watches[0].close()
-    for (const fd of [readEnd, writeEnd]) libc.close(fd)
-    const again = libc.pipe()
-    expect(again).toContain(readEnd)
-    let calls = 0
-    const watch = reactor.watch(again[0], PollEvent.POLLIN, () => {
-      calls++
-      libc.read(again[0], octet, 0, 1)
+  describe('epoll(7) for many descriptors', () => {
+    it('tells the owner of each that is ready, again for each octet, and nobody else', async () => {
+      const { pipes, told, close } = watched(200)
+      for (const i of [0, 77, 199]) say(pipes[i][1])
+      say(pipes[77][1])
+      await turns()
+      expect(told.map((times, i) => [i, times]).filter(([, times]) => times > 0)).toEqual([
+        [0, 1],
+        [77, 2],
+        [199, 1],
+      ])
+      say(pipes[3][1])
+      await turns()
+      expect(told[3]).toBe(1)
+      close()
     })
-    say(again[1])
-    watches[0].want(0)
-    watches[0].close()
-    await turns()
-    expect([calls, told[0]]).toEqual([1, 0])
-    watch.close()
-    for (const fd of again) libc.close(fd)
-  })
-})
 
-describe('what goes wrong with one', () => {
-  it('an owner that throws is heard of, and the others go on', async () => {
-    const { reactor, pipes, told, close } = watched(2)
-    const third = libc.pipe()
-    const errors: unknown[] = []
-    const others = process.listeners('uncaughtException')
-    process.removeAllListeners('uncaughtException')
-    process.on('uncaughtException', (error) => errors.push(error))
-    const watch = reactor.watch(third[0], PollEvent.POLLIN, () => {
-      libc.read(third[0], octet, 0, 1)
-      throw new Error('a mistake')
+    it('goes on telling while what it told of lasts, and stops when it is not wanted', async () => {
+      const { pipes, told, watches, close } = watched(1, { drains: false })
+      say(pipes[0][1])
+      await turns()
+      expect(told[0]).toBeGreaterThan(2)
+      watches[0].want(0)
+      await turns(5)
+      const before = told[0]
+      await turns()
+      expect(told[0]).toBe(before)
+      watches[0].want(PollEvent.POLLIN)
+      await turns()
+      expect(told[0]).toBeGreaterThan(before)
+      close()
     })
-    for (const writeEnd of [third[1], pipes[0][1], pipes[1][1]]) say(writeEnd)
-    await turns()
-    say(pipes[1][1])
-    await turns()
-    process.removeAllListeners('uncaughtException')
-    for (const listener of others) process.on('uncaughtException', listener)
-    expect([errors.map(String), told]).toEqual([['Error: a mistake'], [1, 2]])
-    watch.close()
-    for (const fd of third) libc.close(fd)
-    close()
-  })
 
-  it('a first watch that finds no descriptor left fails, and the next one works', async () => {
-    const scarce: Libc = Object.create(libc)
-    const reactor = new Reactor(scarce)
-    const [readEnd, writeEnd] = libc.pipe()
-    let calls = 0
-    const watchIt = (): Watch =>
-      reactor.watch(readEnd, PollEvent.POLLIN, () => {
-        calls++
-        libc.read(readEnd, octet, 0, 1)
+    it('an owner may close others in its turn, and a closed one hears nothing', async () => {
+      const { reactor, pipes, told, watches, close } = watched(2)
+      const third = libc.pipe()
+      reactor.watch(third[0], PollEvent.POLLIN, () => {
+        for (const watch of watches) watch.close()
+        libc.read(third[0], octet, 0, 1)
       })
-    scarce.epollOf = () => {
-      throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
-    }
-    scarce.epollCreate = () => {
-      throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
-    }
-    expect(watchIt).toThrow('no descriptors')
-    scarce.epollCreate = libc.epollCreate
-    scarce.epollOf = libc.epollOf
-    const watch = watchIt()
-    await turns()
-    say(writeEnd)
-    await turns()
-    expect(calls).toBe(1)
-    watch.close()
-    for (const fd of [readEnd, writeEnd]) libc.close(fd)
+      say(third[1])
+      await turns()
+      for (const [, writeEnd] of pipes) say(writeEnd)
+      await turns()
+      expect(told).toEqual([0, 0])
+      close()
+      for (const fd of third) libc.close(fd)
+    })
+
+    it('a descriptor that takes the number of a closed one has its own owner', async () => {
+      const { reactor, pipes, told, watches } = watched(1)
+      const [readEnd, writeEnd] = pipes[0]
+      watches[0].close()
+      for (const fd of [readEnd, writeEnd]) libc.close(fd)
+      const again = libc.pipe()
+      expect(again).toContain(readEnd)
+      let calls = 0
+      const watch = reactor.watch(again[0], PollEvent.POLLIN, () => {
+        calls++
+        libc.read(again[0], octet, 0, 1)
+      })
+      say(again[1])
+      watches[0].want(0)
+      watches[0].close()
+      await turns()
+      expect([calls, told[0]]).toEqual([1, 0])
+      watch.close()
+      for (const fd of again) libc.close(fd)
+    })
+  })
+
+  describe('what goes wrong with one', () => {
+    it('an owner that throws is heard of, and the others go on', async () => {
+      const { reactor, pipes, told, close } = watched(2)
+      const third = libc.pipe()
+      const errors: unknown[] = []
+      const others = process.listeners('uncaughtException')
+      process.removeAllListeners('uncaughtException')
+      process.on('uncaughtException', (error) => errors.push(error))
+      const watch = reactor.watch(third[0], PollEvent.POLLIN, () => {
+        libc.read(third[0], octet, 0, 1)
+        throw new Error('a mistake')
+      })
+      for (const writeEnd of [third[1], pipes[0][1], pipes[1][1]]) say(writeEnd)
+      await turns()
+      say(pipes[1][1])
+      await turns()
+      process.removeAllListeners('uncaughtException')
+      for (const listener of others) process.on('uncaughtException', listener)
+      expect([errors.map(String), told]).toEqual([['Error: a mistake'], [1, 2]])
+      watch.close()
+      for (const fd of third) libc.close(fd)
+      close()
+    })
+
+    it('a first watch that finds no descriptor left fails, and the next one works', async () => {
+      const scarce: Libc = Object.create(libc)
+      const reactor = new Reactor(scarce, waiterOf)
+      const [readEnd, writeEnd] = libc.pipe()
+      let calls = 0
+      const watchIt = (): Watch =>
+        reactor.watch(readEnd, PollEvent.POLLIN, () => {
+          calls++
+          libc.read(readEnd, octet, 0, 1)
+        })
+      scarce.epollOf = () => {
+        throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
+      }
+      scarce.epollCreate = () => {
+        throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
+      }
+      expect(watchIt).toThrow('no descriptors')
+      scarce.epollCreate = libc.epollCreate
+      scarce.epollOf = libc.epollOf
+      const watch = watchIt()
+      await turns()
+      say(writeEnd)
+      await turns()
+      expect(calls).toBe(1)
+      watch.close()
+      for (const fd of [readEnd, writeEnd]) libc.close(fd)
+    })
   })
 })
 
