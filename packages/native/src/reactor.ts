@@ -83,7 +83,7 @@ export class Reactor {
         owner.onReady(events.events(i))
       } catch (error) {
         // The others' turns do not end with one owner's mistake.
-        queueMicrotask(() => {
+        setImmediate(() => {
           throw error
         })
       }

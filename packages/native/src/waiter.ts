@@ -90,8 +90,7 @@ export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Wa
     eight[0] = 1
     libc.write(wakeUp, eight, 0, 8)
   }
-  // Without it process.exit() would take until the timeout on Node.
-  process.on('exit', wake)
+  wakeAtExit(wake)
 
   return {
     isContinuous: false,
@@ -105,4 +104,14 @@ export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Wa
       wake()
     },
   }
+}
+
+const sleepers: (() => void)[] = []
+
+/** Without it process.exit() would take until the timeout on Node. One listener for all, or the runtime warns of a leak. */
+function wakeAtExit(wake: () => void): void {
+  if (sleepers.push(wake) > 1) return
+  process.on('exit', () => {
+    for (const each of sleepers) each()
+  })
 }
