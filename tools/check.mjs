@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { checkDag } from './check-dag.mjs'
 import { checkExamples } from './check-examples.mjs'
 import { checkPurity } from './check-purity.mjs'
+import { checkSizes } from './check-sizes.mjs'
 import { checkConformance } from './conformance.mjs'
 import { quietEnvironment, root } from './runtimes.mjs'
 
@@ -18,6 +19,7 @@ const checks = [
   ['direction of packages', checkDag],
   ['purity of the core', checkPurity],
   ['conformance page', checkConformance],
+  ['sizes', checkSizes],
   ['knip', () => command('knip', ['--no-progress', '--no-config-hints'])],
   ['publint', () => published.flatMap((folder) => command('publint', ['run', folder, '--strict', '--pack', 'npm']))],
   [

@@ -1,5 +1,5 @@
 /** What a handler of an exchange answers: it sends, installs and changes nothing itself, so that one that fails half way has done
- * nothing; `ike-engine.ts` applies the step. */
+ * nothing; `applyStep` in `ike-sa-life.ts` applies the step. */
 import type { Payload } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { AssignedAddress, SessionEvent } from '../events.ts'

@@ -25,7 +25,7 @@ describe('RFC 9329 §6.2 (T-RTX-3): the responder of an exchange answers a repea
     expect(pair.gateway.core.ikeSas.size).toBe(1)
   })
 
-  it('the octets of an answer are given away: what a driver does to them does not reach the next', () => {
+  it('the octets of an answer that is lent are a copy: what a driver does to them does not reach the next', () => {
     const pair = new Pair({ transports: [{ transport: 'udp', port: 500, natPort: 4500 }] })
     pair.connect()
     const request = ikeRequest(pair.saOf(pair.client), [])
