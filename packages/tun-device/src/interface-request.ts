@@ -11,6 +11,7 @@ const SOCK_DGRAM = 2
 const SIOCGIFMTU = 0x8921
 const SIOCSIFMTU = 0x8922
 const SIOCGIFHWADDR = 0x8927
+const SIOCSIFTXQLEN = 0x8943
 
 /** @throws TunError `ARGUMENT` for what can be no interface's name */
 export function interfaceRequest(name: string): Uint8Array {
@@ -41,6 +42,13 @@ export function setInterfaceMtu(libc: Libc, name: string, mtu: number): void {
   const request = interfaceRequest(name)
   new DataView(request.buffer).setInt32(NAME_LENGTH, mtu, true)
   ask(libc, SIOCSIFMTU, name, request)
+}
+
+/** Packets that may wait in the interface. @throws TunError `PERMISSION_DENIED` also for whoever is root in a user namespace only */
+export function setInterfaceQueueLength(libc: Libc, name: string, packets: number): void {
+  const request = interfaceRequest(name)
+  new DataView(request.buffer).setInt32(NAME_LENGTH, packets, true)
+  ask(libc, SIOCSIFTXQLEN, name, request)
 }
 
 /** Ethernet address of the interface, 6 octets. @throws TunError */

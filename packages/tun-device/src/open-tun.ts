@@ -1,7 +1,16 @@
 import { type Libc, loadLibc, OpenFlag } from '@underpass/native'
 import { DescriptorDevice } from './descriptor-device.ts'
-import { asTunError, interfaceMtu, interfaceRequest, nameInRequest, setInterfaceMtu, writeRequestU16 } from './interface-request.ts'
-import type { TunDevice } from './tun-device.ts'
+import {
+  asTunError,
+  interfaceMtu,
+  interfaceRequest,
+  nameInRequest,
+  setInterfaceMtu,
+  setInterfaceQueueLength,
+  writeRequestU16,
+} from './interface-request.ts'
+import { ip } from './ip-command.ts'
+import { type TunDevice, TunError } from './tun-device.ts'
 
 // linux/if_tun.h
 const TUNSETIFF = 0x400454ca
@@ -18,6 +27,8 @@ const TUN_F_USO4 = 0x20
 const TUN_F_USO6 = 0x40
 
 const TCP_OFFLOADS = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN
+/** Since Linux 6.2, and only both together. Where they are known, the kernel takes UDP super-packets too. */
+const UDP_OFFLOADS = TUN_F_USO4 | TUN_F_USO6
 
 export interface TunOptions {
   /** At most 15 characters; `%d` in it is replaced by a free number. Default `tun%d`. */
@@ -31,16 +42,27 @@ export interface TunOptions {
   readonly offload?: boolean
   /** Several devices of one name, in one or many processes, among which the kernel spreads the flows. Default false. */
   readonly multiQueue?: boolean
+  /**
+   * Packets from the host that may wait to be read, 1 … 65,536; what comes when so many wait is dropped. Default: what the kernel gives,
+   * 500, which 100,000 packets a second fill in 5 ms: about as long as this process may have to wait for a busy CPU. A longer queue loses
+   * less then, and delays what stands behind a burst by as much as it holds. A super-packet counts as one.
+   */
+  readonly queueLength?: number
 }
+
+/** Of a TUN's ring; the kernel takes any int and fails to allocate it. */
+const MAX_QUEUE = 65_536
 
 /**
  * Makes a TUN interface in this network namespace, or takes over a persistent one. It has no address and is down; it vanishes with
  * {@link TunDevice.close}.
  *
- * @throws TunError `UNAVAILABLE`, `PERMISSION_DENIED`, `NAME_IN_USE`, `ARGUMENT`, `SYSTEM`
+ * @throws TunError `UNAVAILABLE`, `PERMISSION_DENIED`, `NAME_IN_USE`, `ARGUMENT`, `COMMAND_FAILED`, `SYSTEM`
  */
 export function openTun(options: TunOptions = {}): TunDevice {
-  const { name = 'tun%d', mtu, offload = true, multiQueue = false } = options
+  const { name = 'tun%d', mtu, offload = true, multiQueue = false, queueLength } = options
+  if (queueLength !== undefined && !(Number.isInteger(queueLength) && queueLength > 0 && queueLength <= MAX_QUEUE))
+    throw new TunError('ARGUMENT', `a queue cannot hold ${queueLength} packets`, { interface: name })
   const request = interfaceRequest(name)
   let libc: Libc
   let fd: number
@@ -58,10 +80,12 @@ export function openTun(options: TunOptions = {}): TunDevice {
       libc.ioctl(fd, TUNSETIFF, request)
     }
     const actualName = nameInRequest(request)
-    if (hasOffload) setOffload(libc, fd)
+    const features = hasOffload ? setOffload(libc, fd) : 0
     if (mtu !== undefined) setInterfaceMtu(libc, actualName, mtu)
+    if (queueLength !== undefined) setQueueLength(libc, actualName, queueLength)
     const actualMtu = interfaceMtu(libc, actualName)
-    return new DescriptorDevice(libc, fd, 'tun', actualName, actualName, { linkLength: 0, hasVirtioHeader: hasOffload, mtu: actualMtu })
+    const layout = { linkLength: 0, hasVirtioHeader: hasOffload, takesUdpSuperPackets: (features & UDP_OFFLOADS) !== 0, mtu: actualMtu }
+    return new DescriptorDevice(libc, fd, 'tun', actualName, actualName, layout)
   } catch (error) {
     libc.close(fd)
     throw asTunError(error, name, { EINVAL: 'NAME_IN_USE' })
@@ -79,14 +103,25 @@ function attach(libc: Libc, fd: number, request: Uint8Array, flags: number): boo
   }
 }
 
-/** UDP segmentation came with Linux 6.2. With none of them the header stays, and says of each packet that it is whole. */
-function setOffload(libc: Libc, fd: number): void {
-  for (const features of [TCP_OFFLOADS | TUN_F_USO4 | TUN_F_USO6, TCP_OFFLOADS, TUN_F_CSUM]) {
+/** The features that the kernel agreed to; with none of them the header stays, and says of each packet that it is whole. */
+function setOffload(libc: Libc, fd: number): number {
+  for (const features of [TCP_OFFLOADS | UDP_OFFLOADS, TCP_OFFLOADS, TUN_F_CSUM]) {
     try {
       libc.ioctl(fd, TUNSETOFFLOAD, features)
-      return
+      return features
     } catch {
       // the next, smaller set
     }
+  }
+  return 0
+}
+
+/** In a user namespace the ioctl is refused, and netlink, which `ip` speaks, is not. */
+function setQueueLength(libc: Libc, name: string, packets: number): void {
+  try {
+    setInterfaceQueueLength(libc, name, packets)
+  } catch (error) {
+    if (!(error instanceof TunError && error.code === 'PERMISSION_DENIED')) throw error
+    ip(name, ['link', 'set', 'dev', name, 'txqueuelen', String(packets)])
   }
 }

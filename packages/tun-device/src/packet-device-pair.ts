@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { loadLibc } from '@underpass/native'
 import { asTunError, interfaceMac, interfaceRequest } from './interface-request.ts'
+import { ip } from './ip-command.ts'
 import { openPacketDevice } from './open-packet-device.ts'
 import { type TunDevice, TunError } from './tun-device.ts'
 
@@ -51,15 +51,5 @@ export function createPacketDevicePair(options: PacketDevicePairOptions): Packet
   } catch (error) {
     remove()
     throw asTunError(error, name)
-  }
-}
-
-function ip(subject: string, words: readonly string[]): void {
-  try {
-    execFileSync('ip', words, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
-  } catch (cause) {
-    const stderr = String((cause as { stderr?: unknown }).stderr ?? '').trim()
-    const why = stderr === '' ? (cause as Error).message : stderr
-    throw new TunError('COMMAND_FAILED', `ip ${words.join(' ')}: ${why}`, { interface: subject }, { cause })
   }
 }

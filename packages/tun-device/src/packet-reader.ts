@@ -10,6 +10,8 @@ export interface PacketLayout {
   readonly linkLength: number
   /** A virtio_net_hdr stands in front of it all. */
   readonly hasVirtioHeader: boolean
+  /** The kernel may know GSO_UDP_L4 (Linux 6.2), so that UDP super-packets are worth trying. */
+  readonly takesUdpSuperPackets: boolean
   readonly mtu: number
 }
 

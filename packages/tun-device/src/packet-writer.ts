@@ -1,4 +1,4 @@
-import { addressOf, type Libc, nativeBuffer } from '@underpass/native'
+import { addressOf, Errno, type Libc, nativeBuffer } from '@underpass/native'
 import { Coalescer } from './coalescer.ts'
 import type { PacketBatch } from './packet-batch.ts'
 import type { PacketLayout } from './packet-reader.ts'
@@ -18,7 +18,7 @@ export class PacketWriter {
   readonly #prefixAddress: number
   readonly #vectors: Uint32Array
   readonly #vectorsAddress: number
-  readonly #coalescer = new Coalescer()
+  readonly #coalescer: Coalescer
   readonly #libc: Libc
   readonly #fd: number
   readonly #layout: PacketLayout
@@ -29,6 +29,7 @@ export class PacketWriter {
     this.#fd = fd
     this.#layout = layout
     this.#counters = counters
+    this.#coalescer = new Coalescer(layout.takesUdpSuperPackets)
     const prefix = nativeBuffer(VIRTIO_NET_HEADER_LENGTH + layout.linkLength + MAX_HEADER)
     this.prefix = prefix.bytes
     this.#prefixAddress = prefix.address
@@ -50,28 +51,46 @@ export class PacketWriter {
 
   #writeRuns(batch: PacketBatch): void {
     const coalescer = this.#coalescer
-    const { linkLength } = this.#layout
-    const { offsets, lengths, count } = batch
-    const base = addressOf(batch.buffer)
-    const prefixLength = VIRTIO_NET_HEADER_LENGTH + linkLength
     checkInside(batch)
     coalescer.plan(batch)
-    if (count === 0) return
+    if (batch.count === 0) return
+    const base = addressOf(batch.buffer)
     for (let run = 0; run < coalescer.runs; run++) {
-      const packets = coalescer.packets[run]
-      let index = coalescer.first[run]
-      if (linkLength > 0) this.#setEtherType(batch.buffer[offsets[index]] >>> 4)
-      let skip = 0
-      if (packets === 1) this.prefix.fill(0, 0, VIRTIO_NET_HEADER_LENGTH)
-      else skip = coalescer.writeSuperHeader(batch, run, this.prefix, 0, linkLength)
-      this.#setVector(0, this.#prefixAddress, prefixLength + skip)
-      let vectors = 1
-      let octets = 0
-      for (; index >= 0; index = coalescer.next[index]) {
-        this.#setVector(vectors++, base + offsets[index] + skip, lengths[index] - skip)
-        octets += lengths[index]
-      }
-      this.#count(this.#libc.writev(this.#fd, this.#vectorsAddress, vectors), packets, octets)
+      if (coalescer.packets[run] === 1) this.#writeWhole(batch, base, coalescer.first[run])
+      else this.#writeSuper(batch, base, run)
+    }
+  }
+
+  #writeWhole({ buffer, offsets, lengths }: PacketBatch, base: number, index: number): void {
+    const { linkLength } = this.#layout
+    if (linkLength > 0) this.#setEtherType(buffer[offsets[index]] >>> 4)
+    this.prefix.fill(0, 0, VIRTIO_NET_HEADER_LENGTH)
+    this.#setVector(0, this.#prefixAddress, VIRTIO_NET_HEADER_LENGTH + linkLength)
+    this.#setVector(1, base + offsets[index], lengths[index])
+    this.#count(this.#libc.writev(this.#fd, this.#vectorsAddress, 2), 1, lengths[index])
+  }
+
+  #writeSuper(batch: PacketBatch, base: number, run: number): void {
+    const coalescer = this.#coalescer
+    const { linkLength } = this.#layout
+    const { buffer, offsets, lengths } = batch
+    const first = coalescer.first[run]
+    if (linkLength > 0) this.#setEtherType(buffer[offsets[first]] >>> 4)
+    const headerLength = coalescer.writeSuperHeader(batch, run, this.prefix, 0, linkLength)
+    this.#setVector(0, this.#prefixAddress, VIRTIO_NET_HEADER_LENGTH + linkLength + headerLength)
+    let vectors = 1
+    let octets = 0
+    for (let index = first; index >= 0; index = coalescer.next[index]) {
+      this.#setVector(vectors++, base + offsets[index] + headerLength, lengths[index] - headerLength)
+      octets += lengths[index]
+    }
+    const result = this.#libc.writev(this.#fd, this.#vectorsAddress, vectors)
+    if (result === -Errno.EINVAL && !coalescer.isTcp(batch, run)) {
+      // A kernel without GSO_UDP_L4 calls the header invalid; nothing else is wrong with it.
+      coalescer.joinsUdp = false
+      for (let index = first; index >= 0; index = coalescer.next[index]) this.#writeWhole(batch, base, index)
+    } else {
+      this.#count(result, coalescer.packets[run], octets)
     }
   }
 

@@ -1,4 +1,5 @@
 import { checksumOf, fold, pseudoHeaderSum, storeChecksum, storeIpv4HeaderChecksum } from './checksum.ts'
+import { writeBigEndian16 } from './network-order.ts'
 import { CSUM_OFFSET, CSUM_START, FLAGS, GSO_SIZE, GSO_TYPE, GsoType, NEEDS_CSUM, readU16 } from './virtio-net-header.ts'
 
 const TCP = 6
@@ -149,9 +150,4 @@ export class SuperPacket {
 /** A UDP checksum of zero would mean that there is none (RFC 768). */
 function avoidZeroUdpChecksum(buffer: Uint8Array, at: number): void {
   if ((buffer[at] | buffer[at + 1]) === 0) buffer[at] = buffer[at + 1] = 0xff
-}
-
-function writeBigEndian16(buffer: Uint8Array, at: number, value: number): void {
-  buffer[at] = (value >>> 8) & 0xff
-  buffer[at + 1] = value & 0xff
 }

@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { Coalescer } from '../src/coalescer.ts'
-import { batchOf, packetsOf } from '../src/packet-batch.ts'
-import { SuperPacket } from '../src/super-packet.ts'
-import { ACK, FIN, octets, PSH, seeded, type TcpFields, tcpPacket, udpPacket } from './packets.ts'
+import { batchOf } from '../src/packet-batch.ts'
+import { ACK, FIN, octets, PSH, seeded, type TcpFields, tcpPacket, withOptions } from './packets.ts'
+import { plan, runsOf, throughSuperPackets } from './runs.ts'
 
 const random = seeded(7)
-
-/** Indices of the packets of each run. */
-function plan(packets: readonly Uint8Array[]): number[][] {
-  const coalescer = new Coalescer()
-  coalescer.plan(batchOf(packets))
-  return runsOf(coalescer)
-}
-
-function runsOf(coalescer: Coalescer): number[][] {
-  return Array.from({ length: coalescer.runs }, (_, run) => {
-    const indices: number[] = []
-    for (let index = coalescer.first[run]; index >= 0; index = coalescer.next[index]) indices.push(index)
-    expect(indices.length).toBe(coalescer.packets[run])
-    return indices
-  })
-}
 
 /** Consecutive segments of one flow with the given payload lengths. */
 function flow(fields: TcpFields, lengths: readonly number[], flags: readonly number[] = []): Uint8Array[] {
@@ -107,13 +91,43 @@ describe.each([4, 6] as const)('IPv%i', (version) => {
   })
 
   it('leaves other protocols, fragments and headers with options alone', () => {
-    const udp = udpPacket({ version }, octets(100, random))
-    expect(plan([udp, udp])).toEqual([[0], [1]])
+    const icmp = flow({ version }, [100, 100]).map((packet) => packet.with(version === 4 ? 9 : 6, version === 4 ? 1 : 58))
+    expect(plan(icmp)).toEqual([[0], [1]])
     const truncated = flow({ version }, [100, 100]).map((packet) => packet.subarray(0, packet.length - 1))
     expect(plan(truncated)).toEqual([[0], [1]])
     if (version === 6) return
     const fragments = flow({ version }, [100, 100]).map((packet) => packet.with(6, 0x20))
     expect(plan(fragments)).toEqual([[0], [1]])
+  })
+
+  it('lets nothing overtake a packet between the same hosts that may belong to any of their flows', () => {
+    const [a, b, c] = flow({ version }, [100, 100, 100])
+    expect(plan([a, withOptions(b), c])).toEqual([[0], [1], [2]])
+    const [stranger] = flow({ version, source: 99 }, [100])
+    expect(plan([a, withOptions(stranger), b, c])).toEqual([[0, 2, 3], [1]])
+    if (version === 6) return
+    expect(plan([a, b, flow({ sourcePort: 9 }, [100])[0].with(6, 0x20), c])).toEqual([[0, 1], [2], [3]])
+  })
+
+  it('does not join a checksum of zero that stands as all ones, which would come out as zero', () => {
+    const [a, b] = flow({ version, identification: 0 }, [100, 100])
+    const view = new DataView(b.buffer)
+    // Adding the checksum itself to the data, or to a field of the header, makes the checksum zero.
+    const fill = (field: number, checksumAt: number): void => {
+      const sum = view.getUint16(field) + view.getUint16(checksumAt)
+      view.setUint16(field, (sum & 0xffff) + (sum >> 16))
+      view.setUint16(checksumAt, 0)
+    }
+    fill(ip + 20, ip + 16)
+    expect(plan([a, b])).toEqual([[0, 1]])
+    view.setUint16(ip + 16, 0xffff)
+    expect(plan([a, b])).toEqual([[0], [1]])
+    if (version === 6) return
+    view.setUint16(ip + 16, 0)
+    fill(4, 10)
+    expect(plan([a, b])).toEqual([[0, 1]])
+    view.setUint16(10, 0xffff)
+    expect(plan([a, b])).toEqual([[0], [1]])
   })
 
   it('(randomised) gives back every packet, in order within its flow, when it is segmented again', () => {
@@ -150,7 +164,7 @@ it('RFC 6864 §4: identifications need to rise by one only where a datagram is n
 })
 
 it('is used again and again, with batches of different sizes', () => {
-  const coalescer = new Coalescer()
+  const coalescer = new Coalescer(true)
   for (const count of [3, 1, 40, 2]) {
     coalescer.plan(batchOf(flow({}, new Array(count).fill(50))))
     expect(runsOf(coalescer)).toEqual([Array.from({ length: count }, (_, i) => i)])
@@ -158,31 +172,3 @@ it('is used again and again, with batches of different sizes', () => {
   coalescer.plan(batchOf([]))
   expect(coalescer.runs).toBe(0)
 })
-
-/** Builds each run's super-packet as it would be written, and cuts it up as the kernel would. */
-function throughSuperPackets(packets: readonly Uint8Array[]): Uint8Array[] {
-  const batch = batchOf(packets)
-  const coalescer = new Coalescer()
-  coalescer.plan(batch)
-  const out: Uint8Array[] = []
-  for (const [run, indices] of runsOf(coalescer).entries()) {
-    if (indices.length === 1) {
-      out.push(packetsOf(batch)[indices[0]])
-      continue
-    }
-    const area = 2_000
-    const buffer = new Uint8Array(area + 80_000)
-    const headerLength = coalescer.writeSuperHeader(batch, run, buffer, area, 0)
-    let at = area + 10 + headerLength
-    for (const index of indices) {
-      const payload = packets[index].subarray(headerLength)
-      buffer.set(payload, at)
-      at += payload.length
-    }
-    expect(at - area - 10).toBe(coalescer.lengths[run])
-    const superPacket = new SuperPacket(buffer)
-    expect(superPacket.load(area, 0, area + 10, coalescer.lengths[run])).toBe(true)
-    while (superPacket.nextLength > 0) out.push(buffer.slice(0, superPacket.writeNext(0)))
-  }
-  return out
-}

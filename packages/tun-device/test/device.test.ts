@@ -84,6 +84,14 @@ describe.each(DEVICES)('%s device, as %s', (kind, user) => {
     expect(lingered).toBeLessThan(1000)
   })
 
+  if (kind !== 'packet') {
+    scenario('lets as many packets wait as it is told', 'queueLength', ({ ordinary, longer, packetsRead, codes }) => {
+      expect([ordinary, longer]).toEqual([500, 2000])
+      expect(packetsRead).toBeGreaterThanOrEqual(1500)
+      expect(codes).toEqual(new Array(5).fill('ARGUMENT'))
+    })
+  }
+
   if (kind === 'packet') {
     scenario("learns the kernel's Ethernet address when it is not told", 'learn', (result) => {
       expect(result).toEqual({ message: 'who are you', writeDrops: 1 })

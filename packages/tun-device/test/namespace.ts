@@ -47,7 +47,8 @@ export interface Outcome {
   readonly lingered: number
 }
 
-export function runFixture(name: string, user: User, args: readonly string[]): Promise<Outcome> {
+/** `input` is what the fixture reads from its standard input. */
+export function runFixture(name: string, user: User, args: readonly string[], input = ''): Promise<Outcome> {
   if (!isBuilt) {
     const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
     execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])
@@ -62,7 +63,10 @@ export function runFixture(name: string, user: User, args: readonly string[]): P
     ...(user === 'nobody' ? { HOME: tmpdir(), DENO_DIR: join(tmpdir(), 'deno-of-nobody') } : {}),
   }
   return new Promise((resolve, reject) => {
-    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environment, timeout: 60_000 })
+    const child = spawn(command, words, { stdio: ['pipe', 'pipe', 'pipe'], env: environment, timeout: 60_000 })
+    // A fixture that does not read it may have ended before it is written.
+    child.stdin.on('error', () => {})
+    child.stdin.end(input)
     let stdout = ''
     let stderr = ''
     let printedAt = performance.now()

@@ -40,6 +40,24 @@ export function tcpPacket(fields: TcpFields, payload: Uint8Array): Uint8Array {
   return ipPacket(6, fields, tcp, 16)
 }
 
+/** The same packet with four octets of IPv4 options, or an empty IPv6 hop-by-hop header. */
+export function withOptions(packet: Uint8Array): Uint8Array {
+  const isIpv4 = packet[0] >> 4 === 4
+  const [header, added] = isIpv4 ? [20, Uint8Array.of(1, 1, 1, 0)] : [40, Uint8Array.of(packet[6], 0, 1, 4, 0, 0, 0, 0)]
+  const longer = Uint8Array.of(...packet.subarray(0, header), ...added, ...packet.subarray(header))
+  const view = new DataView(longer.buffer)
+  if (isIpv4) {
+    longer[0] = 0x46
+    view.setUint16(2, longer.length)
+    view.setUint16(10, 0)
+    view.setUint16(10, slowChecksum(longer.subarray(0, 24)))
+  } else {
+    longer[6] = 0
+    view.setUint16(4, longer.length - 40)
+  }
+  return longer
+}
+
 export function udpPacket(fields: TcpFields, payload: Uint8Array): Uint8Array {
   const udp = new Uint8Array(8 + payload.length)
   const view = new DataView(udp.buffer)
