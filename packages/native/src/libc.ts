@@ -2,7 +2,7 @@ import { addressOf, checkRange, nativeBuffer } from './address.ts'
 import { EpollEvents } from './epoll-events.ts'
 import { type Koffi, loadKoffi, type NativeFunction, type NativeLibrary, openLibrary } from './koffi.ts'
 import { NativeError } from './native-error.ts'
-import { PollEvent, type PollSet } from './poll-set.ts'
+import type { PollSet } from './poll-set.ts'
 import { bindAddresses } from './socket-address.ts'
 
 /**
@@ -34,15 +34,10 @@ export interface Libc {
   /** poll(2) on a thread of the runtime's pool, which it occupies until it returns. Calls back with the count or −errno. */
   pollAsync(set: PollSet, milliseconds: number, callback: (ready: number) => void): void
   epollCreate(): number
-  /** `events`: {@link PollEvent} and {@link EpollFlag} bits. `data` comes back from `epollWait`: a number below 2 ** 32. */
+  /** `events`: {@link PollEvent} bits. `data` comes back from `epollWait`: a number below 2 ** 32. */
   epollControl(epoll: number, operation: EpollOperation, fd: number, events: number, data: number): void
   /** Fills `events`; their count or −errno. */
   epollWait(epoll: number, events: EpollEvents, milliseconds: number): number
-  /**
-   * An epoll(7) instance that is readable when `fd` is ready for `events` (default POLLIN) or has failed. Unlike a poll(2) under way
-   * it does not keep `fd` open behind its close().
-   */
-  epollOf(fd: number, events?: number): number
   socket(domain: number, type: number, protocol: number): number
   /** `address` is a `struct sockaddr`. */
   bind(fd: number, address: Uint8Array): void
@@ -75,9 +70,6 @@ export const OpenFlag = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_NONBLOCK: 0o400
 /** For {@link Libc.epollControl}. */
 export type EpollOperation = 1 | 2 | 3
 export const EpollOperation = { ADD: 1, DELETE: 2, MODIFY: 3 } as const
-
-/** Beside {@link PollEvent}: one event, then none until the next MODIFY. */
-export const EpollFlag = { ONESHOT: 0x4000_0000 } as const
 
 /** The errno values that the data path compares with. */
 export const Errno = {
@@ -196,16 +188,6 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
       orFail(epollControl(epoll, operation, fd, scratchEvent.address), 'epoll_ctl', `descriptor ${fd}`)
     },
     epollWait: (epoll, events, milliseconds) => orErrno(epollWait(epoll, events.address, events.count, milliseconds)),
-    epollOf(fd, events = PollEvent.POLLIN) {
-      const epoll = this.epollCreate()
-      try {
-        this.epollControl(epoll, EpollOperation.ADD, fd, events, 0)
-      } catch (error) {
-        close(epoll)
-        throw error
-      }
-      return epoll
-    },
     socket: (domain, type, protocol) => orFail(socket(domain, type | OpenFlag.O_CLOEXEC, protocol), 'socket', `family ${domain}`),
     bind: (fd, address) => void orFail(bind(fd, addressOf(address), address.length), 'bind', `descriptor ${fd}`),
     connect: (fd, address) => void orFail(connect(fd, addressOf(address), address.length), 'connect', `descriptor ${fd}`),

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Libc, loadLibc, NativeError, PollEvent, Reactor, type Watch } from '../src/index.ts'
 import { createWaiter, threadWaiter } from '../src/waiter.ts'
@@ -6,6 +7,8 @@ import { build } from './build.ts'
 
 const libc = loadLibc()
 const octet = new Uint8Array(1)
+const ENTER = process.getuid?.() === 0 ? ['-n', '--'] : ['-Urn', '--']
+const hasTun = spawnSync('unshare', [...ENTER, 'sh', '-c', 'exec 3<>/dev/net/tun']).status === 0
 const say = (fd: number): number => libc.write(fd, octet, 0, 1)
 const turns = (milliseconds = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
@@ -107,6 +110,76 @@ describe.each(WAYS)('woken by %s', (_, waiterOf) => {
     })
   })
 
+  it('tells of a hang-up, wanted or not', async () => {
+    const reactor = new Reactor(libc, waiterOf)
+    const [readEnd, writeEnd] = libc.pipe()
+    let told = 0
+    const watch = reactor.watch(readEnd, 0, (events) => {
+      told |= events
+      watch.close()
+    })
+    libc.close(writeEnd)
+    await turns()
+    expect(told & PollEvent.POLLHUP).not.toBe(0)
+    libc.close(readEnd)
+  })
+
+  it('is opened and closed thousands of times, and leaves no descriptor behind', async () => {
+    const { reactor, close } = watched(1)
+    const [readEnd, writeEnd] = libc.pipe()
+    await turns()
+    const next = libc.eventfd()
+    libc.close(next)
+    let calls = 0
+    for (let round = 0; round < 2000; round++) {
+      const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => calls++)
+      if (round % 100 === 0) await turns(1)
+      watch.close()
+    }
+    const again = libc.eventfd()
+    expect(again).toBe(next)
+    say(writeEnd)
+    await turns()
+    expect(calls).toBe(0)
+    close()
+    for (const fd of [again, readEnd, writeEnd]) libc.close(fd)
+  })
+
+  it('does not keep a file open that was closed while it was waited for', async () => {
+    const { reactor, close } = watched(1)
+    const [readEnd, writeEnd] = libc.pipe()
+    const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {})
+    await turns()
+    watch.close()
+    libc.close(readEnd)
+    // EPIPE: nobody has the read end any more.
+    expect(libc.errnoName(-say(writeEnd))).toBe('EPIPE')
+    libc.close(writeEnd)
+    close()
+  })
+
+  it('what is called may use promises and ticks', async () => {
+    const reactor = new Reactor(libc, waiterOf)
+    const [readEnd, writeEnd] = libc.pipe()
+    const order: string[] = []
+    const done = new Promise<void>((resolve) => {
+      const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
+        watch.close()
+        process.nextTick(() => order.push('tick'))
+        Promise.resolve().then(() => {
+          order.push('promise')
+          resolve()
+        })
+      })
+    })
+    say(writeEnd)
+    await done
+    expect(order).toContain('promise')
+    await turns(1)
+    expect(order.sort()).toEqual(['promise', 'tick'])
+    for (const fd of [readEnd, writeEnd]) libc.close(fd)
+  })
+
   describe('what goes wrong with one', () => {
     it('a first watch that finds no descriptor left fails, and the next one works', async () => {
       const scarce: Libc = Object.create(libc)
@@ -118,15 +191,11 @@ describe.each(WAYS)('woken by %s', (_, waiterOf) => {
           calls++
           libc.read(readEnd, octet, 0, 1)
         })
-      scarce.epollOf = () => {
-        throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
-      }
       scarce.epollCreate = () => {
         throw new NativeError('SYSTEM', 'no descriptors', { errno: 'EMFILE' })
       }
       expect(watchIt).toThrow('no descriptors')
       scarce.epollCreate = libc.epollCreate
-      scarce.epollOf = libc.epollOf
       const watch = watchIt()
       await turns()
       say(writeEnd)
@@ -184,5 +253,29 @@ describe('a process', () => {
       }`)
     const once = ['a mistake', 'told 1', 'told 2', 'told 2']
     expect(printed.split('\n').sort()).toEqual([...once, ...once].sort())
+  })
+
+  it.each(['best', 'thread'])(
+    'woken by %s, lives while there is a watch, ends after its close(), and at process.exit() without it',
+    (way) => {
+      const run = (mode: string): [number | null, string] => {
+        const script = fileURLToPath(new URL('./fixtures/waiting-process.mjs', import.meta.url))
+        const args = process.versions['deno'] === undefined ? [script, way, mode] : ['run', '-A', script, way, mode]
+        const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 15_000 })
+        return [status, stdout.trim()]
+      }
+      expect([run('wait'), run('close'), run('exit')]).toEqual([
+        [0, 'ready'],
+        [0, 'closed'],
+        [7, ''],
+      ])
+    },
+  )
+
+  it.runIf(hasTun)("finds a TUN's name free as soon as the TUN is closed, a hundred times", () => {
+    const script = fileURLToPath(new URL('./fixtures/tun-name.mjs', import.meta.url))
+    const args = process.versions['deno'] === undefined ? [script] : ['run', '-A', script]
+    const { stdout } = spawnSync('unshare', [...ENTER, process.execPath, ...args], { encoding: 'utf8', timeout: 30_000 })
+    expect(JSON.parse(stdout)).toEqual({ taken: [] })
   })
 })

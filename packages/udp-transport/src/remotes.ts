@@ -1,7 +1,9 @@
 import { type Libc, NAME_WORDS } from '@underpass/native'
 import type { Endpoint } from './endpoint.ts'
 
-const SLOTS = 256
+const SLOTS = 1024
+/** Slots that one address may be in: so many remotes of one hash get on without driving each other out. */
+const WAYS = 4
 const AF_INET = 2
 
 interface Known {
@@ -12,7 +14,9 @@ interface Known {
 /** The endpoints that socket addresses stand for: one object for one remote, and no text made for it again while it goes on sending. */
 export class Remotes {
   readonly #libc: Libc
-  readonly #slots: (Known | undefined)[] = new Array(SLOTS).fill(undefined)
+  readonly #slots: (Known | undefined)[] = new Array(SLOTS + WAYS).fill(undefined)
+  /** Whose turn it is to go where all slots are taken. */
+  #turn = 0
   #last: Known | undefined
 
   constructor(libc: Libc) {
@@ -23,15 +27,22 @@ export class Remotes {
   at(words: Uint32Array, at: number): Endpoint {
     const last = this.#last
     if (last !== undefined && isEqual(last.words, words, at)) return last.endpoint
-    const slot = hash(words, at) % SLOTS
-    let known = this.#slots[slot]
-    if (known === undefined || !isEqual(known.words, words, at)) {
-      const copy = words.slice(at, at + NAME_WORDS)
-      known = { words: copy, endpoint: this.#libc.decodeAddress(new Uint8Array(copy.buffer)) }
-      this.#slots[slot] = known
+    const first = hash(words, at) % SLOTS
+    let free = first + (this.#turn++ % WAYS)
+    for (let slot = first; slot < first + WAYS; slot++) {
+      const known = this.#slots[slot]
+      if (known === undefined) {
+        free = slot
+        break
+      }
+      if (isEqual(known.words, words, at)) {
+        this.#last = known
+        return known.endpoint
+      }
     }
-    this.#last = known
-    return known.endpoint
+    const copy = words.slice(at, at + NAME_WORDS)
+    this.#last = this.#slots[free] = { words: copy, endpoint: this.#libc.decodeAddress(new Uint8Array(copy.buffer)) }
+    return this.#last.endpoint
   }
 }
 
