@@ -4,6 +4,7 @@
 //
 // A line for each fact a scenario observed, one for the scenario, and at the end `N passed, N failed` alone on a line.
 // --json: as the last line {"scenarios": [{"name", "ok", "evidence", "seconds"}]}. --keep: the logs of what passed, too.
+// Interrupted, it undoes what it made and ends with 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP).
 // --selfcheck: not the product but the laboratory, its peers against each other (interop/selfcheck).
 import { readdirSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -39,12 +40,10 @@ if (process.getuid() !== 0) {
 }
 
 let lab
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, async () => {
-    await lab?.close({ keep: true })
-    process.exit(130)
-  })
-}
+let isInterrupted = false
+// Ctrl-C comes twice, from the terminal and from npm; the first counts.
+for (const [signal, status] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) process.on(signal, () => interrupt(status))
+watchNpm()
 
 await sweepDeadLabs()
 const results = []
@@ -70,12 +69,33 @@ async function perform(name) {
     error = reason
   })
   clearTimeout(timer)
+  // What fails now fails because its processes were stopped; `interrupt` ends the program.
+  if (isInterrupted) return await new Promise(() => {})
   const leftovers = await lab.close({ keep: values.keep || error !== undefined })
   for (const leftover of leftovers) console.log(`   could not undo: ${leftover}`)
   const seconds = Number(((Date.now() - started) / 1_000).toFixed(1))
   if (error !== undefined) console.log(`   FAILED ${error.message}\n   logs: ${lab.dir.replace(`${repository}/`, '')}`)
   const evidence = error === undefined ? lab.evidence : [...lab.evidence, `failed: ${error.message}`]
   return { name, ok: error === undefined, evidence, seconds, error: error?.message.split('\n')[0] }
+}
+
+/** Starts nothing more, undoes what there is, ends the program. */
+async function interrupt(status) {
+  if (isInterrupted) return
+  isInterrupted = true
+  console.log('interrupted')
+  const leftovers = (await lab?.close({ keep: true })) ?? []
+  for (const leftover of leftovers) console.log(`   could not undo: ${leftover}`)
+  process.exit(status)
+}
+
+/** npm gives its signals to a shell, and not every shell passes them on: when that has gone, so has npm. */
+function watchNpm() {
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event === undefined) return
+  setInterval(() => {
+    if (process.ppid !== parent) interrupt(143)
+  }, 500).unref()
 }
 
 function load(name) {

@@ -13,6 +13,9 @@ export class Lab {
   #namespaces = []
   #processes = []
   #undo = []
+  #isClosed = false
+  /** Namespaces that are being made. */
+  #beingMade = new Set()
 
   constructor(scenario, { onEvidence } = {}) {
     this.scenario = scenario
@@ -44,9 +47,12 @@ export class Lab {
 
   /** A new network namespace with lo up. */
   async namespace(suffix) {
+    this.#mustBeOpen()
     const name = `${this.prefix}-${suffix}`
-    await must(['ip', 'netns', 'add', name])
-    this.#namespaces.push(name)
+    const made = must(['ip', 'netns', 'add', name]).then(() => this.#namespaces.push(name))
+    this.#beingMade.add(made)
+    await made.finally(() => this.#beingMade.delete(made))
+    this.#mustBeOpen()
     await must(['ip', '-n', name, 'link', 'set', 'lo', 'up'])
     return name
   }
@@ -92,6 +98,7 @@ export class Lab {
 
   /** Starts a process of the laboratory; it is stopped, in reverse order, at the end. */
   background(label, argv, options = {}) {
+    this.#mustBeOpen()
     const log = options.log ?? join(this.dir, `${label}.log`)
     const process = new LabProcess(label, argv, { ...options, log })
     this.#processes.push(process)
@@ -115,8 +122,15 @@ export class Lab {
     this.#undo.push(undo)
   }
 
-  /** Undoes everything. Never throws: what could not be undone is returned as text. */
+  /** A scenario goes on for a while after its time is over, or after an interruption. */
+  #mustBeOpen() {
+    if (this.#isClosed) throw new Error('the laboratory is closed')
+  }
+
+  /** Undoes everything, after which nothing can be made any more. Never throws: what could not be undone is returned as text. */
   async close({ keep = false } = {}) {
+    this.#isClosed = true
+    await Promise.allSettled(this.#beingMade)
     const failures = []
     for (const undo of this.#undo.splice(0).reverse()) await Promise.resolve(undo()).catch((error) => failures.push(String(error)))
     for (const process of this.#processes.splice(0).reverse()) await process.stop().catch((error) => failures.push(String(error)))

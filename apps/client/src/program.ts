@@ -29,7 +29,8 @@ const UNDERPASS: ProgramDefinition<ClientConfig> = {
   },
   status: 'show the running tunnel',
   down: 'take the running tunnel down; after a crash, undo what it left behind',
-  exitCodes: '0 fine, 1 failure, 2 wrong usage or configuration, 3 authentication failed, 4 gateway unreachable',
+  exitCodes:
+    '0 fine, 1 failure, 2 wrong usage or configuration, 3 authentication failed, 4 gateway unreachable, 130 Ctrl-C before it was up',
   load: loadClientConfig,
   plan: clientPlan,
 }

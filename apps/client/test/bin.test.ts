@@ -17,13 +17,16 @@ describe.skipIf(!existsSync(BIN))('the underpass program', () => {
     expect(await exitOf(start('up', '--config', file(PEER)))).toBe(4)
   }, 60_000)
 
-  it('goes down on SIGINT and SIGTERM with exit code 0', async () => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  it('goes down on SIGTERM with exit code 0, on SIGINT before the tunnel is up with 130', async () => {
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 0],
+    ] as const) {
       const child = start('up', '--keep-retrying', '--config', file(PEER))
       await said(child, 'trying again')
       // Not `child.kill`: Deno then reports the signal as the cause of the end, whatever the program made of it.
       process.kill(child.pid!, signal)
-      expect(await exitOf(child)).toBe(0)
+      expect(await exitOf(child)).toBe(code)
     }
   }, 60_000)
 

@@ -82,12 +82,30 @@ describe('underpass up', () => {
     expect(lines.at(-1)).toMatchObject({ kind: 'summary', exitCode: 4 })
   })
 
-  it('Ctrl-C while it tries: exit code 0', async () => {
+  it('Ctrl-C while it tries: exit code 130, as nothing was up; SIGTERM: 0', async () => {
     const port = await freePort()
     const running = underpass('up', '--keep-retrying', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
     await running.io.said('trying again')
     running.io.signal('SIGINT')
-    expect((await running).exitCode).toBe(0)
+    expect((await running).exitCode).toBe(130)
+    const stopped = underpass('up', '--keep-retrying', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
+    await stopped.io.said('trying again')
+    stopped.io.signal('SIGTERM')
+    expect((await stopped).exitCode).toBe(0)
+  })
+
+  it('--log-level error prints errors and nothing else', async () => {
+    const port = await freePort()
+    const { out, err } = await underpass('up', '--log-level', 'error', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
+    expect(out).toBe('')
+    expect(err).toMatch(/^the gateway cannot be reached: [^\n]+; --keep-retrying goes on\n$/)
+  })
+
+  it('a first attempt that fails ends with its reason, and promises no other', async () => {
+    const port = await freePort()
+    const { out, err } = await underpass('up', '--config', file(`${PEER}transports = ["tcp:${port}"]\n`))
+    expect(out).not.toMatch(/again in|\bdown\b/)
+    expect(err).toMatch(/^the gateway cannot be reached: /)
   })
 
   it('a wrong configuration: exit code 2', async () => {

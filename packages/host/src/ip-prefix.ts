@@ -69,6 +69,14 @@ export function prefixesOf(range: IpRange): IpPrefix[] {
   return prefixes
 }
 
+/** Whether all of `range` is in the others together. */
+export function isCovered(range: IpRange, others: readonly IpRange[]): boolean {
+  let next = range.first
+  const inOrder = others.filter(({ family }) => family === range.family).sort((a, b) => (a.first < b.first ? -1 : 1))
+  for (const { first, last } of inOrder) if (first <= next && last >= next) next = last + 1n
+  return next > range.last
+}
+
 export function contains(prefix: IpPrefix, address: IpAddress): boolean {
   const { family, first, last } = rangeOf(prefix)
   return family === address.family && address.value >= first && address.value <= last

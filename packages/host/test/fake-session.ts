@@ -13,11 +13,17 @@ export class FakeSession implements RunningSession {
   state: PeerStatus['state'] = 'idle'
   children = 0
   isClosed = false
+  tun: unknown
+  onAttach: () => void = () => {}
   onInitiate: (session: FakeSession) => void = () => {}
   readonly #listeners: ((event: SessionEvent) => void)[] = []
   readonly #failureListeners: ((failure: DriverFailure) => void)[] = []
 
   readonly driver: RunningSession['driver'] = {
+    attachTun: (tun) => {
+      this.tun = tun
+      this.onAttach()
+    },
     command: (command) => {
       this.commands.push(command)
       if (command.kind !== 'initiate') return

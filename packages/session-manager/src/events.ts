@@ -57,16 +57,33 @@ export type SessionEvent =
       readonly inboundSpi: string
       readonly reason: string
     }
-  | { readonly kind: 'ike-sa-closed'; readonly ikeSa: string; readonly peer: string; readonly reason: string; readonly byPeer: boolean }
-  /** One line that names the identities and no secret. */
+  | {
+      readonly kind: 'ike-sa-closed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly reason: string
+      readonly byPeer: boolean
+      /** INITIAL_CONTACT ended it: where the peer is now, and where it was. */
+      readonly cameAnew?: { readonly from: Endpoint; readonly before: Endpoint | undefined }
+    }
+  /** One line that names the identities and no secret. `remote`: who was refused; a responder's only. */
   | {
       readonly kind: 'authentication-failed'
       readonly ikeSa: string
       readonly localId: string
       readonly remoteId: string
       readonly detail: string
+      readonly remote?: Endpoint
     }
-  | { readonly kind: 'handshake-failed'; readonly ikeSa: string; readonly peer: string; readonly detail: string; readonly notify?: string }
+  /** `remote`: who was refused; a responder's only, whose `ikeSa` and `peer` are empty where IKE_SA_INIT was refused. */
+  | {
+      readonly kind: 'handshake-failed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly detail: string
+      readonly notify?: string
+      readonly remote?: Endpoint
+    }
   | {
       readonly kind: 'connection-opened'
       readonly connection: number

@@ -3,7 +3,7 @@ import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@unde
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { EVEN_IF_WRONG, framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
-import { type Findings, loadConfig } from './load.ts'
+import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
 
@@ -26,7 +26,7 @@ export interface ClientConfig extends SharedConfig {
 
 /** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
 export function loadClientConfig(file: string): ClientConfig {
-  return loadConfig(file, CLIENT_FILE, build)
+  return loadConfig(file, CLIENT_FILE, build, mistaken)
 }
 
 /** What the core is given, once the gateway's name is an address. */
@@ -35,7 +35,7 @@ export function clientSessionConfig(config: ClientConfig, gatewayAddress: string
   return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false }
 }
 
-const PEER = table({
+const PEER_SHAPE = {
   ...SECRET_KEYS,
   ...PEER_KEYS,
   name: z.string().min(1).optional(),
@@ -47,7 +47,9 @@ const PEER = table({
   request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
   local: z.array(subnet).min(1).optional(),
   remote: z.array(subnet).min(1).optional(),
-}).superRefine(requireSecret, EVEN_IF_WRONG)
+}
+
+const PEER = table(PEER_SHAPE).superRefine(requireSecret, EVEN_IF_WRONG)
 
 const CLIENT_FILE = table({
   ...SHARED_KEYS,
@@ -64,6 +66,14 @@ const CLIENT_FILE = table({
 
 type WrittenClient = z.output<typeof CLIENT_FILE>
 
+function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefined {
+  if ('peer' in parsed) return undefined
+  const gateways = ['connection', 'secret', 'listen'].find((key) => key in parsed)
+  if (gateways !== undefined)
+    return { path: [gateways], message: "this is a gateway's file, for underpass-gateway; a client's has a [peer]" }
+  return withoutHeading(parsed, '[peer]', Object.keys(PEER_SHAPE))
+}
+
 function build(written: WrittenClient, findings: Findings): ClientConfig {
   const { peer, network } = written
   const psk = findings.secret(['peer'], peer)
@@ -73,6 +83,9 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
   const requestAddresses = peer.request_addresses ?? (peer.local ? [] : ['ipv4' as const])
   if (!peer.local && requestAddresses.length === 0)
     findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
+  findings.subnets(['peer', 'local'], peer.local)
+  findings.subnets(['peer', 'remote'], peer.remote)
+  if (Array.isArray(network?.routes)) findings.subnets(['network', 'routes'], network.routes)
   const profile = peer.framing ?? 'rfc9329'
   const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
   const config: ClientConfig = {

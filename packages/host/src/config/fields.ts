@@ -59,7 +59,7 @@ export const interfaceAddress: z.ZodType<string, string> = textAs(
 /** CIDR, or 'first-last'. */
 export const subnet: z.ZodType<string, string> = textAs(
   (text) => (parseIpRange(text) ? text.trim() : undefined),
-  'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"',
+  (text) => (isBackwards(text) ? 'has its first address above its last' : 'is not a subnet; write "10.2.0.0/24" or "10.2.0.1-10.2.0.9"'),
 )
 
 /** What INTERNAL_IP4_SUBNET and INTERNAL_IP6_SUBNET can hold (RFC 7296 §3.15.1). */
@@ -102,6 +102,11 @@ export function transportOption(written: WrittenTransport, profile: FramingProfi
 export function describeTransport(option: TransportOption): string {
   if (option.transport === 'tcp') return `tcp:${option.port}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
   return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port} (${option.natPort} where a NAT is found)`
+}
+
+function isBackwards(text: string): boolean {
+  const [first, last] = text.split('-')
+  return last !== undefined && parseIpRange(`${last}-${first}`) !== undefined
 }
 
 function parseDuration(text: string): number | undefined {

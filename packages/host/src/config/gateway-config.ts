@@ -9,9 +9,9 @@ import {
   type SessionConfig,
 } from '@underpass/session-manager'
 import * as z from 'zod'
-import { type IpRange, parseIpRange } from '../ip-prefix.ts'
+import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
-import { type Findings, loadConfig } from './load.ts'
+import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
 
@@ -37,7 +37,7 @@ export interface GatewayConfig extends SharedConfig {
 
 /** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
 export function loadGatewayConfig(file: string): GatewayConfig {
-  return loadConfig(file, GATEWAY_FILE, build)
+  return loadConfig(file, GATEWAY_FILE, build, mistaken)
 }
 
 export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig, 'aeadProvider'> {
@@ -61,7 +61,7 @@ const listener: z.ZodType<WrittenListener> = z.union([
   })),
 ])
 
-const CONNECTION = table({
+const CONNECTION_SHAPE = {
   ...SECRET_KEYS,
   ...PEER_KEYS,
   name: z.string().min(1),
@@ -74,7 +74,9 @@ const CONNECTION = table({
     dns: z.array(address).optional(),
     subnets: z.array(prefix).optional(),
   }).optional(),
-}).superRefine((written, context) => {
+}
+
+const CONNECTION = table(CONNECTION_SHAPE).superRefine((written, context) => {
   if (written.pool !== undefined) return
   for (const key of ['local', 'remote'] as const)
     if (written[key] === undefined) context.addIssue({ code: 'custom', path: [key], message: 'is required without a pool' })
@@ -89,20 +91,22 @@ const GATEWAY_FILE = table({
     framing: framing.optional(),
   }).optional(),
   // A file without one is told what would have to be in it.
-  connection: z.preprocess((written) => written ?? [{}], z.array(CONNECTION).min(1)),
+  connection: z.preprocess((written) => written ?? [{}], z.array(CONNECTION, { error: listOfTables('connection') }).min(1)),
   // Not shown: who writes `secret = "…"` means it.
   secret: z
-    .array(table({ ...SECRET_KEYS, id: identity }).superRefine(requireSecret, EVEN_IF_WRONG), {
-      error: 'is not a list of tables; write [[secret]]',
-    })
+    .array(table({ ...SECRET_KEYS, id: identity }).superRefine(requireSecret, EVEN_IF_WRONG), { error: listOfTables('secret') })
     .optional(),
   network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
 }).superRefine(({ connection, secret }, context) => {
-  if ((secret ?? []).length > 0 || !Array.isArray(connection)) return
+  if (!Array.isArray(connection) || (secret !== undefined && (!Array.isArray(secret) || secret.length > 0))) return
   for (const [i, { psk, psk_file, remote_id }] of connection.entries())
     if (psk === undefined && psk_file === undefined && (remote_id ?? []).length === 0)
       context.addIssue({ code: 'custom', path: ['connection', i], message: 'has no psk and there is no [[secret]]' })
 }, EVEN_IF_WRONG)
+
+function listOfTables(name: string): (issue: { readonly code?: string }) => string | undefined {
+  return ({ code }) => (code === 'invalid_type' ? `is not a list of tables; write [[${name}]]` : undefined)
+}
 
 type WrittenGateway = z.output<typeof GATEWAY_FILE>
 type WrittenConnection = WrittenGateway['connection'][number]
@@ -110,6 +114,12 @@ type WrittenConnection = WrittenGateway['connection'][number]
 interface Secret {
   readonly id: Identity
   readonly psk: Uint8Array
+}
+
+function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefined {
+  if ('connection' in parsed) return undefined
+  if ('peer' in parsed) return { path: ['peer'], message: "this is a client's file, for underpass; a gateway's has a [[connection]]" }
+  return withoutHeading(parsed, '[[connection]]', Object.keys(CONNECTION_SHAPE))
 }
 
 function build(written: WrittenGateway, findings: Findings): GatewayConfig {
@@ -142,9 +152,9 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
 function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
   const secrets: Secret[] = []
   for (const [i, secret] of (written.secret ?? []).entries()) {
-    if (secrets.some(({ id }) => isSame(id, secret.id)))
-      findings.issue(['secret', i, 'id'], `${describeIdentity(secret.id)} has a secret already`)
-    secrets.push({ id: secret.id, psk: findings.secret(['secret', i], secret) })
+    const psk = findings.secret(['secret', i], secret)
+    if (!secrets.some(({ id }) => isSame(id, secret.id))) secrets.push({ id: secret.id, psk })
+    else findings.issue(['secret', i, 'id'], `${describeIdentity(secret.id)} has a secret already`)
   }
   return secrets
 }
@@ -159,6 +169,9 @@ function peersOf(written: WrittenConnection, index: number, secrets: readonly Se
   }
   if (pool && written.remote)
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
+  findings.subnets([...at, 'local'], written.local)
+  findings.subnets([...at, 'remote'], written.remote)
+  findings.subnets([...at, 'pool', 'ranges'], written.pool?.ranges)
   const admitted = admittedBy(written, index, secrets, findings)
   return admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
@@ -213,6 +226,7 @@ function checkDistinct(written: WrittenGateway, peers: readonly PeerConfig[], fi
 /** Each connection leases on its own: an address in two pools would be two peers' at once. */
 function checkPools(written: WrittenGateway, findings: Findings): void {
   const taken: { readonly name: string; readonly text: string; readonly range: IpRange }[] = []
+  const own = (written.tun?.address ?? []).map((text) => parseIp(text.split('/')[0]!)!)
   for (const [i, { name, pool }] of written.connection.entries()) {
     for (const [j, text] of (pool?.ranges ?? []).entries()) {
       const range = parseIpRange(text)!
@@ -221,6 +235,11 @@ function checkPools(written: WrittenGateway, findings: Findings): void {
         findings.issue(
           ['connection', i, 'pool', 'ranges', j],
           `${JSON.stringify(text)} overlaps ${JSON.stringify(other.text)} of ${JSON.stringify(other.name)}`,
+        )
+      for (const address of own.filter((one) => overlap(range, { family: one.family, first: one.value, last: one.value })))
+        findings.issue(
+          ['connection', i, 'pool', 'ranges', j],
+          `pool range ${JSON.stringify(text)} contains the gateway's own tunnel address ${formatIp(address)}`,
         )
       taken.push({ name, text, range })
     }

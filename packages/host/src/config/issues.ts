@@ -37,7 +37,7 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return issue.input === undefined
         ? 'is required'
-        : `${showMisplaced(issue.input)} is not ${articled(KIND[issue.expected] ?? issue.expected)}`
+        : `${showMisplaced(issue.input)} is not ${articled(KIND[issue.expected] ?? issue.expected)}${isTextForList(issue) ? '; write [ ] around it: key = ["…"]' : ''}`
     case 'invalid_value':
       return `${show(issue.input)} is not known here; use ${issue.values.map(show).join(', ')}${didYouMean(issue.input, issue.values.map(String))}`
     case 'too_small':
@@ -98,6 +98,10 @@ function unknownKey(key: string, known: readonly string[]): string {
 
 function articled(kind: string): string {
   return kind === 'text' || kind.startsWith('true') ? kind : `a ${kind}`
+}
+
+function isTextForList({ input, expected }: { readonly input?: unknown; readonly expected: string }): boolean {
+  return expected === 'array' && typeof input === 'string'
 }
 
 /** Text where something else belongs may be a secret. */

@@ -4,6 +4,7 @@ import { type CheckedConfig, checkConfig, SessionError } from '@underpass/sessio
 import { parse, TomlError } from 'smol-toml'
 import type * as z from 'zod'
 import { HostError, reasonOf } from '../host-error.ts'
+import { formatIpPrefix, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
 import { type ConfigIssue, formatIssue, issueAt, issuesOf, wordIssue } from './issues.ts'
 import { type ReadSecret, readSecret, type WrittenSecret } from './secrets.ts'
 import { type KeyPath, locateKeys } from './toml-locator.ts'
@@ -27,6 +28,16 @@ export class Findings {
 
   warn(path: KeyPath, message: string): void {
     this.warnings.push(formatIssue(this.file, this.#at(path, message)))
+  }
+
+  /** Subnets that say more than they mean, such as an interface's address in the place of its network. */
+  subnets(path: KeyPath, written: readonly string[] | undefined): void {
+    for (const [i, text] of (written ?? []).entries()) {
+      const prefix = text.includes('/') ? parseIpPrefix(text) : undefined
+      const meant = prefix && prefixesOf(parseIpRange(text)!)[0]!
+      if (prefix && meant && prefix.value !== meant.value)
+        this.warn([...path, i], `${JSON.stringify(text)} has bits beyond its prefix; ${formatIpPrefix(meant)} is taken`)
+    }
   }
 
   /** What the core would refuse at the start, where nothing is known to be wrong before. */
@@ -54,16 +65,35 @@ export class Findings {
   }
 }
 
+/** What is wrong with a file as a whole: told alone, as all else would be wrong because of it. */
+export interface Mistake {
+  readonly path: KeyPath
+  readonly message: string
+}
+
+/** Keys that belong below `table`, where the file has no such table: its heading was forgotten. */
+export function withoutHeading(
+  parsed: Readonly<Record<string, unknown>>,
+  heading: string,
+  keysOfIt: readonly string[],
+): Mistake | undefined {
+  const first = Object.keys(parsed).find((key) => keysOfIt.includes(key))
+  return first === undefined ? undefined : { path: [first], message: `belongs below ${heading}; that line is missing above it` }
+}
+
 /** Throws `HostError` CONFIG_UNREADABLE, or CONFIG_INVALID whose message has one line for each thing wrong. */
 export function loadConfig<Written, Config>(
   file: string,
   schema: z.ZodType<Written>,
   build: (written: Written, findings: Findings) => Config,
+  mistaken: (parsed: Readonly<Record<string, unknown>>) => Mistake | undefined,
 ): Config {
   const text = readText(file)
   // First, as it bounds the depth that the locator follows.
   const parsed = parseToml(file, text)
   const locator = locateKeys(text)
+  const mistake = mistaken(parsed)
+  if (mistake) throw invalid(file, [issueAt(locator, mistake.path, mistake.message)])
   const checked = schema.safeParse(parsed, { error: wordIssue })
   if (!checked.success) throw invalid(file, issuesOf(checked.error, locator))
   const findings = new Findings(file, (path, message) => issueAt(locator, path, message))
@@ -80,14 +110,17 @@ function readText(file: string): string {
   }
 }
 
-function parseToml(file: string, text: string): unknown {
+function parseToml(file: string, text: string): Readonly<Record<string, unknown>> {
   try {
     return parse(text)
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     // Only the first line: below it smol-toml quotes the file, which may hold a secret.
     const { line, column } = error
-    throw invalid(file, [{ line, column, key: '', message: `is not TOML: ${reasonOf(error).replace('Invalid TOML document: ', '')}` }])
+    const isLineEnd = column > (text.split('\n')[line - 1] ?? '').trimEnd().length
+    const isOpen = /unfinished string/.test(error.message) || (isLineEnd && /control characters/.test(error.message))
+    const reason = isOpen ? 'a text is not closed: its second quote is missing' : reasonOf(error).replace('Invalid TOML document: ', '')
+    throw invalid(file, [{ line, column, key: '', message: `is not TOML: ${reason}` }])
   }
 }
 

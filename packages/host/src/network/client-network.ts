@@ -30,6 +30,8 @@ export class ClientNetwork {
   /** Notices that hold now: a rekeyed SA repeats none. */
   #told: ReadonlySet<string> = new Set()
 
+  #unrouted: readonly string[] = []
+
   constructor(options: ClientNetworkOptions) {
     this.#options = options
     this.#device = options.config.tun.name
@@ -45,6 +47,11 @@ export class ClientNetwork {
   async configure(device: string): Promise<void> {
     this.#device = device
     await this.#options.host.replace('device', configurationSteps(this.#options.config.tun, device))
+  }
+
+  /** What the tunnel has no route to, as another one is in its place. */
+  get unrouted(): readonly string[] {
+    return this.#unrouted
   }
 
   /** Follows the session. While the tunnel is lost its routes stay: what was meant for it does not leave in the clear. */
@@ -80,10 +87,13 @@ export class ClientNetwork {
     await host.replace('addresses', addresses)
     this.#assigned = addresses
     await host.replace('gateway', await this.#gatewaySteps(plan.prefixes, run))
-    await host.replace(
+    const inTheWay = await host.replace(
       'routes',
       plan.prefixes.map((prefix) => routeStep(prefix, this.#device)),
     )
+    this.#unrouted = plan.prefixes
+      .filter((prefix) => inTheWay.some(({ key }) => key === routeStep(prefix, this.#device).key))
+      .map(formatIpPrefix)
     const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
     await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.#dns, device: this.#device, isDefaultRoute }))
   }

@@ -18,6 +18,8 @@ export class HostNetwork {
   readonly #applied = new Map<string, { readonly step: Step; readonly undo: Action | 'nothing' }>()
   /** Keys by the group that wants them. */
   readonly #groups = new Map<string, readonly string[]>()
+  /** Steps in whose place something is, and it was told. */
+  readonly #told = new Set<string>()
 
   constructor(options: HostNetworkOptions) {
     this.#options = options
@@ -28,12 +30,17 @@ export class HostNetwork {
     return [...this.#applied.values()].map(({ step }) => step.what)
   }
 
-  /** Makes the group consist of these steps: those that it no longer names are taken back first. Throws `HostError` COMMAND_FAILED. */
-  async replace(group: string, steps: readonly Step[]): Promise<void> {
+  /**
+   * Makes the group consist of these steps: those that it no longer names are taken back first. Answers those in whose place there is
+   * something of somebody else's (`mayExist`), which stays. Throws `HostError` COMMAND_FAILED.
+   */
+  async replace(group: string, steps: readonly Step[]): Promise<readonly Step[]> {
     const wanted = new Set(steps.map(({ key }) => key))
     for (const key of [...(this.#groups.get(group) ?? [])].reverse()) if (!wanted.has(key)) await this.#remove(key)
     this.#groups.set(group, [...wanted])
-    for (const step of steps) if (!this.#applied.has(step.key)) await this.#apply(step)
+    const inTheWay: Step[] = []
+    for (const step of steps) if (!this.#applied.has(step.key) && !(await this.#apply(step))) inTheWay.push(step)
+    return inTheWay
   }
 
   /** Takes everything back, newest first. What cannot be is told in the answer and stays in the journal. */
@@ -53,19 +60,23 @@ export class HostNetwork {
     return failures
   }
 
-  async #apply(step: Step): Promise<void> {
+  /** False: something else is in its place. */
+  async #apply(step: Step): Promise<boolean> {
     const { journal, run, onNotice } = this.#options
     const undo = undoOf(step)
-    if (undo === 'already') return
+    if (undo === 'already') return true
     journal.begin({ key: step.key, what: step.what, undo, lives: step.lives })
     const failure = await perform(step.action, run)
     if (failure === undefined) {
       this.#applied.set(step.key, { step, undo })
-      return
+      this.#told.delete(step.key)
+      return true
     }
     journal.end(step.key)
-    if (step.mayExist && /File exists/i.test(failure.stderr)) onNotice(`${step.what}: there is one already; it is left as it is`)
-    else throw commandFailed(step.action, failure)
+    if (!step.mayExist || !/File exists/i.test(failure.stderr)) throw commandFailed(step.action, failure)
+    if (!this.#told.has(step.key)) onNotice(await existingWords(step, run))
+    this.#told.add(step.key)
+    return false
   }
 
   async #remove(key: string): Promise<void> {
@@ -120,6 +131,13 @@ async function perform(action: Action, run: CommandRunner): Promise<Failure | un
   } catch (error) {
     return { exitCode: 1, stderr: reasonOf(error) }
   }
+}
+
+async function existingWords({ what, existing }: Step, run: CommandRunner): Promise<string> {
+  if (!existing) return `${what}: there is one already; it is left as it is`
+  const { stdout } = await run(existing.question.program, existing.question.args)
+  const found = stdout.trim().split('\n')[0]!.trim().replace(/ +/g, ' ')
+  return `${existing.instead}: ${found === '' ? 'there is one already' : found}; it is left as it is`
 }
 
 /** 'already': the file holds what would be written, so there is nothing to do and nothing to undo. */

@@ -19,8 +19,8 @@ export interface RouteToGateway {
 /** Prefixes of the texts' ranges, as the kernel is to be given them: a default route as its two halves, which leaves the host's own default alone. */
 export function routedPrefixes(ranges: readonly string[]): IpPrefix[] {
   const prefixes = ranges.flatMap((text) => {
-    // A selector may carry '[protocol/port]' behind its range; routes know neither.
-    const range = parseIpRange(text.replace(/\s*\[.*$/, ''))
+    // A selector may carry ' proto 6 port 80-90' behind its range; routes know neither.
+    const range = parseIpRange(text.replace(/\s+(proto|port) .*$/, ''))
     return range ? prefixesOf(range) : []
   })
   const halved = prefixes.flatMap((prefix) => (prefix.length === 0 ? halvesOf(prefix) : [prefix]))
@@ -37,6 +37,7 @@ export function routeStep(prefix: IpPrefix, device: string): Step {
     undo: ip(`-${prefix.family}`, 'route', 'del', ...route),
     lives: 'device',
     mayExist: true,
+    existing: { question: ip(`-${prefix.family}`, 'route', 'show', 'exact', text), instead: `the route to ${text} goes elsewhere` },
   }
 }
 

@@ -12,6 +12,8 @@ export interface Step {
   readonly lives: Lifetime
   /** "File exists" is no error: somebody else has made it so, and it is not ours to undo. */
   readonly mayExist?: boolean
+  /** Of one that may: how what is there is found out, and what its being there means. */
+  readonly existing?: { readonly question: Extract<Action, { kind: 'run' }>; readonly instead: string }
 }
 
 /**
@@ -27,7 +29,7 @@ export type Action =
   /** `onlyOver`: left alone unless the file holds this, give or take white space at its end. */
   | { readonly kind: 'write'; readonly path: string; readonly content: string; readonly onlyOver?: string }
 
-export function ip(...args: readonly string[]): Action {
+export function ip(...args: readonly string[]): Extract<Action, { kind: 'run' }> {
   return { kind: 'run', program: 'ip', args }
 }
 

@@ -1,13 +1,13 @@
 /** Reads from the session's events whether a client's tunnel is up, and whether its first attempt has come to nothing and why. */
 import type { SessionEvent, SessionStatus } from '@underpass/session-manager'
-import { describeEvent, describePath, describeRefusal } from '../report/event-words.ts'
+import { describeEvent, describePath, describeRefusal, plainReason } from '../report/event-words.ts'
 
 export type Verdict =
   | { readonly kind: 'up'; readonly tunnel: TunnelFacts }
   | { readonly kind: 'down'; readonly reason: string }
-  | { readonly kind: 'authentication-failed'; readonly detail: string }
+  | { readonly kind: 'authentication-failed'; readonly detail: string; readonly remoteId: string }
   /** Somebody answered, and would not have us. */
-  | { readonly kind: 'refused'; readonly detail: string }
+  | { readonly kind: 'refused'; readonly detail: string; readonly notify: string | undefined }
   | { readonly kind: 'unreachable'; readonly detail: string }
 
 export interface TunnelFacts {
@@ -25,19 +25,19 @@ export class AttemptWatch {
   #tunnel: TunnelFacts = NO_TUNNEL
   #isUp = false
   #closeReason = ''
-  #refusal: string | undefined
+  #refusal: { readonly detail: string; readonly notify: string | undefined } | undefined
   #failures: string[] = []
 
   /** At once, for what is final whatever comes with it. */
   see(event: SessionEvent): Verdict | undefined {
     switch (event.kind) {
       case 'authentication-failed':
-        return { kind: 'authentication-failed', detail: describeEvent(event) }
+        return { kind: 'authentication-failed', detail: describeEvent(event), remoteId: event.remoteId }
       case 'handshake-failed':
-        this.#refusal = describeRefusal(event)
+        this.#refusal = { detail: describeRefusal(event), notify: event.notify }
         return undefined
       case 'transport-failed':
-        this.#failures.push(`${event.transport}: ${event.reason}`)
+        this.#failures.push(`${event.transport}: ${plainReason(event.reason)}`)
         return undefined
       case 'transport-chosen':
         this.#tunnel = { ...this.#tunnel, reason: event.reason }
@@ -74,7 +74,7 @@ export class AttemptWatch {
     const peer = status.peers[0]?.state
     if ((peer !== 'waiting' && peer !== 'idle') || (refusal === undefined && failures.length === 0)) return undefined
     this.#forget()
-    return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', detail: refusal }
+    return refusal === undefined ? { kind: 'unreachable', detail: failures.join('; ') } : { kind: 'refused', ...refusal }
   }
 
   #win(): Verdict {

@@ -1,11 +1,12 @@
 /** `underpass up`: one tunnel, held until somebody ends it. */
 import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
 import { formatDuration } from '../config/fields.ts'
-import { isHostError, reasonOf } from '../host-error.ts'
+import { HostError, isHostError, reasonOf } from '../host-error.ts'
 import { ClientNetwork } from '../network/client-network.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
+import { authenticationFailedWords, narrowerGrant, refusedWords, upLine } from './client-words.ts'
 import { type Ending, type Foreground, inForeground } from './foreground.ts'
 import type { ProgramPorts } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
@@ -23,6 +24,9 @@ export interface ClientUpOptions {
 export function clientUp(options: ClientUpOptions): Promise<number> {
   const { config, io, ports, reporter } = options
   return inForeground(options, async (foreground) => {
+    foreground.exitCodeOfInterrupt = EXIT.INTERRUPTED
+    // Told before the gateway is looked for: it is the first thing to mend.
+    if (config.tun.device !== 'memory') ports.requireNetAdmin(config.tun.name)
     const gateway = await resolveGateway(options, foreground)
     if (gateway === undefined) return undefined
     const service = await openService({
@@ -44,9 +48,10 @@ export function clientUp(options: ClientUpOptions): Promise<number> {
 /** Starts the tunnel and follows it; `foreground` hears when it is over. */
 function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foreground: Foreground): void {
   const { driver } = service.session
-  const { config, reporter } = options
+  const { config, reporter, keepRetrying } = options
   const watch = new AttemptWatch()
   let wasEverUp = false
+  let hadChild = false
   // Host changes take time and must not overtake each other, nor "up" them.
   let work = Promise.resolve()
   const act = (verdict: Verdict | undefined): void => {
@@ -55,14 +60,15 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
     answer(verdict, { service, options, foreground, isFirst: !wasEverUp })
   }
   driver.onEvent((event) => {
-    reporter.event(event)
+    hadChild ||= event.kind === 'child-sa-installed'
+    // The core retries for ever; a first attempt that fails ends the program.
+    if (event.kind !== 'retry-scheduled' || keepRetrying || hadChild) reporter.event(event)
     const verdict = watch.see(event)
     work = work.then(async () => {
       try {
         if (!foreground.isEnding) await service.network?.follow(event)
       } catch (error) {
-        reporter.error(reasonOf(error))
-        foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
+        foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error), lastWords: reasonOf(error) })
       }
       act(verdict)
     })
@@ -83,23 +89,24 @@ interface Circumstances {
 }
 
 function answer(verdict: Verdict, { service, options, foreground, isFirst }: Circumstances): void {
-  const { reporter, keepRetrying } = options
+  const { config, reporter, keepRetrying } = options
   switch (verdict.kind) {
     case 'up':
-      reporter.headline(upLine(verdict.tunnel, service.network && service.device.name), 'tunnel-up', {
-        ...verdict.tunnel,
-        device: service.device.name,
-      })
+      foreground.exitCodeOfInterrupt = EXIT.OK
+      tellUp(verdict.tunnel, service, options)
       return
     case 'down':
       reporter.notice(`tunnel down: ${verdict.reason}`, 'warn')
       return
     case 'authentication-failed':
       // A wrong key does not get right by trying; one that was right may be back when the gateway is.
-      if (isFirst || !keepRetrying) foreground.end({ exitCode: EXIT.AUTHENTICATION_FAILED, reason: verdict.detail })
+      if (isFirst || !keepRetrying) {
+        const lastWords = authenticationFailedWords(config, verdict)
+        foreground.end({ exitCode: EXIT.AUTHENTICATION_FAILED, reason: verdict.detail, lastWords })
+      }
       return
     case 'refused':
-      giveUpOrWait(`the gateway refused: ${verdict.detail}`, EXIT.FAILURE)
+      giveUpOrWait(refusedWords(config, verdict), EXIT.FAILURE)
       return
     case 'unreachable':
       giveUpOrWait(`the gateway cannot be reached: ${verdict.detail}`, EXIT.UNREACHABLE)
@@ -113,15 +120,23 @@ function answer(verdict: Verdict, { service, options, foreground, isFirst }: Cir
       reporter.notice(`${text}; trying again`, 'warn')
       return
     }
-    reporter.error(text)
-    foreground.end({ exitCode, reason: text })
+    const lastWords = exitCode === EXIT.UNREACHABLE ? `${text}; ${GO_ON}` : text
+    foreground.end({ exitCode, reason: text, lastWords })
   }
 }
 
-/** 'tunnel up: 10.99.0.2 on underpass0, over tcp 192.0.2.9:4500 (UDP had no answer in 1.6 s), to 10.2.0.0/24'. */
-function upLine({ addresses, path, reason, remoteTs }: TunnelFacts, device: string | undefined): string {
-  const here = [...(addresses.length > 0 ? [addresses.join(', ')] : []), ...(device === undefined ? [] : [`on ${device}`])].join(' ')
-  return `tunnel up: ${here}${here === '' ? '' : ', '}over ${path}${reason === '' ? '' : ` (${reason})`}, to ${remoteTs.join(', ')}`
+const GO_ON = '--keep-retrying goes on'
+
+/** What does not go as it was asked for comes first. */
+function tellUp(tunnel: TunnelFacts, { network, device }: Service<ClientNetwork>, { config, reporter }: ClientUpOptions): void {
+  const narrower = narrowerGrant(config, tunnel)
+  if (narrower !== undefined) reporter.notice(narrower, 'warn')
+  const unrouted = network?.unrouted ?? []
+  reporter.headline(upLine(tunnel, network && device.name, unrouted), 'tunnel-up', {
+    ...tunnel,
+    device: device.name,
+    ...(unrouted.length === 0 ? {} : { unrouted }),
+  })
 }
 
 /** `undefined`: the program is to end before there was an answer. */
@@ -133,8 +148,10 @@ async function resolveGateway(
     try {
       return await ports.resolve(config.gateway)
     } catch (error) {
-      if (!keepRetrying || !isHostError(error, 'NAME_NOT_FOUND')) throw error
-      reporter.notice(`${reasonOf(error)}; trying again in ${formatDuration(wait)}`, 'warn')
+      if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
+      const reason = `${config.file}: peer.gateway: ${reasonOf(error)}`
+      if (!keepRetrying) throw new HostError('NAME_NOT_FOUND', `${reason}; ${GO_ON}`, error.context)
+      reporter.notice(`${reason}; trying again in ${formatDuration(wait)}`, 'warn')
       if (await foreground.pause(wait)) return undefined
     }
   }

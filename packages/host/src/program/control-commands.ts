@@ -1,5 +1,6 @@
 /** `status` and `down`: what is asked of a program that runs already. */
-import { requestDown, requestStatus } from '../control/control-client.ts'
+import { existsSync, lstatSync, rmSync } from 'node:fs'
+import { isAnswering, requestDown, requestStatus } from '../control/control-client.ts'
 import { journalPath } from '../control/socket-path.ts'
 import { isHostError, reasonOf } from '../host-error.ts'
 import type { CommandRunner } from '../network/commands.ts'
@@ -26,7 +27,7 @@ export async function statusCommand({ controlPath, json, out, err }: ControlComm
   }
 }
 
-/** Where the program was killed, undoes what it left behind. */
+/** Where the program was killed, undoes what it left behind, if anything, and removes its control socket. */
 export async function downCommand({
   controlPath,
   json,
@@ -51,17 +52,26 @@ async function cleanUp(
   { json, out, err, reason }: Pick<ControlCommandOptions, 'json' | 'out' | 'err'> & { readonly reason: unknown },
 ): Promise<ExitCode> {
   try {
-    const undone = await recover(journalPath(controlPath), run, journalOwner())
-    if (undone.length === 0) return told(reason, json, out, err)
-    out.write(
-      json
-        ? `${JSON.stringify({ kind: 'recovered', undone })}\n`
-        : `it was killed; undone now:\n${undone.map((what) => `  ${what}\n`).join('')}`,
-    )
+    const journal = journalPath(controlPath)
+    const wasKilled = existsSync(journal) || isSocket(controlPath)
+    if (!wasKilled) return told(reason, json, out, err)
+    const undone = await recover(journal, run, journalOwner())
+    // One may have started since it was asked.
+    if (isSocket(controlPath) && !(await isAnswering(controlPath))) rmSync(controlPath, { force: true })
+    out.write(json ? `${JSON.stringify({ kind: 'recovered', undone })}\n` : recoveredWords(undone))
     return EXIT.OK
   } catch (error) {
     return told(error, json, out, err)
   }
+}
+
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
+}
+
+function recoveredWords(undone: readonly string[]): string {
+  if (undone.length === 0) return 'it was killed; nothing was left to undo\n'
+  return `it was killed; undone now:\n${undone.map((what) => `  ${what}\n`).join('')}`
 }
 
 function told(error: unknown, json: boolean, out: Output, err: Output): ExitCode {

@@ -30,13 +30,13 @@ export async function inForeground(
     ending = await foreground.ended
     if (started) {
       problems = await started.close()
-      reporter.notice('down')
+      if (ending.lastWords === undefined) reporter.notice('down')
     }
   } catch (error) {
-    reporter.error(reasonOf(error))
-    ending = { exitCode: exitCodeOf(error), reason: reasonOf(error) }
+    ending = { exitCode: exitCodeOf(error), reason: reasonOf(error), lastWords: reasonOf(error) }
   }
   for (const problem of problems) reporter.error(`not undone: ${problem}`)
+  if (ending.lastWords !== undefined) reporter.error(ending.lastWords)
   foreground.release()
   reporter.summary({ exitCode: ending.exitCode, reason: ending.reason, problems })
   return ending.exitCode
@@ -46,11 +46,15 @@ export interface Ending {
   readonly exitCode: ExitCode
   /** For the summary: 'SIGINT', 'down', or what failed. */
   readonly reason: string
+  /** An error told when all else is: the line above the prompt says why. */
+  readonly lastWords?: string
 }
 
 export class Foreground {
   /** Resolves with the first reason to stop. */
   readonly ended: Promise<Ending>
+  /** What Ctrl-C ends with now. */
+  exitCodeOfInterrupt: ExitCode = EXIT.OK
   readonly #resolve: (ending: Ending) => void
   readonly #detach: readonly (() => void)[]
   #ending: Ending | undefined
@@ -69,7 +73,7 @@ export class Foreground {
           return
         }
         reporter.notice(`${signal}: going down; once more to stop at once`)
-        this.end({ exitCode: EXIT.OK, reason: signal })
+        this.end({ exitCode: signal === 'SIGINT' ? this.exitCodeOfInterrupt : EXIT.OK, reason: signal })
       }),
       io.onCrash((error) => {
         reporter.error(`this is a defect: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)

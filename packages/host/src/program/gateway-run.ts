@@ -28,8 +28,8 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       ports,
       reporter,
       foreground,
+      onSession: ({ driver }) => driver.onEvent((event) => reporter.event(event)),
     })
-    service.session.driver.onEvent((event) => reporter.event(event))
     const listening = listeningWords(service.session)
     const device = service.device.name
     reporter.headline(`gateway up: listening on ${listening.join(', ')}, device ${device}`, 'gateway-up', { listening, device })

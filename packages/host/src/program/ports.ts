@@ -13,11 +13,10 @@ export interface SessionOptions {
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
-  readonly tun: OpenedTun['device']
 }
 
 export interface RunningSession {
-  readonly driver: Pick<Driver, 'command' | 'inspect' | 'onEvent' | 'onFailure'>
+  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'>
   readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
   /** Which ESP implementation was taken, and why. */
   readonly cryptoReason: string
@@ -44,9 +43,9 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
-  async start({ sessionConfig, crypto, listeners, tun }) {
+  async start({ sessionConfig, crypto, listeners }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tun })
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
 }
@@ -56,6 +55,15 @@ async function resolveHost(name: string): Promise<string> {
   try {
     return (await lookup(name)).address
   } catch (error) {
-    throw new HostError('NAME_NOT_FOUND', `${name} has no address: ${reasonOf(error)}`, { name, reason: reasonOf(error) })
+    const reason = lookupProblem(error)
+    throw new HostError('NAME_NOT_FOUND', `${name} has no address: ${reason}`, { name, reason })
   }
+}
+
+/** getaddrinfo(3)'s codes in words, whichever runtime wraps them. */
+export function lookupProblem(error: unknown): string {
+  const text = `${(error as NodeJS.ErrnoException).code ?? ''} ${reasonOf(error)}`
+  if (/EAI_?AGAIN|ETIMEOUT|temporary failure/i.test(text)) return 'no name server answered'
+  if (/ENOTFOUND|EAI_?NONAME|EAI_?NODATA|not known|no address associated/i.test(text)) return 'no such name'
+  return reasonOf(error)
 }

@@ -3,7 +3,7 @@ import type { SharedConfig } from '../config/shared-schema.ts'
 import { openControlSocket } from '../control/control-server.ts'
 import type { ProgramStatus } from '../control/protocol.ts'
 import { defaultControlPath, journalPath } from '../control/socket-path.ts'
-import { reasonOf } from '../host-error.ts'
+import { HostError, reasonOf } from '../host-error.ts'
 import { HostNetwork, recover } from '../network/host-network.ts'
 import { Journal, journalOwner } from '../network/journal.ts'
 import { describeEndpoint } from '../report/event-words.ts'
@@ -29,6 +29,8 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   readonly config: SharedConfig
   readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners'>
   readonly network: (host: HostNetwork) => N
+  /** As soon as there is one, before the host is changed. */
+  readonly onSession?: (session: RunningSession) => void
   readonly io: ProcessIo
   readonly ports: ProgramPorts
   readonly reporter: Reporter
@@ -85,22 +87,35 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     return problems
   }
   try {
-    if (isReal) host = await openHost(journalPath(controlPath), ports, reporter)
-    const network = host && options.network(host)
-    await network?.prepare()
-    opened = ports.openDevice(config.tun)
-    await network?.configure(opened.device.name)
-    session = await ports.start({ ...options.session, crypto: config.crypto, tun: opened.device })
+    // First what may fail without a trace: the ports. Who comes before the device is there finds a gateway whose packets are lost.
+    session = await ports.start({ ...options.session, crypto: config.crypto })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)
       if (isFatal || code === 'TUN_FAILED') foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error) })
     })
+    options.onSession?.(session)
+    if (isReal) host = await openHost(journalPath(controlPath), ports, reporter)
+    const network = host && options.network(host)
+    await network?.prepare()
+    opened = openDevice(config, ports)
+    await network?.configure(opened.device.name)
+    session.driver.attachTun(opened.device)
     reporter.notice(`ESP cryptography: ${session.cryptoReason}`, 'debug')
     return { session, device: opened.device, network, close }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function openDevice({ tun }: SharedConfig, ports: ProgramPorts): OpenedTun {
+  try {
+    return ports.openDevice(tun)
+  } catch (error) {
+    if ((error as { readonly code?: unknown } | undefined)?.code !== 'NAME_IN_USE') throw error
+    const message = `another program has the interface ${tun.name}: stop it, or configure another name under [tun]`
+    throw new HostError('ALREADY_RUNNING', message, { path: tun.name, pid: undefined })
   }
 }
 

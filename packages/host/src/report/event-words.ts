@@ -10,11 +10,11 @@ export const LEVELS: readonly Level[] = ['error', 'warn', 'info', 'debug']
 export function describeEvent(event: SessionEvent): string {
   switch (event.kind) {
     case 'transport-tried':
-      return `${event.peer}: trying ${event.transport}: ${event.reason}`
+      return `${event.peer}: trying ${event.transport}: ${plainReason(event.reason)}`
     case 'transport-failed':
-      return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${event.reason}`
+      return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${plainReason(event.reason)}`
     case 'transport-chosen':
-      return `${event.peer}: using ${event.transport}: ${event.reason}`
+      return `${event.peer}: using ${event.transport}: ${plainReason(event.reason)}`
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
     case 'ike-sa-established':
@@ -26,11 +26,12 @@ export function describeEvent(event: SessionEvent): string {
     case 'child-sa-removed':
       return `${event.peer}: Child SA ${event.inboundSpi} removed: ${event.reason}`
     case 'ike-sa-closed':
+      if (event.cameAnew) return `${event.peer}: ${newcomerWords(event, event.cameAnew)}`
       return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
     case 'authentication-failed':
-      return `authentication failed: ${sidesBeside(event)}${event.detail}`
+      return `authentication failed${event.remote ? ` with ${describeEndpoint(event.remote)}` : ''}: ${sidesBeside(event)}${event.detail}`
     case 'handshake-failed':
-      return `${event.peer}: handshake failed: ${describeRefusal(event)}`
+      return `${event.peer === '' ? '' : `${event.peer}: `}handshake${event.remote ? ` with ${describeEndpoint(event.remote)}` : ''} failed: ${describeRefusal(event)}`
     case 'connection-opened':
       return event.role === 'originator'
         ? `TCP connection ${event.connection} to ${describeEndpoint(event.remote)} open`
@@ -55,8 +56,10 @@ export function describeEvent(event: SessionEvent): string {
 export function levelOf(event: SessionEvent): Level {
   switch (event.kind) {
     case 'authentication-failed':
-    case 'handshake-failed':
       return 'error'
+    case 'handshake-failed':
+      // Nobody knows who it was: strangers make no errors of ours.
+      return event.remote && event.peer === '' ? 'warn' : 'error'
     case 'transport-failed':
     case 'reconnecting':
     case 'limit-reached':
@@ -64,6 +67,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'liveness':
       return event.result === 'alive' ? 'debug' : 'warn'
     case 'ike-sa-closed':
+      return event.cameAnew && isElsewhere(event.cameAnew) ? 'warn' : 'info'
     case 'ike-sa-established':
     case 'addresses-assigned':
     case 'transport-tried':
@@ -87,6 +91,14 @@ export function describeRefusal({ detail, notify }: { readonly detail: string; r
   return notify === undefined || detail.includes(notify) ? detail : `${detail} (${notify})`
 }
 
+/** Words of the system's and the protocol's that a reason may end with, as what they mean. */
+export function plainReason(reason: string): string {
+  return reason
+    .replace(/no better answer than NO_PROPOSAL_CHOSEN/, 'no common algorithms (see ike), says an answer that nothing protects')
+    .replace(/only NO_PROPOSAL_CHOSEN, which nothing protects/, 'only "no common algorithms", which nothing protects; see ike')
+    .replace(/((?:a datagram did not get there|cannot connect to TCP [^ ]+):) .*ECONNREFUSED.*/, '$1 nothing listens there (ECONNREFUSED)')
+}
+
 /** 'tcp 192.0.2.9:4500', with the framing where it is not the RFC's. */
 export function describePath(path: PathDescription): string {
   const framing = path.transport === 'tcp' && path.framing !== 'rfc9329' ? ` (${path.framing} framing)` : ''
@@ -100,6 +112,19 @@ export function describeEndpoint({ address, port }: Endpoint): string {
 export function describeAddress({ address, prefixLength }: AssignedAddress): string {
   return prefixLength === (address.includes(':') ? 128 : 32) ? address : `${address}/${prefixLength}`
 }
+
+/** A restart comes from the same address; from another one it may be a second machine, and the two would go on like this. */
+function newcomerWords({ ikeSa, reason }: { readonly ikeSa: string; readonly reason: string }, cameAnew: CameAnew): string {
+  const before = cameAnew.before === undefined ? '' : ` from ${describeEndpoint(cameAnew.before)}`
+  const advice = isElsewhere(cameAnew) ? '; if these are two machines, each needs an identity of its own' : ''
+  return `${reason}; its IKE SA ${ikeSa}${before} ends${advice}`
+}
+
+function isElsewhere({ from, before }: CameAnew): boolean {
+  return before !== undefined && before.address !== from.address
+}
+
+type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
 /** Who is who, as far as it is known and the detail does not say it already: 'we are @me, they are @gw: '. */
 function sidesBeside({ localId, remoteId, detail }: Extract<SessionEvent, { kind: 'authentication-failed' }>): string {

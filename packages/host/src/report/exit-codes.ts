@@ -9,6 +9,8 @@ export const EXIT = {
   AUTHENTICATION_FAILED: 3,
   /** No transport reached the gateway, or its name has no address. */
   UNREACHABLE: 4,
+  /** Ctrl-C before there was a tunnel: 128 and SIGINT's number, as shells have it. */
+  INTERRUPTED: 130,
 } as const
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]

@@ -26,6 +26,7 @@ export class Reporter {
   readonly #latest: TimedEvent[] = []
   /** When each limit was last told of. */
   readonly #limitsTold = new Map<string, number>()
+  #refusals = { second: 0, count: 0 }
 
   constructor(options: ReporterOptions) {
     this.#options = options
@@ -40,6 +41,7 @@ export class Reporter {
     const event = inWholeMilliseconds(exact)
     const at = this.#now()
     if (event.kind === 'limit-reached' && !this.#isNews(event.limit, at.getTime())) return
+    if (isRefusal(event) && !this.#mayTellRefusal(at.getTime())) return
     const level = levelOf(event)
     // Drops come by the thousand when they come; they would push everything else out.
     if (event.kind !== 'dropped') this.#latest.push({ at: at.toISOString(), event })
@@ -59,6 +61,7 @@ export class Reporter {
 
   /** The line that everything else leads up to. */
   headline(text: string, kind: string, fields: Readonly<Record<string, unknown>>): void {
+    if (!this.#isShown('info')) return
     const at = this.#now()
     if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: at.toISOString(), kind, text, ...fields })}\n`)
     else this.#options.out.write(`${this.#colours.dim(clockTime(at))} ${this.#colours.green(this.#colours.bold(text))}\n`)
@@ -89,6 +92,12 @@ export class Reporter {
     return true
   }
 
+  #mayTellRefusal(now: number): boolean {
+    const second = Math.floor(now / 1_000)
+    if (this.#refusals.second !== second) this.#refusals = { second, count: 0 }
+    return this.#refusals.count++ < REFUSALS_PER_SECOND
+  }
+
   #isShown(level: Level): boolean {
     return LEVELS.indexOf(level) <= LEVELS.indexOf(this.#options.level)
   }
@@ -102,6 +111,14 @@ const KEPT_EVENTS = 100
 
 /** Milliseconds between two lines about one limit. */
 const LIMIT_SILENCE = 1_000
+
+/** Of handshakes with others that failed; who wants to can have one fail with each packet. */
+const REFUSALS_PER_SECOND = 10
+
+/** Of somebody else by us, that is. */
+function isRefusal(event: SessionEvent): boolean {
+  return (event.kind === 'authentication-failed' || event.kind === 'handshake-failed') && event.remote !== undefined
+}
 
 /** The core's clock counts fractions. */
 function inWholeMilliseconds(event: SessionEvent): SessionEvent {

@@ -199,7 +199,32 @@ describe('what is wrong with a client configuration is told with its key and lin
       'client.toml:5: peer.local: cannot stand beside request_addresses',
     ],
     ['no TOML, with its column', `${GOOD}oops\n`, 'client.toml:5:5: is not TOML: '],
-    ['a text that does not end, with its column', 'control = "x\n[peer]\n', 'client.toml:1:13: is not TOML: '],
+    [
+      'a text that does not end, with its column',
+      'control = "x\n[peer]\n',
+      'client.toml:1:13: is not TOML: a text is not closed: its second quote is missing',
+    ],
+    ['a text that does not end with the file', `${GOOD}name = "x`, ': is not TOML: a text is not closed: its second quote is missing'],
+    [
+      'a gateway’s file',
+      '[[connection]]\nname = "x"\n',
+      "client.toml:1: connection: this is a gateway's file, for underpass-gateway; a client's has a [peer]",
+    ],
+    [
+      '[peer] forgotten',
+      `keep_retrying = true\n${GOOD.replace('[peer]\n', '')}`,
+      'client.toml:2: gateway: belongs below [peer]; that line is missing above it',
+    ],
+    [
+      'text for a list',
+      `${GOOD}remote = "10.2.0.0/24"`,
+      'client.toml:5: peer.remote: text is not a list; write [ ] around it: key = ["…"]',
+    ],
+    [
+      'a range that runs backwards',
+      `${GOOD}remote = ["10.2.0.9-10.2.0.1"]`,
+      'client.toml:5: peer.remote[0]: "10.2.0.9-10.2.0.1" has its first address above its last',
+    ],
     [
       'an unknown key that begins like a known one',
       `${GOOD}remote_identity = "@gw"`,
@@ -214,6 +239,14 @@ describe('what is wrong with a client configuration is told with its key and lin
   it.each(rows)('%s', (_, text, message) => {
     expect(complaint(text)).toContain(message)
     expect(complaint(text).split('\n')).toHaveLength(1)
+  })
+
+  it('host bits of a subnet are a warning that says what is taken', () => {
+    const { warnings } = load(`${GOOD}remote = ["10.2.0.5/24"]\n[network]\nroutes = ["10.2.0.0/25", "fd00::1/64"]\n`)
+    expect(warnings.map((text) => text.replace(/^.*client/, 'client'))).toEqual([
+      'client.toml:5: peer.remote[0]: "10.2.0.5/24" has bits beyond its prefix; 10.2.0.0/24 is taken',
+      'client.toml:7: network.routes[1]: "fd00::1/64" has bits beyond its prefix; fd00::/64 is taken',
+    ])
   })
 
   it('tells everything that is wrong at once, in the order of the file', () => {

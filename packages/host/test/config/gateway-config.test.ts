@@ -183,6 +183,65 @@ remote = ["10.3.0.0/24"]
     )
   })
 
+  it.each([
+    ['10.99.0.0/24', 'address = ["10.99.0.1/24"]', '10.99.0.1'],
+    ['10.99.0.1-10.99.0.9', 'address = ["10.98.0.1/24", "10.99.0.1/24"]', '10.99.0.1'],
+    ['fd00:99::/64', 'address = ["fd00:99:0:0::1/64"]', 'fd00:99::1'],
+  ])('a pool %s with the address that the gateway has itself', (range, tun, own) => {
+    expect(complaint(`${PEOPLE.replace('10.99.0.2-10.99.0.9', range)}${SECRETS}[tun]\n${tun}\n`)).toBe(
+      `gw.toml:4: connection[0].pool.ranges[0]: pool range "${range}" contains the gateway's own tunnel address ${own}`,
+    )
+  })
+
+  it.each([
+    [
+      'a client’s file',
+      '[peer]\ngateway = "x"\n',
+      "gw.toml:1: peer: this is a client's file, for underpass; a gateway's has a [[connection]]",
+    ],
+    [
+      '[[connection]] forgotten',
+      `${PEOPLE.replace('[[connection]]\n', '')}${SECRETS}`,
+      'gw.toml:1: name: belongs below [[connection]]; that line is missing above it',
+    ],
+    [
+      '[connection]',
+      `${PEOPLE.replace('[[connection]]', '[connection]')}${SECRETS}`,
+      'gw.toml:1: connection: is not a list of tables; write [[connection]]',
+    ],
+    ['connection as text', `connection = "hush"\n${SECRETS}`, 'gw.toml:1: connection: is not a list of tables; write [[connection]]'],
+    [
+      '[secret]',
+      `${PEOPLE}[secret]\nid = "a@b"\npsk = "0123456789abcdef"\n`,
+      'gw.toml:5: secret: is not a list of tables; write [[secret]]',
+    ],
+    [
+      'one secret twice',
+      `${PEOPLE}${SECRETS}${SECRETS.split('[[')[0]}[[secret]]\nid = "bob@example.com"\npsk = "0123456789abcdef"\n`,
+      'gw.toml:12: secret[2].id: bob@example.com has a secret already',
+    ],
+    [
+      'a range that runs backwards',
+      `${PEOPLE.replace('10.99.0.2-10.99.0.9', '10.99.0.9-10.99.0.2')}${SECRETS}`,
+      'gw.toml:4: connection[0].pool.ranges[0]: "10.99.0.9-10.99.0.2" has its first address above its last',
+    ],
+  ])('%s is one line', (_, text, message) => {
+    expect(complaint(text)).toBe(message)
+  })
+
+  it('host bits of a subnet are a warning that says what is taken', () => {
+    const { warnings } = load(`${PEOPLE}local = ["10.2.0.5/24", "10.3.0.0/24", "10.4.0.1-10.4.0.2"]\n${SECRETS}`)
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /gw\.toml:5: connection\[0\]\.local\[0\]: "10\.2\.0\.5\/24" has bits beyond its prefix; 10\.2\.0\.0\/24 is taken$/,
+      ),
+    ])
+  })
+
+  it('a pool beside that address is right', () => {
+    expect(load(`${PEOPLE}${SECRETS}[tun]\naddress = ["10.99.0.1/24"]\n`).tun.addresses).toEqual(['10.99.0.1/24'])
+  })
+
   it.each(rows)('%s is told with its key and line', (_, text, message) => {
     expect(complaint(text)).toContain(message)
   })
@@ -204,13 +263,12 @@ describe('a hostile or mistaken file', () => {
 
   it.each([
     ['listen', 'a table'],
-    ['connection', 'a list'],
     ['limits', 'a table'],
     ['timers', 'a table'],
     ['network', 'a table'],
     ['provider', 'a table'],
   ])('a secret in the place of [%s] is not shown', (key, kind) => {
-    const text = `${key} = "hush-hush-hush-hush"\n${key === 'connection' ? '' : PEOPLE}${SECRETS}`
+    const text = `${key} = "hush-hush-hush-hush"\n${PEOPLE}${SECRETS}`
     expect(complaint(text)).toBe(`gw.toml:1: ${key}: text is not ${kind}`)
   })
 

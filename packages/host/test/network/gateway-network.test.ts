@@ -9,7 +9,7 @@ const FILE = `[[connection]]
 name = "people"
 local_id = "@gw"
 psk = "0123456789abcdef"
-pool = { ranges = ["10.99.0.2-10.99.0.254", "fd00:99::/112"] }
+pool = { ranges = ["10.99.0.2-10.99.0.254", "fd00:99::2-fd00:99::ffff"] }
 [[connection]]
 name = "branch"
 local_id = "@gw"

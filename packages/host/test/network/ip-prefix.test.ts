@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { contains, formatIp, formatIpPrefix, parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../../src/ip-prefix.ts'
+import { contains, formatIp, formatIpPrefix, isCovered, parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../../src/ip-prefix.ts'
 
 describe('prefixes and ranges', () => {
   it.each([
@@ -30,5 +30,23 @@ describe('prefixes and ranges', () => {
     expect(inside('0.0.0.0/1', '192.0.2.9')).toBe(false)
     expect(inside('::/0', '192.0.2.9')).toBe(false)
     expect(formatIp(parseIp('2001:DB8:0:0:0::1')!)).toBe('2001:db8::1')
+  })
+
+  it.each([
+    ['10.2.0.0/24', ['10.2.0.0/24'], true],
+    ['10.2.0.0/24', ['10.2.0.128/25', '10.2.0.0/25'], true],
+    ['10.2.0.0/24', ['10.2.0.0-10.2.0.100', '10.2.0.50-10.2.0.255'], true],
+    ['10.2.0.0/24', ['10.2.0.0/25'], false],
+    ['10.2.0.0/24', ['10.2.0.1-10.2.0.255'], false],
+    ['0.0.0.0/0', ['10.2.0.0/24'], false],
+    ['0.0.0.0/0', ['::/0'], false],
+    ['::/0', ['::/0', '10.0.0.0/8'], true],
+  ])('%s in %j: %s', (range, others, covered) => {
+    expect(
+      isCovered(
+        parseIpRange(range)!,
+        others.map((text) => parseIpRange(text)!),
+      ),
+    ).toBe(covered)
   })
 })

@@ -55,7 +55,103 @@ describe('underpass up', () => {
     expect(told).toEqual([
       expect.stringMatching(/authentication failed: we are alice@example\.com, they are @gw: the other end refused our AUTH$/),
     ])
+    expect(world.io.told.err).toBe('authentication failed: check local_id and psk in client.toml\n')
+    expect(world.io.told.out).not.toContain('down')
     expect(world.io.told.out + world.io.told.err).not.toContain('correct horse')
+  })
+
+  it('another gateway than the one that is named: says which keys to look at', async () => {
+    const { world, exit } = up((session) => session.emit({ ...WRONG_KEY, remoteId: '@other' } as typeof WRONG_KEY))
+    expect(await exit).toBe(3)
+    expect(world.io.told.err).toBe('authentication failed: check remote_id and gateway in client.toml\n')
+  })
+
+  it.each([
+    ['TS_UNACCEPTABLE', 'the gateway does not serve 0.0.0.0/0 (see remote in client.toml): TS_UNACCEPTABLE'],
+    ['INTERNAL_ADDRESS_FAILURE', 'the gateway has no address left: INTERNAL_ADDRESS_FAILURE'],
+    [
+      'FAILED_CP_REQUIRED',
+      'the gateway hands out addresses, and none was asked for (see request_addresses in client.toml): FAILED_CP_REQUIRED',
+    ],
+    ['NO_PROPOSAL_CHOSEN', 'no common algorithms (see esp in client.toml): NO_PROPOSAL_CHOSEN'],
+    ['SINGLE_PAIR_REQUIRED', 'the gateway refused the Child SA: SINGLE_PAIR_REQUIRED'],
+  ])('RFC 7296 §2.21: %s in the words of the configuration', async (notify, words) => {
+    const { world, exit } = up((session) => {
+      session.state = 'waiting'
+      session.emit({ kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: `the gateway refused the Child SA: ${notify}`, notify })
+    })
+    expect(await exit).toBe(1)
+    expect(world.io.told.err).toBe(`${words}\n`)
+  })
+
+  it('a retry that will not come is not promised; with --keep-retrying it is', async () => {
+    const fails = (session: FakeSession): void => {
+      session.emit({ kind: 'retry-scheduled', peer: 'gw', round: 1, inMilliseconds: 990 })
+      nothingWorks(session)
+    }
+    const once = up(fails)
+    expect(await once.exit).toBe(4)
+    expect(once.world.io.told.out).not.toMatch(/again|down/)
+    const again = up(fails, { keepRetrying: true })
+    await again.world.io.said('the whole list again in 990 ms')
+    again.world.io.signal('SIGINT')
+    expect(await again.exit).toBe(130)
+  })
+
+  it('Ctrl-C once the tunnel was up exits 0, also while it is lost', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.io.said('tunnel up')
+    world.session.state = 'waiting'
+    world.session.emit({ kind: 'child-sa-removed', ikeSa: '1', peer: 'gw', inboundSpi: 'c1', reason: 'no answer' })
+    await world.io.said('tunnel down')
+    world.io.signal('SIGINT')
+    expect(await exit).toBe(0)
+  })
+
+  it('RFC 7296 §2.9: less than was asked for is told before the tunnel is up', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()))
+    await world.io.said('tunnel up')
+    expect(world.io.told.out).toMatch(
+      /asked for 0\.0\.0\.0\/0, the gateway grants 10\.2\.0\.0\/24; the rest stays outside the tunnel\n.*tunnel up/,
+    )
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('and nothing where all of it is granted, in whatever pieces', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()), { remote: '["10.2.0.0/25", "10.2.0.200"]' })
+    await world.io.said('tunnel up')
+    expect(world.io.told.out).not.toContain('asked for')
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('a route that somebody else has made: "tunnel up" says what has none', async () => {
+    const { world, exit } = up((session) => {
+      world.ip.answer('ip -4 route add 10.2.0.0/24', { exitCode: 2, stderr: 'RTNETLINK answers: File exists' })
+      world.ip.answer('ip -4 route show exact 10.2.0.0/24', { stdout: '10.2.0.0/24 via 192.168.1.1 dev eth0 proto static \n' })
+      session.emit(...comesUp())
+    })
+    await world.io.said('tunnel up')
+    expect(world.io.told.out).toContain(
+      'the route to 10.2.0.0/24 goes elsewhere: 10.2.0.0/24 via 192.168.1.1 dev eth0 proto static; it is left as it is\n',
+    )
+    expect(world.io.told.out).toContain('to 10.2.0.0/24 (without a route of its own: 10.2.0.0/24)\n')
+    world.io.signal('SIGINT')
+    expect(await exit).toBe(0)
+    expect(world.ip.commands).not.toContain('ip -4 route del 10.2.0.0/24 dev underpass0 proto 157')
+  })
+
+  it('an interface that another program has', async () => {
+    const inUse = Object.assign(new Error('EBUSY'), { code: 'NAME_IN_USE' })
+    const { world, exit } = up(() => {}, {
+      openDevice: () => {
+        throw inUse
+      },
+    })
+    expect(await exit).toBe(1)
+    expect(world.io.told.err).toBe('another program has the interface underpass0: stop it, or configure another name under [tun]\n')
+    expect(world.ip.commands).toEqual([])
   })
 
   it('a wrong key ends it even with --keep-retrying', async () => {
@@ -66,7 +162,9 @@ describe('underpass up', () => {
   it('no transport gets through: exit code 4, with what each came to', async () => {
     const { world, exit } = up(nothingWorks)
     expect(await exit).toBe(4)
-    expect(world.io.told.err).toBe('the gateway cannot be reached: udp:500: no answer; tcp:4500: connection refused\n')
+    expect(world.io.told.err).toBe(
+      'the gateway cannot be reached: udp:500: no answer; tcp:4500: connection refused; --keep-retrying goes on\n',
+    )
   })
 
   it('one transport that fails while others are tried is not the end', async () => {
@@ -102,7 +200,7 @@ describe('underpass up', () => {
       session.emit({ kind: 'handshake-failed', ikeSa: '1', peer: 'gw', detail: 'no proposal fits', notify: 'NO_PROPOSAL_CHOSEN' })
     })
     expect(await exit).toBe(1)
-    expect(world.io.told.err).toBe('the gateway refused: no proposal fits (NO_PROPOSAL_CHOSEN)\n')
+    expect(world.io.told.err).toBe('no common algorithms (see esp in client.toml): NO_PROPOSAL_CHOSEN\n')
   })
 
   it('a tunnel that was up is held: loss and return are told', async () => {
@@ -196,15 +294,20 @@ describe('underpass up', () => {
     }
     const once = up(() => {}, { resolve: notFound })
     expect(await once.exit).toBe(4)
-    expect(once.world.io.told.err).toBe('192.0.2.9 has no address: ENOTFOUND\n')
+    expect(once.world.io.told.err).toMatch(
+      /client\.toml: peer\.gateway: 192\.0\.2\.9 has no address: ENOTFOUND; --keep-retrying goes on\n$/,
+    )
     const again = up(() => {}, { resolve: notFound, keepRetrying: true })
     await again.world.io.said('has no address: ENOTFOUND; trying again in 1 s')
     again.world.io.signal('SIGINT')
-    expect(await again.exit).toBe(0)
+    expect(await again.exit).toBe(130)
   })
 
-  it('without permission nothing is opened', async () => {
+  it('without permission nothing is opened, and no name looked up', async () => {
     const { world, exit } = up(() => {}, {
+      resolve: async (name) => {
+        throw new HostError('NAME_NOT_FOUND', name, { name, reason: '' })
+      },
       requireNetAdmin: (device) => {
         throw new HostError('NOT_PERMITTED', `${device} cannot be made without root`, { what: device })
       },
@@ -270,6 +373,8 @@ interface Variation {
   readonly ipTakes?: number
   readonly tun?: string
   readonly transports?: string
+  readonly remote?: string
+  readonly openDevice?: FakeWorld['ports']['openDevice']
   readonly resolve?: FakeWorld['ports']['resolve']
   readonly requireNetAdmin?: FakeWorld['ports']['requireNetAdmin']
 }
@@ -282,19 +387,19 @@ function up(
   const control = join(temporaryDirectory(), 'c.sock')
   const file = temporaryFile(
     'client.toml',
-    `control = ${JSON.stringify(control)}\n${variation.tun ?? ''}[peer]\nname = "gw"\ngateway = "192.0.2.9"\nlocal_id = "alice@example.com"\nremote_id = "@gw"\npsk = "correct horse battery staple"\ntransports = ${variation.transports ?? '["udp", "tcp:4500"]'}\n`,
+    `control = ${JSON.stringify(control)}\n${variation.tun ?? ''}[peer]\nname = "gw"\ngateway = "192.0.2.9"\nlocal_id = "alice@example.com"\nremote_id = "@gw"\npsk = "correct horse battery staple"\ntransports = ${variation.transports ?? '["udp", "tcp:4500"]'}\n${variation.remote === undefined ? '' : `remote = ${variation.remote}\n`}`,
   )
   const run: FakeWorld['ports']['run'] = async (program, args) => {
     if (variation.ipTakes !== undefined) await new Promise((resolve) => setTimeout(resolve, variation.ipTakes))
     return await world.ip.run(program, args)
   }
-  const { resolve = world.ports.resolve, requireNetAdmin = world.ports.requireNetAdmin } = variation
+  const { resolve = world.ports.resolve, requireNetAdmin = world.ports.requireNetAdmin, openDevice = world.ports.openDevice } = variation
   const reporter = new Reporter({ out: world.io.out, err: world.io.err, json: variation.json ?? false, level: 'info', colour: false })
   const exit = clientUp({
     config: loadClientConfig(file),
     keepRetrying: variation.keepRetrying ?? false,
     io: world.io,
-    ports: { ...world.ports, run, resolve, requireNetAdmin },
+    ports: { ...world.ports, run, resolve, requireNetAdmin, openDevice },
     reporter,
   })
   return { world, exit, control }

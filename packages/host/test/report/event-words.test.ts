@@ -25,6 +25,38 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'warn',
     'gw: udp:500 failed after 1.6 s: no answer',
   ],
+  [
+    {
+      kind: 'transport-failed',
+      peer: 'gw',
+      transport: 'udp:500',
+      reason: 'no answer to IKE_SA_INIT, and a datagram did not get there: 192.0.2.9:500: ECONNREFUSED, Connection refused',
+      afterMilliseconds: 500,
+    },
+    'warn',
+    'gw: udp:500 failed after 500 ms: no answer to IKE_SA_INIT, and a datagram did not get there: nothing listens there (ECONNREFUSED)',
+  ],
+  [
+    {
+      kind: 'transport-tried',
+      peer: 'gw',
+      transport: 'tcp:443',
+      reason: 'tcp:4500 failed: cannot connect to TCP 192.0.2.9:4500: ECONNREFUSED',
+    },
+    'info',
+    'gw: trying tcp:443: tcp:4500 failed: cannot connect to TCP 192.0.2.9:4500: nothing listens there (ECONNREFUSED)',
+  ],
+  [
+    {
+      kind: 'transport-failed',
+      peer: 'gw',
+      transport: 'udp:500',
+      reason: 'no better answer than NO_PROPOSAL_CHOSEN',
+      afterMilliseconds: 500,
+    },
+    'warn',
+    'gw: udp:500 failed after 500 ms: no common algorithms (see ike), says an answer that nothing protects',
+  ],
   [{ kind: 'retry-scheduled', peer: 'gw', round: 2, inMilliseconds: 2000 }, 'info', 'gw: the whole list again in 2 s (round 2)'],
   [{ kind: 'transport-chosen', peer: 'gw', transport: 'tcp:4500', reason: 'UDP is blocked' }, 'info', 'gw: using tcp:4500: UDP is blocked'],
   [
@@ -62,6 +94,38 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
   [{ kind: 'child-sa-removed', ...OF, inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: true }, 'info', 'gw: IKE SA 1 closed by the other end: Delete'],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
+  [
+    {
+      kind: 'ike-sa-closed',
+      ...OF,
+      reason: '@me came anew from 203.0.113.4:50000 (INITIAL_CONTACT)',
+      byPeer: true,
+      cameAnew: { from: REMOTE, before: { address: '198.51.100.9', port: 4500 } },
+    },
+    'warn',
+    'gw: @me came anew from 203.0.113.4:50000 (INITIAL_CONTACT); its IKE SA 1 from 198.51.100.9:4500 ends; if these are two machines, each needs an identity of its own',
+  ],
+  [
+    {
+      kind: 'ike-sa-closed',
+      ...OF,
+      reason: '@me came anew from 203.0.113.4:50000 (INITIAL_CONTACT)',
+      byPeer: true,
+      cameAnew: { from: REMOTE, before: { ...REMOTE, port: 4500 } },
+    },
+    'info',
+    'gw: @me came anew from 203.0.113.4:50000 (INITIAL_CONTACT); its IKE SA 1 from 203.0.113.4:4500 ends',
+  ],
+  [
+    { ...AUTHENTICATION_FAILED, remote: REMOTE, detail: 'AUTH does not verify' },
+    'error',
+    'authentication failed with 203.0.113.4:50000: we are @me, they are @gw: AUTH does not verify',
+  ],
+  [
+    { kind: 'handshake-failed', ikeSa: '1', peer: '', detail: 'no common algorithms', notify: 'NO_PROPOSAL_CHOSEN', remote: REMOTE },
+    'warn',
+    'handshake with 203.0.113.4:50000 failed: no common algorithms (NO_PROPOSAL_CHOSEN)',
+  ],
   [
     { ...AUTHENTICATION_FAILED, detail: 'AUTH does not verify' },
     'error',
@@ -169,6 +233,21 @@ describe('the reporter', () => {
     expect(reporter.recent.map(({ event }) => event)).toMatchObject([{ afterMilliseconds: 1600 }, { inMilliseconds: 250 }])
   })
 
+  it('refused handshakes, of which anybody can make thousands, ten a second', () => {
+    const { reporter, out } = reporting({})
+    for (let i = 0; i < 100; i++) reporter.event({ ...AUTHENTICATION_FAILED, remote: REMOTE, detail: 'AUTH does not verify' })
+    expect(out().trimEnd().split('\n')).toHaveLength(10)
+    expect(reporter.recent).toHaveLength(10)
+  })
+
+  it('at level error: errors and nothing else, not even the headline', () => {
+    const { reporter, out } = reporting({ level: 'error' })
+    for (const [event] of ROWS) reporter.event(event)
+    reporter.headline('tunnel up', 'tunnel-up', {})
+    reporter.notice('down')
+    expect(out().trimEnd().split('\n')).toHaveLength(ROWS.filter(([, level]) => level === 'error').length)
+  })
+
   it('keeps the latest events for status, and no drops among them', () => {
     const { reporter } = reporting({})
     for (let i = 0; i < 200; i++) {
@@ -180,7 +259,7 @@ describe('the reporter', () => {
   })
 })
 
-function reporting(options: { readonly json?: boolean; readonly colour?: boolean; readonly level?: 'info' | 'debug' }): {
+function reporting(options: { readonly json?: boolean; readonly colour?: boolean; readonly level?: 'error' | 'info' | 'debug' }): {
   reporter: Reporter
   out: () => string
 } {

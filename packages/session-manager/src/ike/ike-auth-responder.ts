@@ -3,14 +3,17 @@
  *
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
-import { AuthMethod, CfgType, NotifyType, notify, type Payload, type PayloadOf } from '@underpass/ike-codec'
+import { AuthMethod, CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import { allocateEspSpi, configuredSelectors, makeFirstChild, usableEspSuites } from '../child/negotiation.ts'
 import type { Identity, PeerConfig } from '../config.ts'
+import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { formatAddress } from '../ip-address.ts'
 import { readU32, u32 } from '../octets.ts'
+import { remoteOf } from '../paths/path.ts'
 import type { AddressOffer } from '../peers/address-pool.ts'
+import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies } from './configuration.ts'
@@ -21,7 +24,7 @@ import { find, findConfiguration, findNotify, nameOfNotify } from './payload-que
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
-import { narrowTrafficSelectors } from './traffic-selectors.ts'
+import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
 export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
   const { protection, state } = sa
@@ -72,8 +75,9 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       kind: 'handshake-failed',
       ikeSa: sa.id,
       peer: peer.peer.name,
-      detail: error.message,
+      detail: `${describeIdentity(remoteId)}: ${error.message}`,
       notify: nameOfNotify(refusal.notifyType),
+      ...remoteIn(sa),
     } as const
     return {
       to: { kind: 'ESTABLISHED' },
@@ -98,15 +102,17 @@ function answerFirstChild(
     throw new SessionError('FAILED_CP_REQUIRED', 'incompatible', 'an inner address is handed out here and none was asked for')
   const offered = find(inner, 'SA')!
   const inboundSpi = allocateEspSpi(core)
-  const chosen = chooseEspProposal(offered.proposals, usableEspSuites(core, peer), peer.esn, u32(inboundSpi))
-  if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the ESP proposals fits the configuration')
+  const suites = usableEspSuites(core, peer)
+  const chosen = chooseEspProposal(offered.proposals, suites, peer.esn, u32(inboundSpi))
+  if (!chosen) {
+    const detail = `no common algorithms for ESP: ${espMismatch(offered.proposals, suites)}`
+    throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', detail)
+  }
   const isFirstContact = findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
   const leased = request && pool ? findAddresses(core, verified, siblings, request, isFirstContact) : NOTHING_LEASED
   const addresses = leased.offers.map(({ address }) => address)
-  const remoteTs = narrowTrafficSelectors(find(inner, 'TSi')!.selectors, configuredSelectors(peer.remoteSubnets, addresses))
-  const localTs = narrowTrafficSelectors(find(inner, 'TSr')!.selectors, configuredSelectors(peer.localSubnets, []))
-  if (remoteTs.length === 0 || localTs.length === 0)
-    throw new SessionError('TS_UNACCEPTABLE', 'incompatible', 'the traffic selectors do not meet the configuration')
+  const remoteTs = narrow('its', find(inner, 'TSi')!, configuredSelectors(peer.remoteSubnets, addresses))
+  const localTs = narrow('our', find(inner, 'TSr')!, configuredSelectors(peer.localSubnets, []))
   const outboundSpi = readU32(chosen.peerSpi)
   const child = makeFirstChild(core, sa, peer, record, { inboundSpi, outboundSpi, suite: chosen.suite, esn: chosen.esn, localTs, remoteTs })
   return {
@@ -119,6 +125,17 @@ function answerFirstChild(
       { type: 'TSr', selectors: localTs },
     ],
   }
+}
+
+/** Throws `SessionError` TS_UNACCEPTABLE where nothing is left. */
+function narrow(whose: 'its' | 'our', { selectors }: TrafficSelectors, configured: readonly IpSelector[]): IpSelector[] {
+  const narrowed = narrowTrafficSelectors(selectors, configured)
+  if (narrowed.length > 0) return narrowed
+  throw new SessionError(
+    'TS_UNACCEPTABLE',
+    'incompatible',
+    `the traffic selectors of ${whose} side do not meet: ${selectorMismatch(selectors, configured)}`,
+  )
 }
 
 /** What the pool is to give for this SA, and whether it can only once the abandoned SAs of the identity are closed. */
@@ -189,13 +206,23 @@ function refuseAuthentication(sa: IkeSa, remoteId: Identity, candidates: readonl
           ? 'its AUTH payload does not verify: the two ends have different keys'
           : `it authenticates by method ${auth.method}, a shared key is wanted`
   const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
+  const event = {
+    kind: 'authentication-failed',
+    ikeSa: sa.id,
+    localId,
+    remoteId: describeIdentity(remoteId),
+    detail,
+    ...remoteIn(sa),
+  } as const
   return {
     to: { kind: 'IKE_AUTH_REFUSED' },
     reply: [notify(NotifyType.AUTHENTICATION_FAILED)],
-    effects: [
-      { kind: 'event', event: { kind: 'authentication-failed', ikeSa: sa.id, localId, remoteId: describeIdentity(remoteId), detail } },
-    ],
+    effects: [{ kind: 'event', event }],
     // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
     ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
   }
+}
+
+function remoteIn(sa: IkeSa): { readonly remote?: Endpoint } {
+  return sa.path ? { remote: remoteOf(sa.path) } : {}
 }

@@ -5,7 +5,9 @@
  */
 import { CodecError, HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
 import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
+import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
+import type { SessionEvent } from '../events.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
@@ -17,6 +19,8 @@ import { buildUpdateSaAddresses } from './mobike.ts'
 import { type Protection, sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { describeSelector } from './traffic-selectors.ts'
+
+type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
 /** Everything of a step but its reply. */
 export function applyStep(core: Core, sa: IkeSa, step: Omit<Step, 'reply' | 'afterReply'>): void {
@@ -167,7 +171,7 @@ export function deleteIkeSa(core: Core, sa: IkeSa, reason: string, notifyType?: 
   sendRequest(core, sa, buildIkeSaDelete(notifyType))
 }
 
-export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolean): void {
+export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolean, cameAnew?: CameAnew): void {
   if (sa.state.kind === 'CLOSED') return
   const wasHalfOpen = sa.isHalfOpen
   sa.state = { kind: 'CLOSED' }
@@ -181,7 +185,8 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
   detachPath(core, sa)
   eraseKeys(sa)
-  if (!wasHalfOpen) core.event({ kind: 'ike-sa-closed', ikeSa: sa.id, peer: sa.peerName, reason, byPeer })
+  if (!wasHalfOpen)
+    core.event({ kind: 'ike-sa-closed', ikeSa: sa.id, peer: sa.peerName, reason, byPeer, ...(cameAnew === undefined ? {} : { cameAnew }) })
   // T-LIFE-2: who opened the connection closes it when no IKE SA is left on it.
   if (connection?.role === 'originator' && connection.ikeSas.size === 0) core.closeConnection(connection, 'end', 'no IKE SA is left on it')
   sa.initiator?.ikeSaClosed(core, sa, reason)
@@ -272,7 +277,18 @@ function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
 function forgetOthers(core: Core, sa: IkeSa): void {
   if (!sa.peer || !sa.remoteId) return
   for (const other of core.identities.of(sa.peer, sa.remoteId))
-    if (other !== sa) closeIkeSa(core, other, 'the peer has lost it (INITIAL_CONTACT)', true)
+    if (other !== sa) closeForNewcomer(core, other, describeIdentity(sa.remoteId), sa.path && remoteOf(sa.path))
+}
+
+/** Without a word to the old one: it is lost, says the peer (RFC 7296 §2.4). Two machines with one identity each say that of the other. */
+function closeForNewcomer(core: Core, other: IkeSa, identity: string, from: Endpoint | undefined): void {
+  if (!from) return closeIkeSa(core, other, `${identity} came anew (INITIAL_CONTACT)`, true)
+  const before = other.path ? remoteOf(other.path) : other.lastPath?.remote
+  closeIkeSa(core, other, `${identity} came anew from ${formatEndpoint(from)} (INITIAL_CONTACT)`, true, { from, before })
+}
+
+function formatEndpoint({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {

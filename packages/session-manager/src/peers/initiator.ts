@@ -105,7 +105,12 @@ export class Initiator {
     if (!('sa' in state) || !isToward(state.sa.path, remote)) return
     const { sa } = state
     if (state.kind === 'up') return doubtPath(core, sa)
-    if (state.kind !== 'connecting' || sa.state.kind !== 'IKE_SA_INIT_SENT' || !this.#hasNext(state.index)) return
+    if (state.kind !== 'connecting' || sa.state.kind !== 'IKE_SA_INIT_SENT') return
+    if (!this.#hasNext(state.index)) {
+      // Nothing is cut short for it; it is told should no answer come.
+      this.#state = { ...state, failure: reason }
+      return
+    }
     if (isRepeated(sa)) return closeIkeSa(core, sa, fallbackReason(core, sa, reason), false)
     // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had.
     const { retransmit } = core.config.timers
@@ -143,9 +148,11 @@ export class Initiator {
     if (sa.state.kind === 'ESTABLISHED' && reason === 'deleted by the peer') deleteIkeSa(core, sa, 'the peer deleted the last Child SA')
   }
 
-  ikeSaClosed(core: Core, sa: IkeSa, reason: string): void {
+  ikeSaClosed(core: Core, sa: IkeSa, why: string): void {
     const state = this.#state
     if (!('sa' in state) || state.sa !== sa) return
+    const failure = state.kind === 'connecting' ? state.failure : undefined
+    const reason = why === 'no answer' && failure !== undefined ? fallbackReason(core, sa, failure) : why
     core.timers.clear(this, 'fallback')
     core.timers.clear(this, 'redial')
     if (state.kind !== 'connecting') {

@@ -16,7 +16,16 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
     expect([...pair.gateway.core.ikeSas.values()]).not.toContain(first)
     expect(pair.gateway.core.ikeSas.size).toBe(1)
     expect(pair.gateway.core.sad.size).toBe(1)
-    expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([{ byPeer: true }])
+    expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([
+      {
+        byPeer: true,
+        ikeSa: first.id,
+        reason: expect.stringMatching(/^@client came anew from 192\.0\.2\.99:\d+ \(INITIAL_CONTACT\)$/),
+        cameAnew: { from: { address: '192.0.2.99' }, before: { address: pair.client.address } },
+      },
+    ])
+    // IKE_SA_INIT and IKE_AUTH, twice; no Delete to the old one.
+    expect(pair.log.filter(({ from }) => from === pair.gateway)).toHaveLength(4)
   })
 
   it('RFC 7296 §2.4: and gets its address again, even where the pool has no other', () => {
