@@ -8,6 +8,12 @@ export interface TunChoice {
   readonly mtu: number
 }
 
+/**
+ * Packets that wait in the interface while this process is off the processor; the kernel's own 500 are gone in five milliseconds at a
+ * hundred thousand a second. More would only make a slow link's queue longer.
+ */
+const QUEUE_LENGTH = 1_000
+
 export interface OpenedTun {
   readonly device: TunDevice
   /** Closes the device, and removes what was made for it. */
@@ -20,7 +26,7 @@ export function openTunDevice(choice: TunChoice): OpenedTun {
   try {
     switch (choice.device) {
       case 'tun':
-        return owning(openTun({ name, mtu }))
+        return owning(openTun({ name, mtu, queueLength: QUEUE_LENGTH }))
       case 'memory':
         return owning(new MemoryTun(name, { mtu }))
       case 'packet': {

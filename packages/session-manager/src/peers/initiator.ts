@@ -111,12 +111,13 @@ export class Initiator {
       this.#state = { ...state, failure: reason }
       return
     }
-    if (isRepeated(sa)) return closeIkeSa(core, sa, fallbackReason(core, sa, reason), false)
-    // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had.
+    // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had, however often
+    // the word is repeated: anyone can forge it.
     const { retransmit } = core.config.timers
+    const wasRepeated = isRepeated(sa)
     this.#state = { ...state, failure: reason }
-    core.timers.hasten(sa, 'retransmit', core.now + retransmit / 2)
-    core.timers.hasten(this, 'fallback', core.now + retransmit)
+    if (!wasRepeated) core.timers.hasten(sa, 'retransmit', core.now + retransmit / 2)
+    core.timers.hasten(this, 'fallback', core.now + (wasRepeated ? retransmit / 2 : retransmit))
   }
 
   /**

@@ -51,6 +51,18 @@ describe('RFC 9329 §5.1 a UDP port that is refused', () => {
     expect(pair.pipes).toEqual([])
   })
 
+  it('(C-8): nor does a second one, after the repetition, as long as the answer comes within the time of the first', () => {
+    const pair = new Pair({ transports: [UDP, TCP], link: { latency: 190 } })
+    pair.initiate()
+    pair.run(5)
+    refuse(pair, 500)
+    pair.run(310)
+    expect(pair.log.filter((entry) => entry.from === pair.client)).toHaveLength(2)
+    refuse(pair, 500)
+    pair.run(5_000, () => pair.isUp)
+    expect(pair.client.eventsOf('transport-chosen')).toMatchObject([{ transport: 'udp:500' }])
+  })
+
   it('§6.3: nor is the full time of a request shortened that follows a cookie', () => {
     const pair = new MeddledPair({ transports: [UDP, TCP], gatewayLimits: { cookieThreshold: 0 } })
     pair.initiate()
