@@ -22,7 +22,7 @@ one of the two ends to run.
 - **Underpass**: the programs \`underpass\` and \`underpass-gateway\` with libcrypto, one process each; AES-256-GCM unless another cipher is named.
   Over TCP frames of at most 1,400 octets (inner MTU 1,362), over UDP IP packets of 1,400 (inner MTU 1,338). "Large MTU": 65,498, the longest
   inner packet whose ESP packet fits the 16-bit Length of a frame (RFC 9329 §3); it is for two ends of ours.
-- **The others** as Debian packages them, with their own defaults for the MTU; both namespaces use TCP CUBIC. OpenVPN: AES-256-GCM, TCP, point to point,
+- **The others** as Debian packages them, with their own defaults for the MTU; TCP's congestion control is ${run.congestionControl ?? "the machine's own"}. OpenVPN: AES-256-GCM, TCP, point to point,
   without Nagle's delay (with it, half as much), no kernel offload. openconnect and ocserv: TLS over TCP, no DTLS. wireguard-go: UDP, no kernel
   module. strongSwan: kernel-libipsec, ESP in UDP, AES-256-GCM.
 - **The link**: a veth pair hands on TCP segments, and UDP datagrams that were given to it together (UDP_SEGMENT), uncut. Whoever uses that gains by it
@@ -48,6 +48,35 @@ ${peers(run)}`,
 room for 50 ms. Percentiles are those of a round. With the large MTU a ping may wait behind packets of 64 kB: 10 ms each at this rate.
 
 ${peers(run)}`,
+  },
+  {
+    name: 'loss',
+    title: 'TCP through a link that loses packets',
+    text: (run) =>
+      `Goodput of one TCP flow (iperf3, ${run.seconds} s after ${run.omit} s that are not counted) through a link of ${run.megabits} Mbit/s: by itself, inside our TCP and UDP
+tunnels, and inside OpenVPN's TCP tunnel. In brackets: of plain TCP's under the same conditions. Inner and outer TCP use the same congestion
+control. All four are up at the same time, and are measured one after the other.
+
+- **The link** is bench/lib/link-emulator.mjs, a process between two TUN devices of 1,500 octets, not netem: each direction has the rate, a
+  queue of one bandwidth-delay product (rate × round trip) that drops what finds it full, losses behind the queue, and half of the round trip as
+  delay. Order is kept; packets are handed on once a millisecond. Both directions lose. Before each condition it is checked with UDP: its loss,
+  delay and rate as measured are in the JSON (\`checks\`).
+- **Losses**: "random" are independent; "bursty" are those of Gilbert and Elliott: bad spells of ${run.burst?.packets} packets in the mean, which lose
+  ${100 * run.burst?.share} % of them. Everybody meets the same sequence, which is fixed.
+- **One way, 99th percentile**: of a UDP datagram each 10 ms beside the flow, in the order of the columns. The JSON also has the median,
+  what was lost, and \`burst\`: octets that arrive at the inner device in a millisecond.
+
+${peers(run)}`,
+  },
+  {
+    name: 'scale',
+    title: 'Many clients',
+    text: () =>
+      `The program \`underpass-gateway\`, one process, with clients over TCP: real sockets, a TUN device, a shared secret, a leased address and a Child SA
+each. The clients are one process on the same machine, whose cores it takes part in. At each number of clients: what one more handshake costs
+the gateway in CPU time, one after another; how long such a client waits, from connect to its Child SA; and what a ping of 64 octets costs there
+and back, from all clients in turn. "Resident set" is the gateway process's; the kernel's sockets are not in it. Cut: \`ss -K\` on the gateway's
+side ends every connection; a client is back when a ping of its has been answered again.`,
   },
   {
     name: 'core',
@@ -159,19 +188,19 @@ function repeat() {
   return `\`\`\`sh
 npm ci && npm run build
 bench/install.sh                     # Debian's packages of the others; root
-npm run bench                        # all, about an hour and a half; root, for namespaces and devices
-npm run bench -- throughput          # against the others, some 25 minutes; packets, latency
+npm run bench                        # all, about two hours; root, for namespaces and devices
+npm run bench -- throughput          # against the others, some 25 minutes; packets, latency, loss
 npm run bench -- throughput --only=openvpn,node   # contenders whose names contain this; not kept
 npm run bench -- esp core            # some: ${SECTIONS.map(({ name }) => name)
     .sort()
     .join(', ')}
 npm run bench -- --runtimes          # deframer, esp, core and tun on Bun and Deno too
-npm run bench -- --quick             # a look, about ten minutes; nothing is kept
+npm run bench -- --quick             # a look, about fifteen minutes; nothing is kept
 npm run bench -- --json              # the last line is JSON: figures and ratios
 node bench/report.mjs                # this page again
 node --cpu-prof bench/child.mjs core '{}' && node bench/hot-spots.mjs *.cpuprofile   # where the time goes
 \`\`\`
 
 A full run replaces that day's results. No test depends on a figure. What is missing on a machine (a contender, iperf3, root, libcrypto, a runtime) is a
-line in the output. \`loss\` and \`scale\` are names for what is not built yet. Namespaces are named \`up-bench-<pid>-…\` and are gone afterwards.`
+line in the output. Namespaces are named \`up-bench-<pid>-…\` and are gone afterwards.`
 }

@@ -18,11 +18,18 @@ const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno' }
 const MTU = { tcp: { standard: 1362, large: 65_498 }, udp: { standard: 1338 } }
 const ESP = { aes: 'aes256gcm16', chacha: 'chacha20poly1305' }
 
+/** A second pair in the same two ends has networks and names of its own. */
+const LANES = {
+  first: { inner: '10.30.0', pool: '10.31.0', names: {}, suffix: '' },
+  second: { inner: '10.40.0', pool: '10.41.0', names: { gateway: 'underpass-gw1', client: 'underpass1' }, suffix: '-second' },
+}
+
 /**
  * Underpass's own client and gateway as processes of one runtime.
- * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: 'standard' | 'large', cipher?: 'aes' | 'chacha' }} how
+ * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: 'standard' | 'large', cipher?: 'aes' | 'chacha',
+ *   lane?: 'first' | 'second' }} how
  */
-export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes' }) {
+export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes', lane = 'first' }) {
   const { command, prefix } = runtimes().find(({ name }) => name === runtime)
   const mtu = MTU[transport][frames]
   const extras = [...(frames === 'large' ? ['large MTU'] : []), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
@@ -38,23 +45,18 @@ export function underpass({ runtime, transport, frames = 'standard', cipher = 'a
 
     async start(ends) {
       const device = hasTun() ? 'tun' : 'packet'
+      const how = { transport, device, mtu, cipher, ...LANES[lane] }
       const gateway = program(
         ends,
         ends.gateway,
-        'gateway',
+        `gateway${how.suffix}`,
         [command, ...prefix, PROGRAMS.gateway, 'run'],
-        gatewaySettings({ transport, device, mtu, cipher }),
+        gatewaySettings(how),
       )
       await listening(ends, transport, gateway)
-      const client = program(
-        ends,
-        ends.client,
-        'client',
-        [command, ...prefix, PROGRAMS.client, 'up'],
-        clientSettings({ transport, device, mtu, cipher }),
-      )
+      const client = program(ends, ends.client, `client${how.suffix}`, [command, ...prefix, PROGRAMS.client, 'up'], clientSettings(how))
       await client.waitForLine(/"tunnel-up"/, 20_000)
-      return { address: '10.30.0.1' }
+      return { address: `${how.inner}.1` }
     },
   }
 }
@@ -81,7 +83,7 @@ function listening(ends, transport, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, device, mtu, cipher }) => `
+const gatewaySettings = ({ transport, device, mtu, cipher, inner, pool, names }) => `
 [listen]
 address = ["${GATEWAY}"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
@@ -89,27 +91,31 @@ tcp = [${transport === 'tcp' ? '4500' : ''}]
 [tun]
 device = "${device}"
 mtu = ${mtu}
-address = ["10.30.0.1/24"]
+address = ["${inner}.1/24"]
+${nameLine(names.gateway)}
 [[connection]]
 name = "bench"
 local_id = "@gateway"
 remote_id = "@client"
 psk = "${SECRET}"
-local = ["10.30.0.0/24"]
-pool = { ranges = ["10.31.0.10-10.31.0.20"] }
+local = ["${inner}.0/24"]
+pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, device, mtu, cipher }) => `
+const clientSettings = ({ transport, device, mtu, cipher, inner, names }) => `
 [peer]
 gateway = "${GATEWAY}"
 transports = ["${transport === 'tcp' ? 'tcp:4500' : 'udp'}"]
 local_id = "@client"
 remote_id = "@gateway"
 psk = "${SECRET}"
-remote = ["10.30.0.0/24"]
+remote = ["${inner}.0/24"]
 esp = ["${ESP[cipher]}"]
 [tun]
 device = "${device}"
 mtu = ${mtu}
+${nameLine(names.client)}
 `
+
+const nameLine = (name) => (name === undefined ? '' : `name = "${name}"`)

@@ -11,7 +11,7 @@ export function chart({ title, subtitle, bars }) {
   const largest = Math.max(...bars.map(({ value, max }) => max ?? value ?? 0)) || 1
   const x = (value) => LEFT + (value / largest) * (WIDTH - LEFT - RIGHT)
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escaped(title)}">
-<style>${STYLE}</style>
+<style>${PAGE_STYLE}</style>
 <rect class="page" width="${WIDTH}" height="${height}" rx="6"/>
 <text class="title" x="16" y="24">${escaped(title)}</text>
 <text class="note" x="16" y="41">${escaped(subtitle)}</text>
@@ -27,7 +27,8 @@ const RIGHT = 130
 const ROW = 22
 const BAR = 14
 
-const STYLE = `
+/** What charts of every kind look like. */
+export const PAGE_STYLE = `
 text{font:12px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weight:600}.note,.none{fill:#59636e}
 .page{fill:#fff}.bare{fill:#8c959f}.peer{fill:#d4833c}.ours{fill:#2f6fd0}.whisker{stroke:#1f2328;stroke-width:1.2}
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.note,.none{fill:#9198a1}.page{fill:#0d1117}.bare{fill:#6e7681}.peer{fill:#c7722b}.ours{fill:#4c8dec}.whisker{stroke:#e6edf3}}
@@ -45,4 +46,4 @@ function row({ label, value, min, max, text, group }, y, x) {
 
 const round = (value) => Math.round(value * 10) / 10
 
-const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')
+export const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')

@@ -1,9 +1,12 @@
 // The suites in which contenders are compared: their tables and their charts.
 import { chart } from './chart.mjs'
+import { lineChart } from './line-chart.mjs'
+import { lossCharts, lossTable } from './loss-figures.mjs'
 import { count, digits, fixed, ranged } from './words.mjs'
 
 /** Rows of cells, the head first; a contender that could not take part is a row that says so. */
 export const COMPARISONS = {
+  loss: { table: lossTable, charts: lossCharts },
   throughput: {
     table: (rows) => [
       [
@@ -124,7 +127,7 @@ export function charts(result) {
   return (COMPARISONS[result.benchmark]?.charts(rows, how) ?? []).map(({ name, ...what }) => ({
     name,
     title: what.title,
-    svg: chart(what),
+    svg: 'lines' in what ? lineChart(what) : chart(what),
   }))
 }
 

@@ -20,6 +20,14 @@ export function tcpPacket(source, destination, length, sequence) {
   return packet
 }
 
+/** An ICMP echo request (RFC 792) with `identifier`, of 64 octets. */
+export function echoRequest(source, destination, identifier) {
+  const packet = ipv4(source, destination, 64, 1)
+  packet.set([8, 0, 0, 0, identifier >> 8, identifier & 0xff, 0, 1], 20)
+  new DataView(packet.buffer).setUint16(22, checksum(sum(packet, 20, 64)))
+  return packet
+}
+
 /** @param {Uint8Array[]} packets */
 export function batchOf(packets) {
   const buffer = new Uint8Array(packets.reduce((total, packet) => total + packet.length, 0))

@@ -27,7 +27,12 @@ export async function rounds({ rounds: count, only, takesPart = () => true }, me
       if (entry.missing !== undefined) continue
       progress(`round ${round} of ${count}: ${entry.contender.name}`)
       try {
-        entry.figures.push(await lab.in((ends, address) => measure(ends, address, entry.contender), entry.contender))
+        const figures = await lab.in({}, async (ends) => {
+          const { address } = await entry.contender.start(ends)
+          await ends.controlCongestion()
+          return await measure(ends, address, entry.contender)
+        })
+        entry.figures.push(figures)
       } catch (error) {
         notes.push(`${entry.contender.name}, round ${round}: ${error.message.split('\n')[0]}`)
       }
@@ -38,17 +43,16 @@ export async function rounds({ rounds: count, only, takesPart = () => true }, me
   return { entries, notes }
 }
 
-/** One laboratory at a time, closed also when the benchmark is told to end. */
-function openLab() {
+/** One laboratory at a time, closed also when the benchmark is told to end. `how`: what `TwoEnds.open` takes. */
+export function openLab() {
   let open
   for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => void (open?.close() ?? Promise.resolve()).then(() => process.exit(1)))
   return {
-    async in(work, contender) {
-      open = await TwoEnds.open()
+    async in(how, work) {
+      open = await TwoEnds.open(how)
       try {
-        const { address } = await contender.start(open)
-        return await work(open, address)
+        return await work(open)
       } finally {
         const ends = open
         open = undefined

@@ -1,13 +1,17 @@
 // A benchmark's result as the one line that `--json` ends with: contenders and ratios.
+import { lossSummary } from './loss-figures.mjs'
+import { scaleSummary } from './scale-figures.mjs'
 
 /** @returns {object} the result itself where a benchmark compares nobody */
 export function summary(result) {
-  if (result.isPlanned) return { contenders: [], ratios: {}, notes: ['not built yet'] }
   const of = SUMMARIES[result.benchmark]
-  return of === undefined ? result : { ...of(result.runs[0]?.rows ?? []), ...unmeasured(result) }
+  return of === undefined ? result : { ...of(result.runs[0]?.rows ?? [], result.runs[0] ?? {}), ...unmeasured(result) }
 }
 
 const SUMMARIES = {
+  loss: lossSummary,
+  scale: scaleSummary,
+
   throughput(rows) {
     const gbits = (row) => row?.flows?.forward.gigabits.median
     return {

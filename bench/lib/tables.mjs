@@ -1,20 +1,26 @@
 // A benchmark's result as tables of text, for the terminal and for the page.
 import { COMPARISONS } from './comparisons.mjs'
+import { scaleMoreTables, scaleTable } from './scale-figures.mjs'
 import { count, gigabits, octets, ranged, ratio } from './words.mjs'
 
 /**
  * @typedef {{ title: string, head: string[], rows: string[][] }} Table
- * @returns {Table[]} one for each runtime that was measured
+ * @returns {Table[]} one for each runtime that was measured, and where a benchmark has more to say, more
  */
 export function tables(result) {
-  return result.runs.flatMap(({ runtime, rows }) => {
+  return result.runs.flatMap((run) => {
+    const { runtime, rows } = run
     if (rows.length === 0) return []
     const [head, ...cells] = (COMPARISONS[result.benchmark]?.table ?? TABLES[result.benchmark])(rows)
-    return [{ title: result.runs.length > 1 ? `On ${runtime}` : '', head, rows: cells }]
+    const more = MORE_TABLES[result.benchmark]?.(run) ?? []
+    return [{ title: result.runs.length > 1 ? `On ${runtime}` : '', head, rows: cells }, ...more]
   })
 }
 
+const MORE_TABLES = { scale: scaleMoreTables }
+
 const TABLES = {
+  scale: scaleTable,
   deframer: (rows) => [
     ['frame', 'frames in a CPU second', 'frames in a second', 'Gbit/s'],
     ...rows.map((row) => [octets(row.size), ranged(row.perCpuSecond), ranged(row.perSecond), gigabits(row.perCpuSecond, row.size)]),

@@ -1,36 +1,75 @@
 // Two network namespaces and a veth pair between them: what every contender is started in, measured in and stopped in.
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Lab } from '../../interop/lib/lab.mjs'
 import { run } from '../../interop/lib/process.mjs'
+import { Helper } from './helper.mjs'
 
 /** The outer addresses. */
 export const GATEWAY = '172.30.0.1'
 export const CLIENT = '172.30.0.2'
 
-/** Linux's and Debian's default, in each namespace: what a machine has set for itself differs, and moves TCP in TCP a great deal. */
-const CONGESTION_CONTROL = 'cubic'
-
 let opened = 0
 
 export class TwoEnds extends Lab {
-  /** Made anew for each contender and round; `close()` undoes it. */
-  static async open() {
+  #helpers = []
+
+  /**
+   * Made anew for each contender and round; `close()` undoes it. `congestionControl`: TCP's, see `controlCongestion`; what a machine has set
+   * for itself differs from the default, which is Linux's and Debian's, and moves TCP in TCP a great deal. Without `hasLink` nothing leads
+   * from one end to the other yet.
+   */
+  static async open({ congestionControl = 'cubic', hasLink = true } = {}) {
     const ends = new TwoEnds('bench')
     ends.prefix = `up-bench-${process.pid}-${++opened}`
     try {
       ends.gateway = await ends.namespace('g')
       ends.client = await ends.namespace('c')
-      await ends.link(
-        { namespace: ends.gateway, device: 'outer', address: `${GATEWAY}/24` },
-        { namespace: ends.client, device: 'outer', address: `${CLIENT}/24` },
-      )
-      for (const namespace of [ends.gateway, ends.client])
-        await ends.in(namespace, ['sh', '-c', `echo ${CONGESTION_CONTROL} > /proc/sys/net/ipv4/tcp_congestion_control`])
+      if (hasLink)
+        await ends.link(
+          { namespace: ends.gateway, device: 'outer', address: `${GATEWAY}/24` },
+          { namespace: ends.client, device: 'outer', address: `${CLIENT}/24` },
+        )
+      ends.congestionControl = congestionControl
+      await ends.controlCongestion()
     } catch (error) {
       await ends.close()
       throw error
     }
     return ends
+  }
+
+  /**
+   * Every route that is there now gets the congestion control of these ends. By route, as a namespace's own setting takes only what is in
+   * the machine's tcp_allowed_congestion_control, which is not ours to change.
+   */
+  async controlCongestion() {
+    for (const namespace of [this.gateway, this.client]) {
+      const routes = (await this.mustIn(namespace, ['ip', '-4', 'route', 'show'])).split('\n').filter((line) => line !== '')
+      const changes = routes.map(
+        (route) => `route change ${route.replace(/ (linkdown|dead|congctl \S+)/g, '')} congctl ${this.congestionControl}\n`,
+      )
+      await this.mustIn(namespace, ['ip', '-batch', '-'], { input: changes.join('') })
+    }
+  }
+
+  /** The congestion control of every TCP connection that the client's end has now. */
+  async congestionControls() {
+    const stdout = await this.mustIn(this.client, ['ss', '-Htin', 'state', 'established'])
+    return new Set([...stdout.matchAll(/^\s+(?:ts |sack |ecn |ecnseen |fastopen )*([a-z]\w+) /gm)].map(([, name]) => name))
+  }
+
+  /** A program of this folder's in a namespace, which answers questions (helper.mjs). It is there until the contenders are gone. */
+  helper(namespace, label, file, words = []) {
+    const helper = new Helper(namespace, label, file, { words, log: join(this.dir, `${label}.log`) })
+    this.#helpers.push(helper)
+    return helper
+  }
+
+  async close(options) {
+    const failures = await super.close({ ...options, keep: true })
+    for (const helper of this.#helpers.splice(0)) await helper.stop().catch((error) => failures.push(String(error)))
+    return [...failures, ...(await super.close(options))]
   }
 
   /** A name for a device or socket that no other run has at the same time; at most 15 octets. */

@@ -14,15 +14,17 @@ export async function run({ quick, only }) {
   const reason = notRoot() ?? withoutIperf(iperf3)
   if (reason !== undefined) return { rows: [], notes: [reason] }
   const seconds = quick ? 2 : 5
+  const controls = new Set()
   const { entries, notes } = await rounds({ rounds: quick ? 1 : 5, only }, async (ends, address) => {
     await startIperf(ends, address)
     // The first seconds of ours are compilation; everybody has one.
     await flow(ends, address, { seconds: 1 })
     const figures = {}
     for (const [name, how] of Object.entries(FLOWS)) figures[name] = await flow(ends, address, { ...how, seconds })
+    controls.add(figures.forward.congestionControl)
     return figures
   })
-  return { iperf3, seconds, peers: versionsOf(entries), rows: entries.map(row), notes }
+  return { iperf3, seconds, congestionControl: [...controls].join(', '), peers: versionsOf(entries), rows: entries.map(row), notes }
 }
 
 function row({ contender: { name, group, outer, labels }, missing, figures }) {

@@ -1,0 +1,97 @@
+// The suite `loss` in a table, in charts and in one line.
+import { digits } from './words.mjs'
+
+const NAMES = { cubic: 'CUBIC', bbr: 'BBR' }
+const STYLES = { plain: 'bare', tcp: 'ours', openvpn: 'peer', udp: 'ours-too' }
+
+/** The condition that stands for all others: CUBIC is what Linux comes with. */
+const USUAL = { control: 'cubic', roundTrip: 40, pattern: 'random', loss: 3 }
+
+export function lossTable(rows) {
+  const carriers = carriersOf(rows)
+  return [
+    [
+      ...['congestion control', 'round trip', 'lost', ...carriers.map(([, name]) => `${name}, Mbit/s`)],
+      ...['Underpass TCP to OpenVPN', 'one way, 99th percentile, ms'],
+    ],
+    ...conditionsOf(rows).map((group) => {
+      const { control, roundTrip, loss, pattern } = group[0]
+      const of = (who) => group.find((row) => row.who === who)
+      const cells = carriers.map(([who]) => cell(of(who), of('plain')))
+      const delays = carriers.map(([who]) => of(who)?.delay?.p99).map((value) => (value === undefined ? '–' : digits(value)))
+      const toPeer = quotient(of('tcp'), of('openvpn'))
+      return [
+        ...[NAMES[control] ?? control, `${roundTrip} ms`, `${loss} %${loss > 0 ? ` ${pattern}` : ''}`, ...cells],
+        ...[toPeer === undefined ? '–' : `${digits(toPeer)}×`, delays.join(' / ')],
+      ]
+    }),
+  ]
+}
+
+export function lossCharts(rows, { megabits, seconds }) {
+  return [...new Set(rows.map(({ control }) => control))].flatMap((control) =>
+    [...new Set(rows.map(({ pattern }) => pattern))].flatMap((pattern) => {
+      const isShown = (row) =>
+        row.megabits > 0 && row.control === control && row.roundTrip === USUAL.roundTrip && (row.pattern === pattern || row.loss === 0)
+      const lines = carriersOf(rows).map(([who, label]) => ({
+        label,
+        style: STYLES[who],
+        points: rows.filter((row) => row.who === who && isShown(row)).map((row) => [row.loss, row.megabits]),
+      }))
+      if (lines.some(({ points }) => points.length < 2)) return []
+      return [
+        {
+          name: `loss-${control}-${pattern}`,
+          title: `Goodput over loss, ${NAMES[control] ?? control}, Mbit/s`,
+          subtitle: `one TCP flow, ${seconds} s, on ${megabits} Mbit/s and ${USUAL.roundTrip} ms; ${pattern === 'random' ? 'independent losses' : 'losses in bursts'}`,
+          across: 'packets lost each way, %',
+          lines,
+        },
+      ]
+    }),
+  )
+}
+
+/** `goodputAt3Percent40ms`: of plain TCP, CUBIC, random losses. `worstAgainstOpenVpn`: over all conditions. */
+export function lossSummary(rows, { checks = [] }) {
+  const of = (group, who) => group.find((row) => row.who === who)
+  const conditions = conditionsOf(rows)
+  const usual = conditions.find(([row]) => Object.entries(USUAL).every(([key, value]) => row[key] === value)) ?? []
+  const againstPeer = conditions.map((group) => quotient(of(group, 'tcp'), of(group, 'openvpn'))).filter((value) => value !== undefined)
+  const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
+  return {
+    contenders: carriersOf(rows).map(([who, name]) => ({
+      name,
+      conditions: rows
+        .filter((row) => row.who === who)
+        .map(({ who: _, name: __, group: ___, ...row }) => ({ ...row, ofPlain: significant(quotient(row, plainOf(rows, row))) })),
+    })),
+    ratios: {
+      goodputAt3Percent40ms: significant(quotient(of(usual, 'tcp'), of(usual, 'plain'))),
+      worstAgainstOpenVpn: significant(Math.min(...againstPeer)),
+    },
+    checks,
+  }
+}
+
+const keyOf = ({ control, roundTrip, pattern, loss }) => `${control} ${roundTrip} ${loss === 0 ? '' : pattern} ${loss}`
+
+const plainOf = (rows, row) => rows.find((other) => other.who === 'plain' && keyOf(other) === keyOf(row))
+
+const carriersOf = (rows) => [...new Map(rows.map(({ who, name }) => [who, name]))]
+
+function conditionsOf(rows) {
+  const groups = new Map()
+  for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row])
+  return [...groups.values()]
+}
+
+function cell(row, plain) {
+  if (row?.megabits === undefined) return row?.missing ?? '–'
+  const share = row === plain ? undefined : quotient(row, plain)
+  return `${digits(row.megabits)}${share === undefined ? '' : ` (${Math.round(100 * share)} %)`}`
+}
+
+function quotient(one, other) {
+  return one?.megabits === undefined || !(other?.megabits > 0) ? undefined : one.megabits / other.megabits
+}
