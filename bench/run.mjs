@@ -1,4 +1,4 @@
-// `npm run bench -- [NAME…] [--quick] [--runtimes] [--only=TEXT] [--json]`. Each benchmark is a file of suites/ and a process of its own, bounded in
+// `npm run bench -- [NAME…] [--quick] [--rounds=N] [--runtimes] [--only=TEXT] [--json]`. Each benchmark is a file of suites/ and a process of its own, bounded in
 // time. Full runs are kept under results/; `node bench/report.mjs` makes docs/performance.md of the newest.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -32,7 +32,9 @@ const BENCHMARKS = {
 }
 
 const only = argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
-const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--') && !word.startsWith('--only=')))
+/** Of a comparison: fewer for a sooner answer, more for a surer one. The results say how many there were. */
+const roundsWanted = Number(argv.find((word) => word.startsWith('--rounds='))?.slice('--rounds='.length) ?? Number.NaN)
+const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--') && !/^--(only|rounds)=/.test(word)))
 const names = argv.slice(2).filter((word) => !word.startsWith('--'))
 const unknown = [
   ...names.filter((name) => !(name in BENCHMARKS)),
@@ -40,7 +42,7 @@ const unknown = [
 ]
 if (unknown.length > 0) {
   console.error(
-    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --runtimes, --only=PART-OF-A-CONTENDER'S-NAME, --json.`,
+    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --rounds=N, --runtimes, --only=PART-OF-A-CONTENDER'S-NAME, --json.`,
   )
   exit(2)
 }
@@ -94,7 +96,11 @@ async function measure(benchmark) {
 
 /** What the child's last line says. */
 function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = [], seconds }) {
-  const options = JSON.stringify({ quick: isQuick, only })
+  const options = JSON.stringify({
+    quick: isQuick,
+    only,
+    ...(Number.isInteger(roundsWanted) && roundsWanted > 0 ? { rounds: roundsWanted } : {}),
+  })
   const words = [command, ...prefix, ...flags, join(root, 'bench/child.mjs'), benchmark, options]
   if (inNamespace) words.unshift('unshare', process.getuid?.() === 0 ? '-n' : '-Urnm', '--')
   return new Promise((resolve, reject) => {

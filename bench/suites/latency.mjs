@@ -9,7 +9,7 @@ import { notRoot, rounds, versionsOf } from '../lib/rounds.mjs'
 const RATE = '50mbit'
 const PER_SECOND = 20
 
-export async function run({ quick, only }) {
+export async function run({ quick, only, rounds: count = quick ? 1 : 5 }) {
   const reason = notRoot() ?? withoutIperf(await iperfVersion()) ?? withoutPing()
   if (reason !== undefined) return { rows: [], notes: [reason] }
   const idleSeconds = quick ? 3 : 8
@@ -17,7 +17,7 @@ export async function run({ quick, only }) {
   // Without tbf the idle figures are still to be had.
   let unlimited
   const takesPart = ({ labels }) => labels?.cipher !== 'chacha'
-  const { entries, notes } = await rounds({ rounds: quick ? 1 : 5, only, takesPart }, async (ends, address) => {
+  const { entries, notes } = await rounds({ rounds: count, only, takesPart }, async (ends, address) => {
     await startIperf(ends, address)
     await flow(ends, address, { seconds: 1 })
     const idle = await pings(ends, address, { count: idleSeconds * PER_SECOND, interval: 1 / PER_SECOND })
@@ -28,7 +28,16 @@ export async function run({ quick, only }) {
     return { idle, loaded: unlimited === undefined ? await loaded(ends, address, loadedSeconds) : undefined }
   })
   if (unlimited !== undefined) notes.push(unlimited)
-  return { rate: RATE, perSecond: PER_SECOND, idleSeconds, loadedSeconds, peers: versionsOf(entries), rows: entries.map(row), notes }
+  return {
+    rounds: count,
+    rate: RATE,
+    perSecond: PER_SECOND,
+    idleSeconds,
+    loadedSeconds,
+    peers: versionsOf(entries),
+    rows: entries.map(row),
+    notes,
+  }
 }
 
 const withoutPing = () => {

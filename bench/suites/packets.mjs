@@ -16,19 +16,19 @@ const LOSS = 0.001
 /** Halvings between the last rate that was held and the first that was not: to within 5 %. */
 const HALVINGS = 4
 
-export async function run({ quick, only }) {
+export async function run({ quick, only, rounds: count = quick ? 1 : 3 }) {
   const reason = notRoot() ?? (await withoutKoffi())
   if (reason !== undefined) return { rows: [], notes: [reason] }
   const seconds = quick ? 0.4 : 1
   const takesPart = ({ labels }) => labels?.cipher !== 'chacha' && labels?.frames !== 'large'
-  const { entries, notes } = await rounds({ rounds: quick ? 1 : 3, only, takesPart }, async (ends, address) => {
+  const { entries, notes } = await rounds({ rounds: count, only, takesPart }, async (ends, address) => {
     const sink = ends.backgroundIn(ends.gateway, 'udp-sink', [process.execPath, LOAD, 'count', address, PORT])
     await sink.waitForLine(/ready/, 10_000)
     const trial = (rate, long = seconds) => attempt(ends, { sink, address, rate, seconds: long })
     await trial(FIRST_RATE, 1)
     return await search(trial)
   })
-  return { octets: OCTETS, seconds, loss: LOSS, peers: versionsOf(entries), rows: entries.map(row), notes }
+  return { rounds: count, octets: OCTETS, seconds, loss: LOSS, peers: versionsOf(entries), rows: entries.map(row), notes }
 }
 
 /** Doubles the rate until it is not held in three tries, then closes in. */

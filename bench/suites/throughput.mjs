@@ -9,13 +9,13 @@ const FLOWS = {
   eight: { parallel: 8 },
 }
 
-export async function run({ quick, only }) {
+export async function run({ quick, only, rounds: count = quick ? 1 : 5 }) {
   const iperf3 = await iperfVersion()
   const reason = notRoot() ?? withoutIperf(iperf3)
   if (reason !== undefined) return { rows: [], notes: [reason] }
   const seconds = quick ? 2 : 5
   const controls = new Set()
-  const { entries, notes } = await rounds({ rounds: quick ? 1 : 5, only }, async (ends, address) => {
+  const { entries, notes } = await rounds({ rounds: count, only }, async (ends, address) => {
     await startIperf(ends, address)
     // The first seconds of ours are compilation; everybody has one.
     await flow(ends, address, { seconds: 1 })
@@ -24,7 +24,15 @@ export async function run({ quick, only }) {
     controls.add(figures.forward.congestionControl)
     return figures
   })
-  return { iperf3, seconds, congestionControl: [...controls].join(', '), peers: versionsOf(entries), rows: entries.map(row), notes }
+  return {
+    iperf3,
+    rounds: count,
+    seconds,
+    congestionControl: [...controls].join(', '),
+    peers: versionsOf(entries),
+    rows: entries.map(row),
+    notes,
+  }
 }
 
 function row({ contender: { name, group, outer, labels }, missing, figures }) {
