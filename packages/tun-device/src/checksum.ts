@@ -1,7 +1,7 @@
 /*
  * The Internet checksum (RFC 1071). Sums are kept in the byte order of memory, which the one's complement sum allows (§2 (B)), and
  * every platform this runs on is little-endian: a sum is stored with its low octet first. Whole 32-bit words are added as doubles,
- * which hold the sum of 65,535 octets exactly and cost a third of splitting each word into halves; the halves are added at the end.
+ * which hold the sum of 65,535 octets exactly and cost about half of splitting each word into halves; the halves are added at the end.
  */
 
 let recentView: Uint8Array | undefined
