@@ -50,13 +50,11 @@ export interface TcpCalls {
 export type TcpOption = readonly [level: number, option: number]
 
 /** KEEPIDLE is in seconds. NOTSENT_LOWAT: octets that may lie in the socket unsent, the queue in front of the congestion window. */
-export const TcpOption: Readonly<Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT' | 'SNDBUF' | 'RCVBUF', TcpOption>> = {
+export const TcpOption: Readonly<Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT', TcpOption>> = {
   NODELAY: [6, 1],
   KEEPALIVE: [1, 9],
   KEEPIDLE: [6, 4],
   NOTSENT_LOWAT: [6, 25],
-  SNDBUF: [1, 7],
-  RCVBUF: [1, 8],
 }
 
 const SOCK_STREAM = 1
