@@ -1,14 +1,23 @@
 import { nobleProvider } from '@underpass/esp-crypto'
+import { ipsecMbProvider } from '@underpass/esp-crypto/ipsec-mb'
 import { nodeProvider } from '@underpass/esp-crypto/node'
 import { opensslProvider } from '@underpass/esp-crypto/openssl'
 
 /** Those that run here, slowest first, and why another does not. */
 export function aeadProviders() {
-  try {
-    return { providers: [nobleProvider, nodeProvider, opensslProvider()], missing: [] }
-  } catch (error) {
-    return { providers: [nobleProvider, nodeProvider], missing: [`libcrypto cannot be loaded here: ${error.message}`] }
+  const providers = [nobleProvider, nodeProvider]
+  const missing = []
+  for (const [library, load] of [
+    ['libcrypto', opensslProvider],
+    ['libIPSec_MB', ipsecMbProvider],
+  ]) {
+    try {
+      providers.push(load())
+    } catch (error) {
+      missing.push(`${library} cannot be loaded here: ${error.message}`)
+    }
   }
+  return { providers, missing }
 }
 
 /** What the programs use unless told otherwise. */

@@ -17,6 +17,8 @@ export function run({ quick }) {
   const cases = []
   for (const [transform, row] of TRANSFORMS) {
     for (const provider of providers) {
+      // Beyond AES-GCM it is openssl, which stands beside it.
+      if (provider.name === 'ipsec-mb' && row.cipher !== 'AES-GCM') continue
       if (!provider.supports(row)) {
         notes.push(`${provider.name} has no ${transform} on this runtime.`)
         continue

@@ -1,7 +1,12 @@
 /** What went wrong, and the values it went wrong with. All are mistakes of the caller; packets are answered with an `EspDrop`. */
 export interface EspCryptoErrorContext {
   /** The provider cannot run here: its library or its optional package is missing. */
-  PROVIDER_UNAVAILABLE: { readonly provider: string; readonly reason: string }
+  PROVIDER_UNAVAILABLE: {
+    readonly provider: string
+    readonly reason: string
+    /** The library that would have to be installed, where one was looked for and not found or not accepted: 'libcrypto', 'libIPSec_MB'. */
+    readonly missing?: string
+  }
   TRANSFORM_UNSUPPORTED: { readonly provider: string; readonly transform: string }
   KEYMAT_LENGTH: { readonly transform: string; readonly expected: number; readonly actual: number }
   WINDOW_SIZE_OUT_OF_RANGE: { readonly size: number; readonly minimum: number; readonly maximum: number }

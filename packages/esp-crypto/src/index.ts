@@ -1,4 +1,4 @@
-// Pure: no runtime, no clock, no randomness of its own. The providers with a runtime are './node' and './openssl'.
+// Pure: no runtime, no clock, no randomness of its own. The providers with a runtime are './node', './openssl' and './ipsec-mb'.
 export type { Aead, AeadProvider } from './aead.ts'
 export { EspDrop, type EspDropCode, type EspDropName, nameOfDrop } from './drop.ts'
 export { EspCryptoError, type EspCryptoErrorCode, type EspCryptoErrorContext } from './error.ts'

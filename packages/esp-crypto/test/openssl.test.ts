@@ -1,15 +1,20 @@
 import { expect, it } from 'vitest'
 import { ESP_TRANSFORMS, EspCryptoError, espTransform } from '../src/index.ts'
+import { ipsecMbProvider } from '../src/ipsec-mb.ts'
 import { nodeProvider } from '../src/node.ts'
 import { opensslProvider } from '../src/openssl.ts'
 
-it('has every transform, or says that it is not there', () => {
+it.each([
+  ['openssl', opensslProvider],
+  ['ipsec-mb', ipsecMbProvider],
+] as const)('%s has every transform, or says that it is not there', (name, load) => {
   try {
-    const provider = opensslProvider()
+    const provider = load()
+    expect(provider.name).toBe(name)
     expect(ESP_TRANSFORMS.filter((row) => !provider.supports(row)).map((row) => row.name)).toEqual([])
   } catch (error) {
     expect(error).toBeInstanceOf(EspCryptoError)
-    expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', context: { provider: 'openssl' } })
+    expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', context: { provider: name } })
   }
 })
 

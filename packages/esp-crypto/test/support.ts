@@ -1,14 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { type AeadProvider, EspInbound, EspOutbound, type EspTransform, espTransform, nobleProvider } from '../src/index.ts'
+import { ipsecMbProvider } from '../src/ipsec-mb.ts'
 import { nodeProvider } from '../src/node.ts'
 import { opensslProvider } from '../src/openssl.ts'
 
-/** The suite runs against each of them; the runtime may lack libcrypto. */
-export const PROVIDERS: readonly AeadProvider[] = [nobleProvider, nodeProvider, ...openssl()]
+/** The suite runs against each of them; the machine may lack libcrypto or libIPSec_MB. */
+export const PROVIDERS: readonly AeadProvider[] = [
+  nobleProvider,
+  nodeProvider,
+  ...whereThere(opensslProvider),
+  ...whereThere(ipsecMbProvider),
+]
 
-function openssl(): AeadProvider[] {
+function whereThere(load: () => AeadProvider): AeadProvider[] {
   try {
-    return [opensslProvider()]
+    return [load()]
   } catch {
     return []
   }

@@ -31,10 +31,12 @@ export function addressOf(view: Uint8Array): number {
   return address
 }
 
-/** An allocation whose address is fixed from the start, for structures that native code reads and writes. */
-export function nativeBuffer(length: number): { readonly bytes: Uint8Array; readonly address: number } {
-  const bytes = new Uint8Array(new ArrayBuffer(length))
-  return { bytes, address: baseAddress(bytes.buffer) }
+/** An allocation whose address is fixed from the start, a multiple of `alignment`, for structures that native code reads and writes. */
+export function nativeBuffer(length: number, alignment = 1): { readonly bytes: Uint8Array; readonly address: number } {
+  const buffer = new ArrayBuffer(length + alignment - 1)
+  const base = baseAddress(buffer)
+  const address = Math.ceil(base / alignment) * alignment
+  return { bytes: new Uint8Array(buffer, address - base, length), address }
 }
 
 /** @throws NativeError `ARGUMENT` unless `offset … offset + length` lies inside `view` */

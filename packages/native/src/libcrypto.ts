@@ -1,16 +1,8 @@
 import { addressOf, checkRange, nativeBuffer } from './address.ts'
+import type { AeadAlgorithm, NativeAead } from './aead.ts'
+import { AeadScratch } from './aead-scratch.ts'
 import { type NativeLibrary, openLibrary } from './koffi.ts'
 import { NativeError } from './native-error.ts'
-
-export type AeadCipher = 'aes-128-gcm' | 'aes-192-gcm' | 'aes-256-gcm' | 'chacha20-poly1305' | 'aes-128-ccm' | 'aes-192-ccm' | 'aes-256-ccm'
-
-export interface AeadAlgorithm {
-  readonly cipher: AeadCipher
-  /** Octets of the tag: 16; 8 or 12 for the truncated ones of RFC 4106 and RFC 4309. */
-  readonly tagLength: number
-  /** Octets of the whole nonce, salt included: 12 for GCM and ChaCha20-Poly1305, 11 for CCM (RFC 4309 §4). */
-  readonly nonceLength: number
-}
 
 /** OpenSSL's libcrypto, loaded once. */
 export interface Libcrypto {
@@ -22,44 +14,6 @@ export interface Libcrypto {
    * @throws NativeError `CRYPTO` when the cipher is missing here or key, nonce or tag lengths do not fit it
    */
   createAead(algorithm: AeadAlgorithm, key: Uint8Array): NativeAead
-}
-
-/** One key. Not reentrant, no allocation per call. */
-export interface NativeAead {
-  /**
-   * Encrypts `src[srcOffset, srcOffset + length)` to `dst[dstOffset]` and writes the tag right after it. Source and destination are the
-   * same place, or do not overlap.
-   *
-   * @throws NativeError `ARGUMENT` when `dst` has no room for the tag, `CRYPTO` after {@link NativeAead.free}
-   */
-  seal(
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    src: Uint8Array,
-    srcOffset: number,
-    length: number,
-    dst: Uint8Array,
-    dstOffset: number,
-  ): void
-  /**
-   * Decrypts `src[srcOffset, srcOffset + length)`, the tag after it, to `dst[dstOffset]`, in the same way.
-   *
-   * @returns false when the tag does not verify; the octets written are then rubbish and must not be used
-   * @throws NativeError `ARGUMENT`, `CRYPTO`
-   */
-  open(
-    nonce: Uint8Array,
-    aad: Uint8Array,
-    aadLength: number,
-    src: Uint8Array,
-    srcOffset: number,
-    length: number,
-    dst: Uint8Array,
-    dstOffset: number,
-  ): boolean
-  /** Erases and releases both key schedules. Idempotent. */
-  free(): void
 }
 
 let libcrypto: Libcrypto | undefined
@@ -123,13 +77,10 @@ function keyLengthFunction(library: NativeLibrary): Evp['keyLength'] {
   }
 }
 
-// Layout of the scratch memory of one key: what small arguments are copied to, and what OpenSSL writes beside the data.
+// What OpenSSL writes beside the data, in the scratch memory of one key.
 const OUT_LENGTH = 0
 const FINAL = 8
-const NONCE = 32
-const AAD = 48
-const AAD_ROOM = 80
-const SCRATCH = AAD + AAD_ROOM
+const OUTPUTS = 32
 
 function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): NativeAead {
   const { cipher, tagLength, nonceLength } = algorithm
@@ -143,10 +94,10 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
   if (nonceLength < 7 || nonceLength > 16) refuse(`a nonce of ${nonceLength} octets`)
   if (tagLength < 4 || tagLength > 16) refuse(`a tag of ${tagLength} octets`)
 
-  const scratch = nativeBuffer(SCRATCH)
+  const scratch = new AeadScratch(nonceLength, OUTPUTS)
   const outLength = scratch.address + OUT_LENGTH
   const finalAddress = scratch.address + FINAL
-  const nonceAddress = scratch.address + NONCE
+  const { nonceAddress } = scratch
   const keyCopy = nativeBuffer(key.length)
   keyCopy.bytes.set(key)
   const contexts: number[] = []
@@ -174,36 +125,30 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
     if (sealing === 0) throw new NativeError('CRYPTO', `${cipher}: the key was freed`, { subject: cipher })
     throw new NativeError('CRYPTO', `${cipher}: ${what} failed`, { call: what, subject: cipher })
   }
-  const check = (nonce: Uint8Array, aad: Uint8Array, aadLength: number): void => {
+  const take = (nonce: Uint8Array, aad: Uint8Array, aadLength: number): number => {
     if (sealing === 0) fail('use')
-    if (nonce.length < nonceLength) throw new NativeError('ARGUMENT', `a nonce of ${nonce.length} octets, not ${nonceLength}`)
-    checkRange(aad, 0, aadLength)
-    for (let i = 0; i < nonceLength; i++) scratch.bytes[NONCE + i] = nonce[i]
+    return scratch.take(nonce, aad, aadLength)
   }
-  const authenticate = (context: number, aad: Uint8Array, aadLength: number): boolean => {
-    if (aadLength === 0) return true
-    if (aadLength > AAD_ROOM) return evp.update(context, 0, outLength, addressOf(aad), aadLength) === 1
-    for (let i = 0; i < aadLength; i++) scratch.bytes[AAD + i] = aad[i]
-    return evp.update(context, 0, outLength, scratch.address + AAD, aadLength) === 1
-  }
+  const authenticate = (context: number, aadAddress: number, aadLength: number): boolean =>
+    aadLength === 0 || evp.update(context, 0, outLength, aadAddress, aadLength) === 1
 
   const aead: NativeAead = {
     seal(nonce, aad, aadLength, src, srcOffset, length, dst, dstOffset) {
-      check(nonce, aad, aadLength)
+      const aadAddress = take(nonce, aad, aadLength)
       checkRange(src, srcOffset, length)
       checkRange(dst, dstOffset, length + tagLength)
       const from = addressOf(src) + srcOffset
       const to = addressOf(dst) + dstOffset
       if (evp.init(sealing, 0, 0, 0, nonceAddress, 1) !== 1) fail('EVP_CipherInit_ex')
       if (isCcm && evp.update(sealing, 0, outLength, 0, length) !== 1) fail('EVP_CipherUpdate')
-      if (!authenticate(sealing, aad, aadLength)) fail('EVP_CipherUpdate')
+      if (!authenticate(sealing, aadAddress, aadLength)) fail('EVP_CipherUpdate')
       // CCM computes its tag in this call, even over no data; the others have nothing to do then.
       if ((length > 0 || isCcm) && evp.update(sealing, to, outLength, from, length) !== 1) fail('EVP_CipherUpdate')
       if (evp.final(sealing, finalAddress, outLength) !== 1) fail('EVP_CipherFinal_ex')
       if (evp.control(sealing, EVP_CTRL_AEAD_GET_TAG, tagLength, to + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
     },
     open(nonce, aad, aadLength, src, srcOffset, length, dst, dstOffset) {
-      check(nonce, aad, aadLength)
+      const aadAddress = take(nonce, aad, aadLength)
       checkRange(src, srcOffset, length + tagLength)
       checkRange(dst, dstOffset, length)
       const from = addressOf(src) + srcOffset
@@ -212,11 +157,11 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
       if (evp.control(opening, EVP_CTRL_AEAD_SET_TAG, tagLength, from + length) !== 1) fail('EVP_CIPHER_CTX_ctrl')
       if (isCcm) {
         if (evp.update(opening, 0, outLength, 0, length) !== 1) fail('EVP_CipherUpdate')
-        if (!authenticate(opening, aad, aadLength)) fail('EVP_CipherUpdate')
+        if (!authenticate(opening, aadAddress, aadLength)) fail('EVP_CipherUpdate')
         // CCM verifies while it decrypts, and there is no final call.
         return evp.update(opening, to, outLength, from, length) === 1
       }
-      if (!authenticate(opening, aad, aadLength)) fail('EVP_CipherUpdate')
+      if (!authenticate(opening, aadAddress, aadLength)) fail('EVP_CipherUpdate')
       if (length > 0 && evp.update(opening, to, outLength, from, length) !== 1) fail('EVP_CipherUpdate')
       return evp.final(opening, finalAddress, outLength) === 1
     },
@@ -227,7 +172,7 @@ function createAead(evp: Evp, algorithm: AeadAlgorithm, key: Uint8Array): Native
       evp.contextFree(opening)
       sealing = 0
       opening = 0
-      scratch.bytes.fill(0)
+      scratch.erase()
     },
   }
   unreachable.register(aead, { evp, contexts: [sealing, opening] }, aead)

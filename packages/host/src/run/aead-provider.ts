@@ -1,4 +1,5 @@
 import { type AeadProvider, EspCryptoError, type EspTransform, espTransform, nobleProvider } from '@underpass/esp-crypto'
+import { ipsecMbProvider } from '@underpass/esp-crypto/ipsec-mb'
 import { nodeProvider } from '@underpass/esp-crypto/node'
 import { opensslProvider } from '@underpass/esp-crypto/openssl'
 import { reasonOf } from '../host-error.ts'
@@ -14,8 +15,10 @@ export interface ChosenAeadProvider {
  *
  * @throws EspCryptoError `PROVIDER_UNAVAILABLE` where a provider that was asked for by name cannot run here
  */
-export function chooseAeadProvider(choice: 'auto' | 'openssl' | 'node' | 'noble'): ChosenAeadProvider {
+export function chooseAeadProvider(choice: 'auto' | 'ipsec-mb' | 'openssl' | 'node' | 'noble'): ChosenAeadProvider {
   switch (choice) {
+    case 'ipsec-mb':
+      return { provider: ipsecMbProvider(), reason: 'ipsec-mb: configured' }
     case 'openssl':
       return { provider: opensslProvider(), reason: 'openssl: configured' }
     case 'node':
@@ -29,9 +32,25 @@ export function chooseAeadProvider(choice: 'auto' | 'openssl' | 'node' | 'noble'
 }
 
 function choose(): ChosenAeadProvider {
+  try {
+    // It has the others' transforms too.
+    return { provider: ipsecMbProvider(), reason: 'ipsec-mb: the fastest, and libIPSec_MB is here' }
+  } catch (error) {
+    return chooseWithoutIpsecMb(isIpsecMbMissing(error))
+  }
+}
+
+/** False where it is the CPU that lacks something: then there is nothing to install. */
+function isIpsecMbMissing(error: unknown): boolean {
+  return error instanceof EspCryptoError && 'missing' in error.context && error.context.missing === 'libIPSec_MB'
+}
+
+function chooseWithoutIpsecMb(isMissing: boolean): ChosenAeadProvider {
   const portable = isNodeUsable() ? [nodeProvider, nobleProvider] : [nobleProvider]
   try {
-    return { provider: firstThatSupports([opensslProvider(), ...portable]), reason: 'openssl: the fastest, and libcrypto is here' }
+    const provider = firstThatSupports([opensslProvider(), ...portable])
+    const reason = isMissing ? 'libcrypto is here; AES-GCM would be faster with libipsec-mb1' : 'the fastest, and libcrypto is here'
+    return { provider, reason: `openssl: ${reason}` }
   } catch (error) {
     const why = error instanceof EspCryptoError && 'reason' in error.context ? error.context.reason : reasonOf(error)
     const rest = portable[0] === nodeProvider ? '' : `, nor node (${NODE_UNUSABLE})`
