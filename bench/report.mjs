@@ -5,6 +5,7 @@ import { root } from '../tools/runtimes.mjs'
 import { charts } from './lib/comparisons.mjs'
 import { newest } from './lib/results.mjs'
 import { asMarkdown, tables } from './lib/tables.mjs'
+import { digits } from './lib/words.mjs'
 
 const SECTIONS = [
   {
@@ -45,7 +46,13 @@ ${peers(run)}`,
     title: 'Latency, beside others',
     text: (run) =>
       `Round trips of ping, ${run.perSecond} a second for ${run.idleSeconds} s: idle, and for ${run.loadedSeconds} s beside one TCP flow that fills the link, which tbf limits to ${run.rate}/s both ways, with
-room for 50 ms. Percentiles are those of a round. With the large MTU a ping may wait behind packets of 64 kB: 10 ms each at this rate.
+room for ${
+        run.queue === undefined
+          ? '50 ms'
+          : `${run.queue.octets} octets (${run.queue.milliseconds} ms); what is beyond is dropped. The bare link's row shows that queue alone, so what somebody's pings take beyond it they wait
+in his own queues: the socket, the program, the TUN's`
+      }. Percentiles are those of a round. With the large MTU a ping may wait behind packets of 64 kB: 10 ms each at this rate.
+TCP, outer and inner, is CUBIC by the routes (\`congctl\`); the last column is what ss(8) said of both beside the flow.
 
 ${peers(run)}`,
   },
@@ -53,30 +60,74 @@ ${peers(run)}`,
     name: 'loss',
     title: 'TCP through a link that loses packets',
     text: (run) =>
-      `Goodput of one TCP flow (iperf3, ${run.seconds} s after ${run.omit} s that are not counted) through a link of ${run.megabits} Mbit/s: by itself, inside our TCP and UDP
-tunnels, and inside OpenVPN's TCP tunnel. In brackets: of plain TCP's under the same conditions. Inner and outer TCP use the same congestion
-control. All four are up at the same time, and are measured one after the other.
+      `Goodput of one TCP flow (iperf3) through a link of ${run.megabits} Mbit/s: by itself, inside our TCP and UDP tunnels, and inside OpenVPN's TCP tunnel.
+In brackets: of plain TCP's under the same conditions. Inner and outer TCP use the congestion control of the row: set by route, and checked with
+ss(8) beside each flow, which counts for nothing otherwise. All four are up at the same time, and are measured one after the other.
 
+- **How long**: ${lossTimes(run)}
 - **The link** is bench/lib/link-emulator.mjs, a process between two TUN devices of 1,500 octets, not netem: each direction has the rate, a
   queue of one bandwidth-delay product (rate × round trip) that drops what finds it full, losses behind the queue, and half of the round trip as
   delay. Order is kept; packets are handed on once a millisecond. Both directions lose. Before each condition it is checked with UDP: its loss,
   delay and rate as measured are in the JSON (\`checks\`).
 - **Losses**: "random" are independent; "bursty" are those of Gilbert and Elliott: bad spells of ${run.burst?.packets} packets in the mean, which lose
-  ${100 * run.burst?.share} % of them. Everybody meets the same sequence, which is fixed.
-- **One way, 99th percentile**: of a UDP datagram each 10 ms beside the flow, in the order of the columns. The JSON also has the median,
+  ${100 * run.burst?.share} % of them${run.burst?.milliseconds === undefined ? '' : `; after ${run.burst.milliseconds} ms without a packet it is drawn anew whether it is one`}. The sequences are fixed: of random losses everybody meets the same.
+- **One way, 99th percentile**: of a UDP datagram each 10 ms beside the flow, in the order of the columns. The JSON also has other percentiles,
   what was lost, and \`burst\`: octets that arrive at the inner device in a millisecond.
+- **TCP connections over time**: one more flow from its first octet on, its sending end and the tunnel's outer one seen by ss(8) ten times a
+  second: what the losses do to the outer window, and what the inner flow, which sees delay instead of losses, makes of it. The samples are in the JSON.
+- **What arrives behind the tunnel**: packets that come out less than 0.5 ms apart are a burst. "After an outer retransmission": out of the
+  tunnel within 2 ms after a segment arrived that had been sent again, which is what waited for it; "silence" is how long nothing had come out.
 
 ${peers(run)}`,
   },
   {
+    name: 'overhead',
+    title: 'Octets around a packet',
+    text: (run) =>
+      `What is added to an inner packet, up to and with the outer IP header. ESP's octets and the frame's are what \`EspOutbound.overhead\` and
+\`espFrameOverhead\` say; TCP's header is 32 octets with timestamps, UDP's 8. "Alone": each packet in a segment of its own. "In full segments":
+its share of the headers where TCP fills segments of a link of 1,500 octets; TCP's own acknowledgements of the other way are not counted. Measured: UDP through
+real tunnels, counted by the outer device with segmentation left to the kernel's software: ${run.alone?.count} packets ${run.alone?.milliseconds} ms apart, and
+${run.bulk?.perSecond.toLocaleString('en-US')} a second, of which a batch that is written together shares segments. Extended sequence numbers add nothing: their upper half is not sent
+(RFC 4303 §2.2.1). AES-CBC pads to 16 octets, the others to 4. The programs have no TLS yet; it would add 22 octets a record (TLS 1.3, 16-octet tag).`,
+  },
+  {
     name: 'scale',
     title: 'Many clients',
-    text: () =>
+    text: (run) =>
       `The program \`underpass-gateway\`, one process, with clients over TCP: real sockets, a TUN device, a shared secret, a leased address and a Child SA
 each. The clients are one process on the same machine, whose cores it takes part in. At each number of clients: what one more handshake costs
 the gateway in CPU time, one after another; how long such a client waits, from connect to its Child SA; and what a ping of 64 octets costs there
-and back, from all clients in turn. "Resident set" is the gateway process's; the kernel's sockets are not in it. Cut: \`ss -K\` on the gateway's
-side ends every connection; a client is back when a ping of its has been answered again.`,
+and back, from all clients in turn. "Resident set" is the gateway process's; the kernel's sockets are not in it; "octets a client" is what its heap
+and what hangs from it have grown by, after a garbage collection.
+
+A client is back when a ping of its has been answered again. Three ways to lose all at once: \`ss -K\` on the gateway's side ends every connection;
+the same, and for a while every new one is refused, which is what clients see of a listener that is closed and opened again; and SIGKILL,
+after which the SAs are gone, too, and each client needs a handshake. Seconds count from the first loss. Cut and listener: the median of ${
+        run.repeats ?? 'several'
+      } times.`,
+  },
+  {
+    name: 'workers',
+    title: 'Two workers beside one',
+    text: (run) =>
+      `The program \`underpass-gateway\` with \`workers = 2\`, and with one. ${run.clients} clients, spread evenly over the workers, each with a real handshake and a flow of its own; ESP comes in,
+TCP segments of ${run.size} octets go out into a TUN device and from there to nobody. What is counted is what the TUN device counts.
+
+The load has to live on the same ${run.cores} cores. So the clients seal all they will send beforehand, into files in memory (${digits(run.octets / 1e9)} GB in all), and then
+only hand the files to their sockets (sendfile(2)): real IKE, real ESP, at a small part of a client's cost. Over UDP they send some 45 datagrams
+with one call (UDP_SEGMENT), and no more than the gateway has shown to take; nothing may be lost, and over TCP nothing is. In "load" is also what the kernel does for
+the gateway's sockets while it sends on the load's behalf (a veth pair has no interrupts of its own). "Gateway" is all threads of the process,
+with the kernel's work for them: TCP, the TUN device, the forwarding. One worker on one core shares it with the load.`,
+  },
+  {
+    name: 'pauses',
+    title: 'Pauses and allocations',
+    text: (run) =>
+      `One TCP flow (iperf3) at full rate for ${run.seconds} s through client and gateway on Node, with V8's own record of each garbage collection at both ends
+(\`v8.GCProfiler\`; the heap between two collections gives what was allocated). The functions are from V8's sampling heap profiler, over ${run.samplingSeconds} s of
+their own. A packet is a full segment; the acknowledgements that come back are not counted, but what they cost is. On two cores with four busy
+processes on them a pause is also what a thread of the collector waits for a core.`,
   },
   {
     name: 'core',
@@ -184,13 +235,24 @@ function peers({ peers: found = {}, iperf3 }) {
   return list.length === 0 ? '' : `Versions: ${list.join('; ')}.`
 }
 
+/** Also of a result from before there was a plan. */
+function lossTimes({ plan, seconds, omit }) {
+  if (plan === undefined) return `${seconds} s after ${omit} s that are not counted.`
+  const { focus, parts } = plan
+  const each = parts.map(({ roundTrip, seconds: long }) => `${long} s at ${roundTrip} ms`).join(', ')
+  return `${each}, after ${focus.omit} s that are not counted. At ${focus.loss} % and ${focus.roundTrip} ms ${focus.repeats} times ${focus.seconds} s, everybody in turn, each time with
+  other losses: the mean, and in square brackets the least and the most.`
+}
+
 function repeat() {
   return `\`\`\`sh
 npm ci && npm run build
 bench/install.sh                     # Debian's packages of the others; root
 npm run bench                        # all, about two hours; root, for namespaces and devices
-npm run bench -- throughput          # against the others, some 25 minutes; packets, latency, loss
+npm run bench -- throughput          # against the others, some 25 minutes; packets, latency, loss, overhead
 npm run bench -- throughput --only=openvpn,node   # contenders whose names contain this; not kept
+npm run bench -- loss --part=must    # the half with 40 ms; then --part=rest --resume, which also goes on with a run that was broken off
+npm run bench -- loss --at=cubic,40ms,3%   # some conditions; not kept
 npm run bench -- esp core            # some: ${SECTIONS.map(({ name }) => name)
     .sort()
     .join(', ')}

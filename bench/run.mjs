@@ -20,8 +20,11 @@ const BENCHMARKS = {
   throughput: { seconds: 2400, quick: 400, isComparison: true },
   packets: { seconds: 2000, quick: 300, isComparison: true },
   latency: { seconds: 2400, quick: 300, isComparison: true },
-  loss: { seconds: 2400, quick: 240, isComparison: true },
-  scale: { seconds: 900, quick: 180 },
+  loss: { seconds: 2760, quick: 240, isComparison: true },
+  overhead: { seconds: 900, quick: 180, isComparison: true },
+  scale: { seconds: 1500, quick: 240 },
+  workers: { seconds: 900, quick: 240 },
+  pauses: { seconds: 600, quick: 200 },
   deframer: { seconds: 60, onAll: true },
   esp: { seconds: 90, onAll: true },
   ike: { seconds: 60 },
@@ -34,15 +37,18 @@ const BENCHMARKS = {
 const only = argv.find((word) => word.startsWith('--only='))?.slice('--only='.length)
 /** Of a comparison: fewer for a sooner answer, more for a surer one. The results say how many there were. */
 const roundsWanted = Number(argv.find((word) => word.startsWith('--rounds='))?.slice('--rounds='.length) ?? Number.NaN)
-const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--') && !/^--(only|rounds)=/.test(word)))
+/** Of `loss`, which is long: a part of its plan, or some conditions; --resume goes on with what was measured of these sources. */
+const [part, at] = ['--part=', '--at='].map((start) => argv.find((word) => word.startsWith(start))?.slice(start.length))
+const flags = new Set(argv.slice(2).filter((word) => word.startsWith('--') && !/^--(only|rounds|part|at)=/.test(word)))
 const names = argv.slice(2).filter((word) => !word.startsWith('--'))
 const unknown = [
   ...names.filter((name) => !(name in BENCHMARKS)),
-  ...[...flags].filter((flag) => !['--quick', '--runtimes', '--json'].includes(flag)),
+  ...[...flags].filter((flag) => !['--quick', '--runtimes', '--json', '--resume'].includes(flag)),
+  ...(part === undefined || ['must', 'rest'].includes(part) ? [] : [`--part=${part}`]),
 ]
 if (unknown.length > 0) {
   console.error(
-    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --rounds=N, --runtimes, --only=PART-OF-A-CONTENDER'S-NAME, --json.`,
+    `Not known: ${unknown.join(', ')}. Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}. Options: --quick, --rounds=N, --runtimes, --only=PART-OF-A-CONTENDER'S-NAME, --json; of loss: --part=must, --part=rest, --at=cubic,40ms,3%,random, --resume.`,
   )
   exit(2)
 }
@@ -52,6 +58,7 @@ if (!existsSync(join(root, 'packages/session-manager/dist/index.js'))) {
 }
 
 const isQuick = flags.has('--quick')
+const isResuming = flags.has('--resume')
 const onAllRuntimes = flags.has('--runtimes')
 const here = runtimes().filter(({ name, command }) => name === 'node' || (onAllRuntimes && command))
 let child
@@ -90,7 +97,9 @@ async function measure(benchmark) {
   result.load.after = load()
   for (const table of tables(result)) console.log(asText(table))
   for (const note of new Set(result.runs.flatMap(({ notes }) => notes))) console.log(`  ${note}`)
-  if (!isQuick && only === undefined && result.runs.some(({ rows }) => rows.length > 0)) console.log(`  kept as ${keep(result)}`)
+  // A few figures would stand in the place of all.
+  const isPart = only !== undefined || (benchmark === 'loss' && at !== undefined && !isResuming)
+  if (!isQuick && !isPart && result.runs.some(({ rows }) => rows.length > 0)) console.log(`  kept as ${keep(result)}`)
   return result
 }
 
@@ -99,6 +108,7 @@ function inChild(benchmark, { command, prefix }, { inNamespace = false, flags = 
   const options = JSON.stringify({
     quick: isQuick,
     only,
+    ...(benchmark === 'loss' ? { part, at, resume: isResuming } : {}),
     ...(Number.isInteger(roundsWanted) && roundsWanted > 0 ? { rounds: roundsWanted } : {}),
   })
   const words = [command, ...prefix, ...flags, join(root, 'bench/child.mjs'), benchmark, options]

@@ -67,14 +67,15 @@ export const COMPARISONS = {
           'under load, median, ms',
           'under load, 99th percentile',
         ],
-        ...['flow beside it, Mbit/s', 'pings lost'],
+        ...['flow beside it, Mbit/s', 'pings lost', 'congestion control, outer / inner'],
       ],
       ...rows.map((row) => {
-        if (row.idle === undefined) return without(row, 8)
+        if (row.idle === undefined) return without(row, 9)
         const { idle, loaded } = row
         const lost = [idle, loaded].flatMap((one) => one?.lost.values ?? []).reduce((sum, value) => sum + value, 0)
         const under = [loaded?.p50, loaded?.p99, loaded?.megabits].map(fixed)
-        return [row.name, row.outer, fixed(idle.p50), fixed(idle.p99), ...under, count(lost)]
+        const controls = `${row.controls?.outer ?? '–'} / ${row.controls?.inner ?? '–'}`
+        return [row.name, row.outer, fixed(idle.p50), fixed(idle.p99), ...under, count(lost), controls]
       }),
     ],
     charts: (rows, { perSecond, rate }) => [

@@ -10,6 +10,8 @@ const HEADROOM = 32
 const BATCH = 128
 /** Milliseconds before its time that a packet may be handed on: half of a timer's grain. */
 const EARLY = 0.5
+/** Milliseconds behind its time from which on a packet is counted as late: the machine had no time for the link. */
+const LATE = 3
 
 export class LinkDirection {
   #buffer = new Uint8Array(SLOTS * SLOT)
@@ -19,16 +21,16 @@ export class LinkDirection {
   #count = 0
   #freeAt = 0
   #batch = { buffer: this.#buffer, offsets: new Uint32Array(BATCH), lengths: new Uint32Array(BATCH), count: 0 }
-  #how = { octetsPerMillisecond: 1, delay: 0, queueOctets: 0, isLost: () => false }
-  counters = { arrived: 0, overflowed: 0, lost: 0, delivered: 0 }
+  #how = { octetsPerMillisecond: 1, delay: 0, queueOctets: 0, isLost: (_now) => false }
+  counters = { arrived: 0, overflowed: 0, lost: 0, delivered: 0, late: 0 }
 
   /**
-   * @param {{ octetsPerMillisecond: number, delay: number, queueOctets: number, isLost: () => boolean }} how `delay` in milliseconds;
+   * @param {{ octetsPerMillisecond: number, delay: number, queueOctets: number, isLost: (now: number) => boolean }} how `delay` in milliseconds;
    *   packets that are under way keep what they were given
    */
   configure(how) {
     this.#how = how
-    this.counters = { arrived: 0, overflowed: 0, lost: 0, delivered: 0 }
+    this.counters = { arrived: 0, overflowed: 0, lost: 0, delivered: 0, late: 0 }
   }
 
   get isIdle() {
@@ -49,7 +51,7 @@ export class LinkDirection {
     }
     this.#freeAt = begins + length / octetsPerMillisecond
     // It is lost behind the queue: its time on the wire is spent.
-    if (isLost()) {
+    if (isLost(now)) {
       this.counters.lost++
       return
     }
@@ -63,6 +65,7 @@ export class LinkDirection {
   deliver(device, now) {
     const batch = this.#batch
     while (this.#count > 0 && this.#dueAt[this.#first] <= now + EARLY) {
+      if (now - this.#dueAt[this.#first] > LATE) this.counters.late++
       batch.offsets[batch.count] = this.#first * SLOT + HEADROOM
       batch.lengths[batch.count++] = this.#lengths[this.#first]
       this.#first = (this.#first + 1) % SLOTS

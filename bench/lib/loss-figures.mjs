@@ -1,11 +1,13 @@
 // The suite `loss` in a table, in charts and in one line.
+import { closerCharts } from './loss-closer.mjs'
 import { digits } from './words.mjs'
 
 const NAMES = { cubic: 'CUBIC', bbr: 'BBR' }
+const PATTERNS = ['random', 'bursty']
 const STYLES = { plain: 'bare', tcp: 'ours', openvpn: 'peer', udp: 'ours-too' }
 
-/** The condition that stands for all others: CUBIC is what Linux comes with. */
-const USUAL = { control: 'cubic', roundTrip: 40, pattern: 'random', loss: 3 }
+/** The condition that stands for all others, under each congestion control. */
+const USUAL = { roundTrip: 40, pattern: 'random', loss: 3 }
 
 export function lossTable(rows) {
   const carriers = carriersOf(rows)
@@ -28,8 +30,8 @@ export function lossTable(rows) {
   ]
 }
 
-export function lossCharts(rows, { megabits, seconds }) {
-  return [...new Set(rows.map(({ control }) => control))].flatMap((control) =>
+export function lossCharts(rows, { megabits, closer }) {
+  const overLoss = [...new Set(rows.map(({ control }) => control))].flatMap((control) =>
     [...new Set(rows.map(({ pattern }) => pattern))].flatMap((pattern) => {
       const isShown = (row) =>
         row.megabits > 0 && row.control === control && row.roundTrip === USUAL.roundTrip && (row.pattern === pattern || row.loss === 0)
@@ -43,22 +45,33 @@ export function lossCharts(rows, { megabits, seconds }) {
         {
           name: `loss-${control}-${pattern}`,
           title: `Goodput over loss, ${NAMES[control] ?? control}, Mbit/s`,
-          subtitle: `one TCP flow, ${seconds} s, on ${megabits} Mbit/s and ${USUAL.roundTrip} ms; ${pattern === 'random' ? 'independent losses' : 'losses in bursts'}`,
+          subtitle: `one TCP flow on ${megabits} Mbit/s and ${USUAL.roundTrip} ms; ${pattern === 'random' ? 'independent losses' : 'losses in bursts'}`,
           across: 'packets lost each way, %',
           lines,
         },
       ]
     }),
   )
+  return [...overLoss, ...closerCharts(closer)]
 }
 
-/** `goodputAt3Percent40ms`: of plain TCP, CUBIC, random losses. `worstAgainstOpenVpn`: over all conditions. */
-export function lossSummary(rows, { checks = [] }) {
+/**
+ * `at3PercentAnd40ms`: goodput inside our TCP tunnel, of plain TCP's, random losses; the same to OpenVPN's and for our UDP tunnel. `worstToOpenVpn`
+ * and `worstToPlain`: over all conditions that were measured.
+ */
+export function lossSummary(rows, { checks = [], closer = [] }) {
   const of = (group, who) => group.find((row) => row.who === who)
   const conditions = conditionsOf(rows)
-  const usual = conditions.find(([row]) => Object.entries(USUAL).every(([key, value]) => row[key] === value)) ?? []
-  const againstPeer = conditions.map((group) => quotient(of(group, 'tcp'), of(group, 'openvpn'))).filter((value) => value !== undefined)
   const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
+  const usual = (one, other) =>
+    Object.fromEntries(
+      Object.keys(NAMES).map((control) => {
+        const group = conditions.find(([row]) => Object.entries({ ...USUAL, control }).every(([key, value]) => row[key] === value)) ?? []
+        return [control, significant(quotient(of(group, one), of(group, other)))]
+      }),
+    )
+  const worst = (one, other) =>
+    significant(Math.min(...conditions.map((group) => quotient(of(group, one), of(group, other))).filter((value) => value !== undefined)))
   return {
     contenders: carriersOf(rows).map(([who, name]) => ({
       name,
@@ -67,9 +80,13 @@ export function lossSummary(rows, { checks = [] }) {
         .map(({ who: _, name: __, group: ___, ...row }) => ({ ...row, ofPlain: significant(quotient(row, plainOf(rows, row))) })),
     })),
     ratios: {
-      goodputAt3Percent40ms: significant(quotient(of(usual, 'tcp'), of(usual, 'plain'))),
-      worstAgainstOpenVpn: significant(Math.min(...againstPeer)),
+      at3PercentAnd40ms: usual('tcp', 'plain'),
+      at3PercentAnd40msToOpenVpn: usual('tcp', 'openvpn'),
+      at3PercentAnd40msUdp: usual('udp', 'plain'),
+      worstToOpenVpn: worst('tcp', 'openvpn'),
+      worstToPlain: worst('tcp', 'plain'),
     },
+    closer: closer.map(({ connections: _, ...row }) => row),
     checks,
   }
 }
@@ -83,13 +100,25 @@ const carriersOf = (rows) => [...new Map(rows.map(({ who, name }) => [who, name]
 function conditionsOf(rows) {
   const groups = new Map()
   for (const row of rows) groups.set(keyOf(row), [...(groups.get(keyOf(row)) ?? []), row])
-  return [...groups.values()]
+  return [...groups.values()].sort(([a], [b]) => inOrder(a, b))
+}
+
+/** As a reader looks things up; they are measured in another order. */
+function inOrder(a, b) {
+  const place = (list, value) => list.indexOf(value)
+  return (
+    place(Object.keys(NAMES), a.control) - place(Object.keys(NAMES), b.control) ||
+    a.roundTrip - b.roundTrip ||
+    place(PATTERNS, a.pattern) - place(PATTERNS, b.pattern) ||
+    a.loss - b.loss
+  )
 }
 
 function cell(row, plain) {
   if (row?.megabits === undefined) return row?.missing ?? '–'
   const share = row === plain ? undefined : quotient(row, plain)
-  return `${digits(row.megabits)}${share === undefined ? '' : ` (${Math.round(100 * share)} %)`}`
+  const range = row.values === undefined ? '' : ` [${digits(Math.min(...row.values))}–${digits(Math.max(...row.values))}]`
+  return `${digits(row.megabits)}${range}${share === undefined ? '' : ` (${Math.round(100 * share)} %)`}`
 }
 
 function quotient(one, other) {

@@ -228,7 +228,13 @@ function comeBack(count, milliseconds) {
       onLost = onMoved = onReply = () => {}
       const firstLost = Math.min(...lostAt.values())
       const after = [...backAfter.values()].map((at) => (at - firstLost) / 1000).sort((a, b) => a - b)
-      resolve({ lost: lostAt.size, back: after.length, median: after[after.length >> 1], last: after.at(-1) })
+      resolve({
+        lost: lostAt.size,
+        back: after.length,
+        median: after[after.length >> 1],
+        p99: after[Math.ceil(0.99 * after.length) - 1],
+        last: after.at(-1),
+      })
     }
     onLost = (number) => {
       if (number < count && !lostAt.has(number)) lostAt.set(number, performance.now())

@@ -1,6 +1,9 @@
 // A benchmark's result as the one line that `--json` ends with: contenders and ratios.
 import { lossSummary } from './loss-figures.mjs'
+import { overheadSummary } from './overhead-figures.mjs'
+import { pausesSummary } from './pauses-figures.mjs'
 import { scaleSummary } from './scale-figures.mjs'
+import { workersSummary } from './workers-figures.mjs'
 
 /** @returns {object} the result itself where a benchmark compares nobody */
 export function summary(result) {
@@ -10,7 +13,10 @@ export function summary(result) {
 
 const SUMMARIES = {
   loss: lossSummary,
+  overhead: overheadSummary,
   scale: scaleSummary,
+  workers: workersSummary,
+  pauses: pausesSummary,
 
   throughput(rows) {
     const gbits = (row) => row?.flows?.forward.gigabits.median
@@ -40,7 +46,10 @@ const SUMMARIES = {
     }
   },
 
-  /** Milliseconds; a ratio below 1 is in our favour, and the best peer is the one with the least. */
+  /**
+   * Milliseconds; a ratio below 1 is in our favour, and the best peer is the one with the least. Among the ratios are two figures as they
+   * are: `loadedP99Milliseconds` of ours over TCP on Node, and beside it the worst of the peers'.
+   */
   latency(rows) {
     const by = (which, rank) => (row) => row?.[which]?.[rank].median
     const [idleP50, idleP99, loadedP99] = [by('idle', 'p50'), by('idle', 'p99'), by('loaded', 'p99')]
@@ -52,14 +61,24 @@ const SUMMARIES = {
       }))
     const all = [ratios('idleP50', idleP50), ratios('idleP99', idleP99), ratios('loadedP99', loadedP99)]
     const merged = (pick) => Object.assign({}, ...all.map(pick))
+    const ours = rows.find(({ runtime, transport, frames }) => runtime === 'node' && transport === 'tcp' && frames === 'standard')
+    const peers = rows.filter(({ group }) => group === 'peer')
+    const toOpenVpn = idleP50(ours) / idleP50(peers.find(({ name }) => name === 'OpenVPN'))
+    const worst = Math.max(...peers.map(loadedP99).filter((value) => value !== undefined))
+    const direct = {
+      idleToOpenVpn: Number.isFinite(toOpenVpn) ? Number(toOpenVpn.toPrecision(4)) : null,
+      loadedP99Milliseconds: loadedP99(ours) ?? null,
+      worstPeerLoadedP99Milliseconds: Number.isFinite(worst) ? worst : null,
+    }
     return {
       contenders: rows.map((row) => ({
         name: row.name,
         ...nulls({ idleP50: idleP50(row), idleP99: idleP99(row), loadedP50: by('loaded', 'p50')(row), loadedP99: loadedP99(row) }),
         ...nulls({ loadedMegabits: row.loaded?.megabits.median }),
+        ...(row.controls === undefined ? {} : { congestionControls: row.controls }),
         ...reasonOf(row),
       })),
-      ratios: merged((one) => one.ratios),
+      ratios: { ...direct, ...merged((one) => one.ratios) },
       ratiosByRuntime: Object.fromEntries(
         Object.keys(all[0].ratiosByRuntime).map((runtime) => [runtime, merged((one) => one.ratiosByRuntime[runtime])]),
       ),

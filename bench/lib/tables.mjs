@@ -1,7 +1,11 @@
 // A benchmark's result as tables of text, for the terminal and for the page.
 import { COMPARISONS } from './comparisons.mjs'
+import { closerTables } from './loss-closer.mjs'
+import { overheadTable } from './overhead-figures.mjs'
+import { pausesMoreTables, pausesTable } from './pauses-figures.mjs'
 import { scaleMoreTables, scaleTable } from './scale-figures.mjs'
 import { count, gigabits, octets, ranged, ratio } from './words.mjs'
+import { workersMoreTables, workersTable } from './workers-figures.mjs'
 
 /**
  * @typedef {{ title: string, head: string[], rows: string[][] }} Table
@@ -17,10 +21,18 @@ export function tables(result) {
   })
 }
 
-const MORE_TABLES = { scale: scaleMoreTables }
+const MORE_TABLES = {
+  scale: scaleMoreTables,
+  workers: workersMoreTables,
+  pauses: pausesMoreTables,
+  loss: ({ closer }) => closerTables(closer),
+}
 
 const TABLES = {
+  overhead: overheadTable,
   scale: scaleTable,
+  workers: workersTable,
+  pauses: pausesTable,
   deframer: (rows) => [
     ['frame', 'frames in a CPU second', 'frames in a second', 'Gbit/s'],
     ...rows.map((row) => [octets(row.size), ranged(row.perCpuSecond), ranged(row.perSecond), gigabits(row.perCpuSecond, row.size)]),

@@ -4,10 +4,16 @@ import { join } from 'node:path'
 import { Lab } from '../../interop/lib/lab.mjs'
 import { run } from '../../interop/lib/process.mjs'
 import { Helper } from './helper.mjs'
+import { connectionsIn, SS } from './sockets.mjs'
 
 /** The outer addresses. */
 export const GATEWAY = '172.30.0.1'
 export const CLIENT = '172.30.0.2'
+
+/** iperf3's own port. */
+const IPERF = 5201
+/** Octets that a limited link may send at once: two packets of 1,500. */
+const BURST = 3200
 
 let opened = 0
 
@@ -40,23 +46,43 @@ export class TwoEnds extends Lab {
   }
 
   /**
-   * Every route that is there now gets the congestion control of these ends. By route, as a namespace's own setting takes only what is in
-   * the machine's tcp_allowed_congestion_control, which is not ours to change.
+   * Every route that is there now gets the congestion control of these ends, in whatever table it stands. By route, as a namespace's own
+   * setting takes only what is in the machine's tcp_allowed_congestion_control, which is not ours to change.
    */
   async controlCongestion() {
     for (const namespace of [this.gateway, this.client]) {
-      const routes = (await this.mustIn(namespace, ['ip', '-4', 'route', 'show'])).split('\n').filter((line) => line !== '')
-      const changes = routes.map(
-        (route) => `route change ${route.replace(/ (linkdown|dead|congctl \S+)/g, '')} congctl ${this.congestionControl}\n`,
-      )
+      const routes = (await this.mustIn(namespace, ['ip', '-4', 'route', 'show', 'table', 'all'])).split('\n')
+      const changes = routes
+        .filter((route) => route !== '' && !/^(local|broadcast|unreachable|blackhole|prohibit|throw) /.test(route))
+        .map((route) => `route change ${route.replace(/ (linkdown|dead|congctl \S+)/g, '')} congctl ${this.congestionControl}\n`)
       await this.mustIn(namespace, ['ip', '-batch', '-'], { input: changes.join('') })
     }
   }
 
-  /** The congestion control of every TCP connection that the client's end has now. */
-  async congestionControls() {
-    const stdout = await this.mustIn(this.client, ['ss', '-Htin', 'state', 'established'])
-    return new Set([...stdout.matchAll(/^\s+(?:ts |sack |ecn |ecnseen |fastopen )*([a-z]\w+) /gm)].map(([, name]) => name))
+  /** @returns {Promise<import('./sockets.mjs').Connection[]>} of both ends, what is established now */
+  async connections() {
+    const texts = await Promise.all([this.gateway, this.client].map((namespace) => this.mustIn(namespace, SS)))
+    return texts.flatMap(connectionsIn)
+  }
+
+  /**
+   * The congestion control of the TCP connections that there are now: `outer` between the two ends, `inner` to or from `address`, which is
+   * a contender's. Joined by '+' where there are several, undefined where there is none.
+   */
+  async congestionControls(address) {
+    const connections = await this.connections()
+    const of = (isMeant) => {
+      const names = new Set(connections.filter(isMeant).map(({ control }) => control))
+      return names.size === 0 ? undefined : [...names].sort().join('+')
+    }
+    const isAt =
+      (...addresses) =>
+      (one) =>
+        [one.local, one.remote].some((end) => addresses.includes(end.replace(/:\d+$/, '')))
+    // The link's own address is nobody's inner one.
+    const isInner =
+      address === GATEWAY ? (one) => isAt(GATEWAY)(one) && [one.local, one.remote].some((end) => end.endsWith(`:${IPERF}`)) : isAt(address)
+    return { outer: of((one) => isAt(GATEWAY, CLIENT)(one) && !isInner(one)), inner: of(isInner) }
   }
 
   /** A program of this folder's in a namespace, which answers questions (helper.mjs). It is there until the contenders are gone. */
@@ -77,23 +103,15 @@ export class TwoEnds extends Lab {
     return `upb${letter}${process.pid}`
   }
 
-  /** Both ends of the veth pair send at most this; for `tc`'s words of a rate see tc(8). Throws where the kernel has no tbf. */
-  async limit(rate) {
+  /**
+   * Both ends of the veth pair send at most `rate` (tc(8)'s word) and keep at most `queue` octets waiting; what is more is dropped. Throws
+   * where the kernel has no tbf, which cuts what TCP or UDP has given in one piece.
+   */
+  async limit({ rate, queue }) {
     for (const namespace of [this.gateway, this.client])
       await this.mustIn(namespace, [
-        'tc',
-        'qdisc',
-        'replace',
-        'dev',
-        'outer',
-        'root',
-        'tbf',
-        'rate',
-        rate,
-        'burst',
-        '32kb',
-        'latency',
-        '50ms',
+        ...['tc', 'qdisc', 'replace', 'dev', 'outer', 'root'],
+        ...['tbf', 'rate', rate, 'burst', String(BURST), 'limit', String(queue)],
       ])
   }
 
@@ -110,7 +128,7 @@ export class TwoEnds extends Lab {
 }
 
 /** Programs that make, take or measure the traffic. */
-const LOAD = new Set(['iperf3', 'ping', 'udp-load'])
+const LOAD = new Set(['iperf3', 'ping', 'udp-load', 'tcpdump', 'ss'])
 
 function nameOf(pid) {
   try {

@@ -59,7 +59,7 @@ answer({
     unwatch()
     return {
       count: delays.length,
-      delay: { p50: rank(delays, 0.5), p99: rank(delays, 0.99) },
+      delay: { p50: rank(delays, 0.5), p90: rank(delays, 0.9), p99: rank(delays, 0.99), max: delays.at(-1) },
       megabits: delays.length < 2 ? undefined : ((octets - octets / delays.length) * 8) / (last - first) / 1000,
       burst: { p50: rank(bursts, 0.5), p99: rank(bursts, 0.99), max: bursts.at(-1) },
     }
