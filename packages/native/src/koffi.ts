@@ -23,6 +23,8 @@ export interface Koffi {
 export interface KoffiPollHandle {
   ref(): void
   unref(): void
+  /** Once. */
+  close(): void
 }
 
 let loaded: Koffi | undefined

@@ -34,8 +34,12 @@ export interface TcpCalls {
   takeError(fd: number): number
   /** At most `length` octets to `buffer[offset…]`; 0: the peer sent FIN. */
   receive(fd: number, buffer: Uint8Array, offset: number, length: number): number
+  /** The same octets, which stay to be received. */
+  peek(fd: number, buffer: Uint8Array, offset: number, length: number): number
   /** Octets of `buffer[offset, offset + length)` taken. */
   send(fd: number, buffer: Uint8Array, offset: number, length: number): number
+  /** SIOCOUTQNSD: octets that the kernel has taken and not sent yet. */
+  unsent(fd: number): number
   /** FIN after what was sent. */
   shutdown(fd: number): void
   /** The next close() is a RST. */
@@ -49,12 +53,16 @@ export interface TcpCalls {
 /** `[level, option]` of setsockopt(2), Linux. */
 export type TcpOption = readonly [level: number, option: number]
 
-/** KEEPIDLE is in seconds. NOTSENT_LOWAT: octets that may lie in the socket unsent, the queue in front of the congestion window. */
-export const TcpOption: Readonly<Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT', TcpOption>> = {
+/**
+ * KEEPIDLE is in seconds. NOTSENT_LOWAT: octets that may lie in the socket unsent, the queue in front of the congestion window. RCVLOWAT:
+ * octets below which the socket is not called readable, unless no more will come.
+ */
+export const TcpOption: Readonly<Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT' | 'RCVLOWAT', TcpOption>> = {
   NODELAY: [6, 1],
   KEEPALIVE: [1, 9],
   KEEPIDLE: [6, 4],
   NOTSENT_LOWAT: [6, 25],
+  RCVLOWAT: [1, 18],
 }
 
 const SOCK_STREAM = 1
@@ -67,8 +75,10 @@ const IPPROTO_TCP = 6
 const TCP_CONGESTION = 13
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+const MSG_PEEK = 0x2
 const MSG_NOSIGNAL = 0x4000
 const SHUT_WR = 1
+const SIOCOUTQNSD = 0x894b
 
 let calls: TcpCalls | undefined
 
@@ -143,9 +153,17 @@ function bindTcpCalls(libc: Libc): TcpCalls {
       checkRange(buffer, offset, length)
       return orErrno(receive(fd, addressOf(buffer) + offset, length, 0))
     },
+    peek(fd, buffer, offset, length) {
+      checkRange(buffer, offset, length)
+      return orErrno(receive(fd, addressOf(buffer) + offset, length, MSG_PEEK))
+    },
     send(fd, buffer, offset, length) {
       checkRange(buffer, offset, length)
       return orErrno(send(fd, addressOf(buffer) + offset, length, MSG_NOSIGNAL))
+    },
+    unsent(fd) {
+      libc.ioctl(fd, SIOCOUTQNSD, scratch.address + LENGTH)
+      return scratchView.getInt32(LENGTH, true)
     },
     shutdown: (fd) => void shutdown(fd, SHUT_WR),
     resetOnClose: (fd) => libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(Int32Array.of(1, 0).buffer)),

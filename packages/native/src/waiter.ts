@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import { nativeBuffer } from './address.ts'
-import { type Koffi, loadKoffi } from './koffi.ts'
+import { EpollEvents } from './epoll-events.ts'
+import { type Koffi, type KoffiPollHandle, loadKoffi } from './koffi.ts'
 import type { Libc } from './libc.ts'
 import { PollEvent, PollSet } from './poll-set.ts'
 
@@ -17,15 +18,17 @@ export interface Waiter {
 
 /** The best that this runtime has. */
 export function createWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
-  // Bun crashes on koffi's watcher and Deno has no event loop for it; in a worker of Node it may outlive the loop.
+  // Bun crashes on koffi's watcher and Deno has no event loop for it.
   const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
-  if (isNode && isMainThread) {
+  if (isNode) {
     try {
-      return eventLoopWaiter(epoll, onReady)
+      return isMainThread ? eventLoopWaiter(epoll, onReady) : workerLoopWaiter(epoll, onReady)
     } catch {
       // The thread does as well, only later.
     }
   }
+  // More workers than cores starve each other of the threads of Bun's pool, and Bun crashes where one ends while a thread waits for it.
+  if (!isMainThread && process.versions['bun'] !== undefined) return blockingWaiter(libc, epoll, onReady)
   return threadWaiter(libc, epoll, onReady)
 }
 
@@ -35,22 +38,72 @@ export function createWaiter(libc: Libc, epoll: number, onReady: () => void): Wa
  * @throws whatever koffi throws where there is no such event loop
  */
 export function eventLoopWaiter(epoll: number, onReady: () => void): Waiter {
-  const koffi: Koffi = loadKoffi()
+  const handle = pollHandle(loadKoffi(), epoll, onReady)
+  // Not stopped and started each time, which would be two system calls.
+  handle.unref()
+  return { isContinuous: true, start: () => handle.ref(), stop: () => handle.unref() }
+}
+
+/** The same in a worker, whose loop ends before the process: what waits for nothing leaves nothing in it. */
+function workerLoopWaiter(epoll: number, onReady: () => void): Waiter {
+  const koffi = loadKoffi()
+  let handle: KoffiPollHandle | undefined
+  return {
+    isContinuous: true,
+    start() {
+      handle ??= pollHandle(koffi, epoll, onReady)
+    },
+    stop() {
+      handle?.close()
+      handle = undefined
+    },
+  }
+}
+
+/** The worker itself waits, for so short a time that its timers and messages come late by no more than that. */
+function blockingWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+  const events = new EpollEvents(1)
+  let isWanted = false
+  let isQueued = false
+  const wait = (): void => {
+    isQueued = false
+    if (!isWanted) return
+    if (libc.epollWait(epoll, events, BLOCKED) > 0) onReady()
+    queue()
+  }
+  const queue = (): void => {
+    if (isQueued || !isWanted) return
+    isQueued = true
+    setImmediate(wait)
+  }
+  return {
+    isContinuous: true,
+    start() {
+      isWanted = true
+      queue()
+    },
+    stop() {
+      isWanted = false
+    },
+  }
+}
+
+/** Milliseconds. An idle worker wakes as many times a second as they go into it. */
+const BLOCKED = 2
+
+function pollHandle(koffi: Koffi, epoll: number, onReady: () => void): KoffiPollHandle {
   let isQueued = false
   const turn = (): void => {
     isQueued = false
     onReady()
   }
-  const handle = koffi.node.poll(epoll, { readable: true }, () => {
+  return koffi.node.poll(epoll, { readable: true }, () => {
     // koffi calls back outside of what Node does around a callback: promises, ticks and uncaught errors would be left lying. The
     // immediates of this round of the loop come next, so nothing is lost by leaving it to one.
     if (isQueued) return
     isQueued = true
     setImmediate(turn)
   })
-  // Not stopped and started each time, which would be two system calls.
-  handle.unref()
-  return { isContinuous: true, start: () => handle.ref(), stop: () => handle.unref() }
 }
 
 /*

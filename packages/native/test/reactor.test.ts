@@ -272,6 +272,13 @@ describe('a process', () => {
     },
   )
 
+  it.each(['close', 'terminate', 'throw'])('of worker threads, which may end as they like: %s', (mode) => {
+    const script = fileURLToPath(new URL('./fixtures/waiting-workers.mjs', import.meta.url))
+    const args = process.versions['deno'] === undefined ? [script, mode] : ['run', '-A', script, mode]
+    const { status, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 15_000 })
+    expect([status, stdout.trim()]).toEqual([0, 'all gone'])
+  })
+
   it.runIf(hasTun)("finds a TUN's name free as soon as the TUN is closed, a hundred times", () => {
     const script = fileURLToPath(new URL('./fixtures/tun-name.mjs', import.meta.url))
     const args = process.versions['deno'] === undefined ? [script] : ['run', '-A', script]

@@ -40,6 +40,7 @@ describe.each(['127.0.0.1', '::1'])('tcp(7) at %s', (address) => {
     expect(calls.receive(server, buffer, 0, 16)).toBe(-Errno.EAGAIN)
     expect(calls.send(client, Uint8Array.of(0, 1, 2, 3), 1, 3)).toBe(3)
     readable(server)
+    expect([calls.peek(server, buffer, 0, 2), [...buffer.subarray(0, 2)]]).toEqual([2, [1, 2]])
     expect([calls.receive(server, buffer, 4, 12), [...buffer.subarray(4, 7)]]).toEqual([3, [1, 2, 3]])
     calls.shutdown(client)
     readable(server)
@@ -57,6 +58,9 @@ describe.each(['127.0.0.1', '::1'])('tcp(7) at %s', (address) => {
     for (let taken = 0; taken >= 0; sent += Math.max(0, taken)) taken = calls.send(client, chunk, 0, chunk.length)
     expect(sent).toBeGreaterThan(0)
     expect(calls.send(client, chunk, 0, chunk.length)).toBe(-Errno.EAGAIN)
+    // What the other end has not taken, or was not even sent.
+    expect(calls.unsent(client)).toBeGreaterThan(0)
+    expect(calls.unsent(client)).toBeLessThanOrEqual(sent)
   })
 })
 
@@ -94,6 +98,7 @@ it('options are set where they belong', () => {
     [TcpOption.KEEPALIVE, 1],
     [TcpOption.KEEPIDLE, 77],
     [TcpOption.NOTSENT_LOWAT, 65_536],
+    [TcpOption.RCVLOWAT, 12],
   ] as const) {
     calls.setOption(client, option, value)
     expect(libc.getsockopt(client, option[0], option[1])).toBe(value)

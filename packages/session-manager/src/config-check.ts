@@ -2,6 +2,7 @@
 import type { Limits, PeerConfig, SessionConfig } from './config.ts'
 import { parseAddress, parseRange, prefixLengthOf } from './ip-address.ts'
 import { SessionError } from './session-error.ts'
+import { MAX_SHARDS } from './shard-spi.ts'
 import { describeEspSuite, describeIkeSuite, isEspSuite, isIkeSuite } from './suites.ts'
 
 /** Octets of IKE that every implementation must take (RFC 7296 §2), which a connection must then be able to hold. */
@@ -20,6 +21,7 @@ export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
 /** Throws `SessionError` 'INVALID_CONFIG'. */
 export function checkConfig(config: CheckedConfig): void {
   checkNumbers(config)
+  checkShard(config)
   const names = new Set<string>()
   for (const peer of config.peers) {
     if (names.has(peer.name)) refuse(`peer "${peer.name}": the name is taken`)
@@ -57,6 +59,15 @@ function checkDial({ dial }: PeerConfig, refusePeer: (why: string) => never): vo
   if (dial.transports.length === 0) refusePeer('dial.transports is empty')
   for (const port of dial.transports.flatMap((option) => (option.transport === 'udp' ? [option.port, option.natPort] : [option.port])))
     if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refusePeer(`dial.transports: port ${port} is not 1 to 65535`)
+}
+
+/** An initiator has its SPI in the other place of the header, where nobody looks for the core that it is for. */
+function checkShard({ shard, peers }: CheckedConfig): void {
+  if (!shard) return
+  const { index, count } = shard
+  if (!(Number.isInteger(count) && count >= 1 && count <= MAX_SHARDS)) refuse(`shard.count is ${count}, which is not 1 to ${MAX_SHARDS}`)
+  if (!(Number.isInteger(index) && index >= 0 && index < count)) refuse(`shard.index is ${index}, which is not below shard.count, ${count}`)
+  for (const peer of peers) if (peer.dial) refuse(`peer "${peer.name}": one of several cores cannot dial`)
 }
 
 /** By their keys: the text that is made ranges of. */

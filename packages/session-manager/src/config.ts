@@ -10,6 +10,14 @@ export interface SessionConfig {
   readonly aeadProvider: AeadProvider
   /** Whether IKE_SA_INIT requests from unknown addresses are answered. */
   readonly acceptsPeers: boolean
+  /** This core's share of a gateway whose IKE SAs are spread over several cores; absent where it is the only one. */
+  readonly shard?: Shard
+}
+
+/** `index` of `count`, from 0. */
+export interface Shard {
+  readonly index: number
+  readonly count: number
 }
 
 /** RFC 7296 §3.5. */
@@ -91,8 +99,10 @@ export interface Limits {
   readonly maxConnectionsPerAddress: number
   /** Octets of one unfinished message that a connection may hold. */
   readonly maxBufferedPerConnection: number
-  /** Octets waiting to be sent on one connection before ESP is dropped (IKE never is). */
+  /** Octets waiting to be sent on one connection before packets are dropped (IKE never is). */
   readonly maxSendQueue: number
+  /** Octets of memory for what waits on all connections together; none gets more than an eighth of what is free. */
+  readonly maxSendQueues: number
   /** Consecutive frames with an unknown ESP SPI before the connection is closed (RFC 9329 §6.1, T-LIFE-14). */
   readonly maxUnknownSpis: number
   /** Unparsable messages before the connection is closed (T-LIFE-13). */
@@ -138,6 +148,9 @@ export interface Timers {
   readonly disconnected: number
   /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
   readonly deletion: number
+  /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4.3). */
+  readonly queueTarget: number
+  readonly queueInterval: number
   /** Before the whole list of transports is tried again. */
   readonly retry: number
   readonly maxRetry: number
@@ -153,7 +166,8 @@ export const DEFAULT_LIMITS: Limits = {
   maxConnections: 20_000,
   maxConnectionsPerAddress: 256,
   maxBufferedPerConnection: 65_541,
-  maxSendQueue: 262_144,
+  maxSendQueue: 1_048_576,
+  maxSendQueues: 67_108_864,
   maxUnknownSpis: 32,
   maxCorruptFrames: 8,
   maxIcvFailures: 1,
@@ -174,9 +188,11 @@ export const DEFAULT_TIMERS: Timers = {
   redial: 250,
   maxRedial: 30_000,
   reconnect: 60_000,
-  resume: 5_000,
+  resume: 3_000,
   disconnected: 600_000,
   deletion: 2_000,
+  queueTarget: 5,
+  queueInterval: 100,
   retry: 1_000,
   maxRetry: 60_000,
 }

@@ -4,6 +4,7 @@
  * `pollOutput()` until it answers `wait-until`; only then hand in the next.
  */
 import type { SessionEvent } from './events.ts'
+import type { ShardCommand } from './shard.ts'
 
 /** An IP address in text (no brackets, no zone) and a port. */
 export interface Endpoint {
@@ -53,8 +54,10 @@ export type Input =
       readonly reason: 'end' | 'reset' | 'failed'
       readonly detail: string
     }
-  /** The driver's socket took no more octets at once ('blocked'), or has sent what it held ('drained'). */
-  | { readonly kind: 'connection-flow'; readonly connection: ConnectionId; readonly state: 'blocked' | 'drained' }
+  /** The driver's socket took no more octets at once: it holds what it did not take. */
+  | { readonly kind: 'connection-flow'; readonly connection: ConnectionId; readonly state: 'blocked' }
+  /** It has taken what it held, or, asked by `report-flow`, holds nothing. `room`: octets that it would take now; absent: more than anybody has. */
+  | { readonly kind: 'connection-flow'; readonly connection: ConnectionId; readonly state: 'drained'; readonly room?: number }
   /** A datagram, its Non-ESP marker already taken off. Lent. */
   | {
       readonly kind: 'datagram'
@@ -70,8 +73,8 @@ export type Input =
    * `remote`: to whom, `undefined` where the socket does not say. `reason` is for people.
    */
   | { readonly kind: 'datagram-failed'; readonly local: Endpoint; readonly remote: Endpoint | undefined; readonly reason: string }
-  /** IP packets that the TUN device read. Lent. */
-  | { readonly kind: 'tun-packets'; readonly batch: PacketBatch }
+  /** IP packets that the TUN device read. Lent. `isHandedOver`: by another core, which had no Child SA for them; they go no further. */
+  | { readonly kind: 'tun-packets'; readonly batch: PacketBatch; readonly isHandedOver?: boolean }
   | { readonly kind: 'crypto-result'; readonly job: number; readonly result: CryptoResult }
   | { readonly kind: 'command'; readonly command: Command }
   /** The time that `wait-until` named has come. */
@@ -79,8 +82,10 @@ export type Input =
 
 export type Output =
   | { readonly kind: 'open-connection'; readonly connection: ConnectionId; readonly remote: Endpoint; readonly framing: FramingProfileName }
-  /** Lent: valid until the next `handleInput`. */
+  /** Lent: valid until the next `handleInput`. `hasMore`: a `connection-flow` is to follow also where the socket takes it all. */
   | { readonly kind: 'write-connection'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** More waits: hand in a `connection-flow`, at once where the socket has taken all that was written so far. */
+  | { readonly kind: 'report-flow'; readonly connection: ConnectionId }
   /** 'end': FIN after what was written. 'reset': at once. No `connection-closed` is expected after it. */
   | { readonly kind: 'close-connection'; readonly connection: ConnectionId; readonly how: 'end' | 'reset' }
   /** Lent: valid until the next `handleInput`. `local` is the socket to send from where the core cares (it answers from where it was asked); port 0 means any. */
@@ -95,8 +100,8 @@ export type Output =
   | { readonly kind: 'send-esp-datagrams'; readonly local: Endpoint; readonly remote: Endpoint; readonly batch: PacketBatch }
   /** IP packets for the TUN. Lent: valid until the next `handleInput`. */
   | { readonly kind: 'write-tun'; readonly batch: PacketBatch }
-  /** 'pause': do not read the TUN until 'resume'. Only where one connection carries everything that the TUN reads. */
-  | { readonly kind: 'tun-flow'; readonly state: 'pause' | 'resume' }
+  /** IP packets from the TUN that match no Child SA here, where the configuration has others to ask. Lent: valid until the next `handleInput`. */
+  | { readonly kind: 'unmatched-packets'; readonly batch: PacketBatch }
   | { readonly kind: 'crypto-job'; readonly job: number; readonly work: CryptoWork }
   | { readonly kind: 'event'; readonly event: SessionEvent }
   /** All is drained. Hand in `timeout` when the clock reaches `time` (milliseconds, may be Infinity) unless another input comes first. */
@@ -124,6 +129,7 @@ export type Command =
   | { readonly kind: 'check-liveness'; readonly peer?: string }
   /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
   | { readonly kind: 'delete-child'; readonly peer: string }
+  | ShardCommand
 
 /** Fresh, unpredictable octets. */
 export type RandomSource = (length: number) => Uint8Array

@@ -1,5 +1,5 @@
 /** What the rooms of the core share: its databases, its clock of the moment, its way out. Internal to the package. */
-import type { ChildSa } from './child/child-sa.ts'
+import type { Sad } from './child/sad.ts'
 import type { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
 import type { ConnectionId, CryptoResult, CryptoWork, Output, RandomSource } from './contract.ts'
@@ -28,7 +28,7 @@ export interface Core {
   readonly halfOpen: HalfOpenTable
   readonly identities: IdentityTable
   /** The SAD, inbound side: by our SPI. */
-  readonly sad: Map<number, ChildSa>
+  readonly sad: Sad
   readonly spd: Spd
   readonly connections: Map<ConnectionId, Connection>
   readonly initiators: Map<string, Initiator>

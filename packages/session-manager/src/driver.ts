@@ -92,6 +92,11 @@ export class Driver {
     this.#datagrams.espReceived(local, remote, batch)
   }
 
+  /** IP packets from another core's TUN queue, for which it had no Child SA. The batch is lent for the call. */
+  packetsHandedOver(batch: PacketBatch): void {
+    this.#hand({ kind: 'tun-packets', batch, isHandedOver: true })
+  }
+
   /**
    * What a datagram socket says of something sent earlier, such as ICMP's word: as @underpass/udp-transport reports it, with the remote
    * in `context` where it is known. A hint for the core, and counted.
@@ -212,8 +217,11 @@ export class Driver {
         this.#mailbox.forget(output.connection)
         this.#connections.close(output.connection, output.how)
         return
-      case 'tun-flow':
-        this.#tun.setFlow(output.state)
+      case 'report-flow':
+        this.#connections.reportFlow(output.connection)
+        return
+      case 'unmatched-packets':
+        this.#ports.unmatched?.(output.batch)
         return
       case 'crypto-job':
         startCryptoJob(this.#ports, output.job, output.work, this.#handIn)

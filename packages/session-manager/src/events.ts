@@ -31,6 +31,9 @@ export type SessionEvent =
       readonly remoteId: string
       readonly proposal: string
       readonly path: PathDescription
+      /** Where the configuration has a `shard`: our own SPI, and whether INITIAL_CONTACT came with it. */
+      readonly localSpi?: string
+      readonly isInitialContact?: boolean
     }
   | {
       readonly kind: 'addresses-assigned'
@@ -63,6 +66,8 @@ export type SessionEvent =
       readonly peer: string
       readonly reason: string
       readonly byPeer: boolean
+      /** Where the configuration has a `shard`. */
+      readonly localSpi?: string
       /** INITIAL_CONTACT ended it: where the peer is now, and where it was. */
       readonly cameAnew?: { readonly from: Endpoint; readonly before: Endpoint | undefined }
     }

@@ -8,12 +8,12 @@
  *                2. ESP in             data-path/inbound.ts
  *                3. IKE in             ike/ike-engine.ts → ike/transitions.ts → the exchange's file
  *                4. TUN batch          data-path/tun-batch.ts
- *   TUN → wire   5. SPD, seal, frame   data-path/outbound.ts
+ *   TUN → wire   5. SPD, seal, frame   data-path/outbound.ts; data-path/waiting-room.ts → queue/, where the connection is full
  *   by itself    6. timers             ike/ike-sa-timers.ts, peers/initiator.ts
  *                7. failed datagrams   paths/datagram-failures.ts
  */
 
-import type { ChildSa } from './child/child-sa.ts'
+import { Sad } from './child/sad.ts'
 import { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
 import { checkConfig } from './config-check.ts'
@@ -39,6 +39,7 @@ import { AddressPool } from './peers/address-pool.ts'
 import { IdentityTable } from './peers/identity-table.ts'
 import { Initiator } from './peers/initiator.ts'
 import { SessionError } from './session-error.ts'
+import { obeyShardCommand } from './shard.ts'
 import type { Counters, SessionStatus } from './status.ts'
 import { TimerQueue } from './timer-queue.ts'
 
@@ -52,7 +53,7 @@ export class SessionManager implements Core {
   readonly ikeSas: Map<bigint, IkeSa> = new Map()
   readonly halfOpen: HalfOpenTable = new HalfOpenTable()
   readonly identities: IdentityTable = new IdentityTable()
-  readonly sad: Map<number, ChildSa> = new Map()
+  readonly sad: Sad = new Sad()
   readonly spd: Spd = new Spd()
   readonly #connectionTable = new ConnectionTable()
   readonly connections: Map<ConnectionId, Connection> = this.#connectionTable.byId
@@ -98,8 +99,7 @@ export class SessionManager implements Core {
         this.#receiveStream(input.connection, input.bytes)
         break
       case 'tun-packets':
-        this.#outbound.send(this, input.batch)
-        this.#connectionTable.applyBackPressure(this)
+        this.#outbound.send(this, input.batch, input.isHandedOver === true)
         break
       case 'datagram':
         this.#receiveDatagram(input)
@@ -117,7 +117,7 @@ export class SessionManager implements Core {
         this.#connectionTable.closed(this, input.connection, input.detail === '' ? input.reason : input.detail)
         break
       case 'connection-flow':
-        this.#connectionTable.flow(this, input.connection, input.state)
+        this.#heedFlow(input)
         break
       case 'crypto-result':
         this.#finishJob(input.job, input)
@@ -190,6 +190,13 @@ export class SessionManager implements Core {
     if (connection) receiveStream(this, this.#tun, connection, bytes)
   }
 
+  #heedFlow(input: Extract<Input, { kind: 'connection-flow' }>): void {
+    const connection = this.connections.get(input.connection)
+    if (connection === undefined) return
+    if (input.state === 'blocked') connection.block()
+    else this.#outbound.drain(this, connection, input.room ?? Number.POSITIVE_INFINITY)
+  }
+
   #receiveDatagram(input: Extract<Input, { kind: 'datagram' }>): void {
     if (input.message === 'keepalive') return this.count('nat-keepalives-in')
     const arrival = { transport: 'udp', local: input.local, remote: input.remote } as const
@@ -209,6 +216,7 @@ export class SessionManager implements Core {
   }
 
   #obey(command: Command): void {
+    if (command.kind === 'forget' || command.kind === 'make-room') return obeyShardCommand(this, command)
     const peer = command.peer
     if (peer !== undefined && !this.config.peers.some((known) => known.name === peer))
       throw new SessionError('UNKNOWN_PEER', 'caller', `no peer is named "${peer}"`)

@@ -31,6 +31,8 @@ export interface IkeSaStatus {
   readonly addresses: readonly AssignedAddress[]
   readonly children: readonly ChildSaStatus[]
   readonly establishedMillisecondsAgo: number | undefined
+  /** Which of several workers has it, from 0. The core knows of none. */
+  readonly worker?: number
 }
 
 export interface ChildSaStatus {
@@ -52,6 +54,8 @@ export interface ConnectionStatus {
   readonly framing: string
   readonly ikeSas: readonly string[]
   readonly queuedOctets: number
+  /** Which of several workers has it: each counts its connections by itself. */
+  readonly worker?: number
 }
 
 /** Every number that only grows; the names are the keys of `status --json`. */

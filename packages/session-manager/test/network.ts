@@ -66,7 +66,10 @@ export class Node {
   holdsJobs = false
   readonly heldJobs: { job: number; work: CryptoWork }[] = []
   wakeAt = Number.POSITIVE_INFINITY
-  isTunPaused = false
+  /** Connections whose sockets are full. */
+  readonly blocked = new Set<ConnectionId>()
+  /** What the core gave back for others to send. */
+  readonly unmatched: Uint8Array[] = []
   /** Alive for the kernel, dead for IKE: nothing is handed in, no timer runs. */
   isFrozen = false
 
@@ -130,6 +133,8 @@ export class Network {
   input(node: Node, input: Input): void {
     if (node.isFrozen) return
     node.inputs.push({ input: structuredClone(input), now: this.now })
+    if (input.kind === 'connection-flow' && input.state === 'blocked') node.blocked.add(input.connection)
+    else if (input.kind === 'connection-flow') node.blocked.delete(input.connection)
     node.core.handleInput(input, this.now)
     this.#rememberKeys(node)
     for (let output = node.core.pollOutput(); ; output = node.core.pollOutput()) {
@@ -233,8 +238,12 @@ export class Network {
       case 'write-tun':
         node.received.push(...packetsOf(output.batch))
         return
-      case 'tun-flow':
-        node.isTunPaused = output.state === 'pause'
+      case 'report-flow':
+        if (!node.blocked.has(output.connection))
+          this.#later(0, () => this.input(node, { kind: 'connection-flow', connection: output.connection, state: 'drained' }))
+        return
+      case 'unmatched-packets':
+        node.unmatched.push(...packetsOf(output.batch))
         return
       case 'open-connection':
         return this.#open(node, output)

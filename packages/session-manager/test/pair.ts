@@ -11,6 +11,7 @@ import {
   parseIdentity,
   parseIkeSuite,
   type SessionConfig,
+  type Shard,
   type Timers,
   type TransportOption,
 } from '../src/index.ts'
@@ -25,6 +26,7 @@ export interface PairOptions {
   readonly gatewayTimers?: Partial<Timers>
   readonly clientLimits?: Partial<Limits>
   readonly gatewayLimits?: Partial<Limits>
+  readonly gatewayShard?: Shard
 }
 
 export const TCP: TransportOption = { transport: 'tcp', port: 4500, framing: 'rfc9329' }
@@ -39,11 +41,10 @@ export class Pair extends Network {
   constructor(options: PairOptions = {}) {
     super()
     Object.assign(this.link, options.link)
-    this.gateway = this.add(
-      'gateway',
-      GATEWAY_ADDRESS,
-      sessionConfig([{ ...gatewayPeer(), ...options.gateway }], true, options.gatewayTimers, options.gatewayLimits),
-    )
+    this.gateway = this.add('gateway', GATEWAY_ADDRESS, {
+      ...sessionConfig([{ ...gatewayPeer(), ...options.gateway }], true, options.gatewayTimers, options.gatewayLimits),
+      ...(options.gatewayShard && { shard: options.gatewayShard }),
+    })
     this.client = this.add(
       'client',
       CLIENT_ADDRESS,

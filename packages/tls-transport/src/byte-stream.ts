@@ -26,10 +26,13 @@ export interface ByteStream {
   readonly tls?: TlsInfo
   /** Octets accepted and not yet given to the kernel. */
   readonly queued: number
+  /** Octets that a write could have now and leave none queued, or a guess; Infinity where the system does not say. */
+  readonly room: number
   /**
    * Sends after what is queued. `bytes` is lent for the call: what cannot be sent at once is copied.
    *
-   * @returns false when more than the high-water mark is queued: stop, and go on at `onDrain`. Also after the end.
+   * @returns false when more than the high-water mark is queued, or the kernel holds as much unsent as it may: stop, and go on at `onDrain`.
+   *   Also after the end.
    */
   write(bytes: Uint8Array): boolean
   /** FIN after what is queued, with TLS close_notify first. A peer that does not answer with its own FIN keeps the socket: `reset` it then. */
@@ -45,7 +48,7 @@ export interface ByteStream {
 export interface StreamHandlers {
   /** `bytes` is lent for the call. */
   onData(bytes: Uint8Array): void
-  /** After a `write` that returned false: nothing is queued any more. */
+  /** After a `write` that returned false: nothing is queued any more, and there is room. */
   onDrain?(): void
   /** The peer sent FIN. Ours follows by itself after what is queued; nothing more can be written. */
   onEnd?(): void

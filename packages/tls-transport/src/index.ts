@@ -2,6 +2,7 @@
 // @underpass/native can be loaded; names, TLS and all else by node:net and node:tls, on every runtime.
 export type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
 export { type ConnectOptions, connect, type TlsClientOptions } from './connect.ts'
+export type { FirstLook } from './first-look.ts'
 export { type Listener, type ListenOptions, listen, type TlsServerOptions } from './listen.ts'
 export { tcpSockets } from './native-sockets.ts'
 export type { SocketOptions } from './socket-stream.ts'

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
+import type { FirstLook } from './first-look.ts'
 import { listenNative } from './native-listen.ts'
 import { nativeSockets } from './native-sockets.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
@@ -24,13 +25,15 @@ export interface ListenOptions extends SocketOptions {
   readonly address?: string
   /** Default 0: any free port. */
   readonly port?: number
-  /** Connections the kernel holds until they are accepted. Default 511. */
+  /** Connections the kernel holds until they are accepted. Default 4,096; 511 for the runtime's sockets. */
   readonly backlog?: number
   readonly tls?: TlsServerOptions | false
   /** SO_REUSEPORT: several listeners of one user share the port, and the kernel spreads the connections. Native sockets only. Default false. */
   readonly reusePort?: boolean
   /** Above this many open connections, handshakes included, new ones are closed at once (RFC 9329 §10). Default: no limit. */
   readonly maxConnections?: number
+  /** Native sockets only; without them each connection is kept. */
+  readonly firstLook?: FirstLook
   /** What goes wrong after listening began: a failed handshake, no file descriptors. Never fatal to the listener. */
   onError?(error: TransportError): void
 }
@@ -39,6 +42,11 @@ export interface Listener {
   readonly local: Endpoint
   /** Open streams accepted here. */
   readonly connections: number
+  /**
+   * Takes a connected descriptor over as if it had been accepted here, without a first look: one that another listener's `firstLook` gave
+   * away. Native sockets only.
+   */
+  readonly adopt?: (descriptor: number) => void
   /** Stops accepting; open streams go on. The port is free when it resolves. */
   close(): Promise<void>
 }

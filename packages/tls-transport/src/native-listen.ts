@@ -1,6 +1,7 @@
 // Room: the wire. A listening descriptor.
 import type { Watch } from '@underpass/native'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
+import { type PendingLook, takeFirstLook } from './first-look.ts'
 import type { Listener, ListenOptions } from './listen.ts'
 import { badPort } from './native-connect.ts'
 import { errnoError, type NativeSockets, setOptions, systemError } from './native-sockets.ts'
@@ -9,6 +10,8 @@ import { transportError } from './transport-error.ts'
 
 /** Connections taken in one turn of the event loop. */
 const BUDGET = 64
+/** What Linux allows unless told otherwise (net.core.somaxconn): after a cut all clients come back at once. */
+const DEFAULT_BACKLOG = 4_096
 /** Milliseconds without accepting after the descriptors ran out: the event would come back at once, and in vain. */
 const REST = 100
 /** errno values of accept(2) that are about the connection that was to be accepted, and not about the listener. */
@@ -43,6 +46,7 @@ class NativeListener implements Listener {
   readonly #onConnection: (stream: ByteStream) => StreamHandlers
   readonly #fd: number
   readonly #watch: Watch
+  readonly #undecided = new Set<PendingLook>()
   #isClosed = false
 
   constructor(
@@ -51,7 +55,7 @@ class NativeListener implements Listener {
     onConnection: (stream: ByteStream) => StreamHandlers,
   ) {
     const { calls, reactor, pollEvent } = sockets
-    const { address, port, backlog = 511, reusePort = false } = options
+    const { address, port, backlog = DEFAULT_BACKLOG, reusePort = false } = options
     this.#sockets = sockets
     this.#options = options
     this.#onConnection = onConnection
@@ -71,6 +75,7 @@ class NativeListener implements Listener {
       this.#isClosed = true
       this.#watch.close()
       this.#sockets.close(this.#fd)
+      for (const look of this.#undecided) look.giveUp()
     }
     return Promise.resolve()
   }
@@ -80,9 +85,32 @@ class NativeListener implements Listener {
     for (let i = 0; i < BUDGET && !this.#isClosed; i++) {
       const result = calls.accept(this.#fd)
       if (result === -errno.EAGAIN) return
-      if (result >= 0) this.#accept(result)
+      if (result >= 0) this.#admit(result)
       else if (!OF_THE_CONNECTION.has(this.#sockets.nameOf(-result))) return this.#rest(errnoError(this.#sockets, -result))
     }
+  }
+
+  /** A connection that another listener gave away. */
+  readonly adopt = (descriptor: number): void => {
+    if (this.#isClosed) this.#sockets.close(descriptor)
+    else this.#accept(descriptor)
+  }
+
+  #admit(descriptor: number): void {
+    const { firstLook, maxConnections } = this.#options
+    // Above the limit there is nothing to look for.
+    if (firstLook === undefined || (maxConnections !== undefined && this.connections >= maxConnections)) {
+      this.#accept(descriptor)
+      return
+    }
+    this.connections++
+    const look = takeFirstLook(this.#sockets, descriptor, firstLook, (isKept) => {
+      this.connections--
+      this.#undecided.delete(look)
+      if (isKept) this.#accept(descriptor)
+    })
+    this.#undecided.add(look)
+    look.begin()
   }
 
   #accept(descriptor: number): void {

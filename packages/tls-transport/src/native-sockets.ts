@@ -64,7 +64,7 @@ export function systemError(cause: unknown): Error & { readonly code?: string } 
 /** Of a connection, or of a listener, from which the sockets that it accepts inherit them. @throws NativeError where the kernel refuses one */
 export function setOptions({ calls, tcpOption }: NativeSockets, fd: number, options: SocketOptions): void {
   if (options.noDelay ?? true) calls.setOption(fd, tcpOption.NODELAY, 1)
-  if (options.notSentLowWater !== undefined) calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
+  if (typeof options.notSentLowWater === 'number') calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
   if (options.congestionControl !== undefined) calls.setCongestionControl(fd, options.congestionControl)
   if (options.keepAlive === undefined || options.keepAlive === false) return
   calls.setOption(fd, tcpOption.KEEPALIVE, 1)

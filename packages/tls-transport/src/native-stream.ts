@@ -4,6 +4,7 @@ import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { errnoError, type NativeSockets, systemError } from './native-sockets.ts'
 import { DEFAULT_HIGH_WATER_MARK, type SocketOptions, unmapped } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
+import { UnsentLimit } from './unsent-limit.ts'
 
 /** Octets that one read takes at most. One buffer for all streams: what is in it is lent to `onData` for the call. */
 const RECEIVE = 262_144
@@ -15,6 +16,7 @@ export class NativeStream implements ByteStream {
   readonly #sockets: NativeSockets
   readonly #fd: number
   readonly #highWaterMark: number
+  readonly #unsentLimit: UnsentLimit | undefined
   readonly #queue: Uint8Array[] = []
   #queued = 0
   #handlers: StreamHandlers | undefined
@@ -37,6 +39,7 @@ export class NativeStream implements ByteStream {
     this.local = { address: unmapped(local.address), port: local.port }
     this.remote = { address: unmapped(remote.address), port: remote.port }
     this.#highWaterMark = options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK
+    if (options.notSentLowWater === 'adaptive') this.#unsentLimit = new UnsentLimit(sockets, fd)
   }
 
   /** Begins to deliver. The owner may have written, paused, ended or reset before. */
@@ -55,12 +58,16 @@ export class NativeStream implements ByteStream {
     return this.#queued
   }
 
+  get room(): number {
+    return this.#isClosed || this.#queued > 0 ? 0 : (this.#unsentLimit?.room ?? Number.POSITIVE_INFINITY)
+  }
+
   write(bytes: Uint8Array): boolean {
     if (this.#isClosed || this.#writing !== 'open') return false
     let sent = 0
     if (this.#queue.length === 0) {
       sent = this.#sockets.calls.send(this.#fd, bytes, 0, bytes.length)
-      if (sent === bytes.length) return true
+      if (sent === bytes.length) return this.#unsentLimit?.isReachedBy(sent) !== true || this.#waitForDrain()
       if (sent < 0) {
         if (!this.#isTemporary(sent)) {
           this.#failLater(-sent)
@@ -72,8 +79,13 @@ export class NativeStream implements ByteStream {
     this.#queue.push(bytes.slice(sent))
     this.#queued += bytes.length - sent
     this.#wantEvents()
-    if (this.#queued <= this.#highWaterMark) return true
+    return this.#queued <= this.#highWaterMark || this.#waitForDrain()
+  }
+
+  #waitForDrain(): false {
+    this.#unsentLimit?.full()
     this.#isWaitingForDrain = true
+    this.#wantEvents()
     return false
   }
 
@@ -132,24 +144,24 @@ export class NativeStream implements ByteStream {
   }
 
   #flush(): void {
+    this.#unsentLimit?.ready()
     while (this.#queue.length > 0) {
       const chunk = this.#queue[0] as Uint8Array
       const sent = this.#sockets.calls.send(this.#fd, chunk, 0, chunk.length)
-      if (this.#isTemporary(sent)) return
+      if (this.#isTemporary(sent)) return this.#unsentLimit?.full()
       if (sent < 0) return this.#fail(-sent)
       this.#queued -= sent
       if (sent < chunk.length) {
         this.#queue[0] = chunk.subarray(sent)
-        return
+        return this.#unsentLimit?.full()
       }
       this.#queue.shift()
     }
+    const wasWaiting = this.#isWaitingForDrain
+    this.#isWaitingForDrain = false
     this.#wantEvents()
     if (this.#writing === 'ending') this.#endWhenSent()
-    else if (this.#isWaitingForDrain) {
-      this.#isWaitingForDrain = false
-      this.#handlers?.onDrain?.()
-    }
+    else if (wasWaiting) this.#handlers?.onDrain?.()
   }
 
   #endWhenSent(): void {
@@ -204,7 +216,7 @@ export class NativeStream implements ByteStream {
 
   #interest(): number {
     const { POLLIN, POLLOUT } = this.#sockets.pollEvent
-    return (this.#reading === 'flowing' ? POLLIN : 0) | (this.#queue.length > 0 ? POLLOUT : 0)
+    return (this.#reading === 'flowing' ? POLLIN : 0) | (this.#queue.length > 0 || this.#isWaitingForDrain ? POLLOUT : 0)
   }
 
   /** Of a call's result: it is to be tried again, nothing is wrong. */

@@ -13,8 +13,11 @@ export interface SocketOptions {
   readonly highWaterMark?: number
   /** 'node': the runtime's own sockets even where native ones can be had. Default 'auto'. TLS always runs on the runtime's. */
   readonly sockets?: 'auto' | 'node'
-  /** TCP_NOTSENT_LOWAT: octets that the kernel holds unsent, beyond what is in flight. Native sockets only. Default: the system's, no limit. */
-  readonly notSentLowWater?: number
+  /**
+   * TCP_NOTSENT_LOWAT: octets that the kernel holds unsent, beyond what is in flight. 'adaptive': no more than keeps the connection busy.
+   * Native sockets only. Default: the system's, no limit.
+   */
+  readonly notSentLowWater?: number | 'adaptive'
   /** TCP_CONGESTION: 'cubic', 'bbr', … Native sockets only. Default: the system's. */
   readonly congestionControl?: string
 }
@@ -58,6 +61,10 @@ export class SocketStream implements ByteStream {
       if (this.#error === undefined) handlers.onClose?.()
       else handlers.onClose?.(this.#error)
     })
+  }
+
+  get room(): number {
+    return Math.max(0, this.#highWaterMark - this.queued)
   }
 
   get queued(): number {

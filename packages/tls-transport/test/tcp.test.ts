@@ -142,6 +142,34 @@ describe.each(SOCKETS)('%s sockets', (kind) => {
       expect(client.seen.events).toEqual(['drain'])
     })
 
+    it('room says what a write could have, none while octets are queued', async () => {
+      const { client, server } = await pair()
+      server.stream.pause()
+      expect(client.stream.room).toBeGreaterThan(0)
+      while (client.stream.write(new Uint8Array(65_536)));
+      expect(client.stream.room).toBe(0)
+      server.stream.resume()
+      await until(() => client.stream.queued === 0)
+      expect(client.stream.room).toBeGreaterThan(0)
+    })
+
+    it('notSentLowWater adaptive, highWaterMark 0: what the kernel has not sent stays within the room that was told', async () => {
+      const { client, server } = await pair({ client: { notSentLowWater: 'adaptive', highWaterMark: 0 } })
+      let written = 0
+      for (let round = 0; round < 5; round++) {
+        const drains = client.seen.events.length
+        server.stream.pause()
+        for (let isTaken = true; isTaken; written++) {
+          isTaken = client.stream.write(new Uint8Array(1_000).fill(round))
+          expect(client.stream.queued).toBeLessThan(kind === 'auto' ? 1_001 : 66_537)
+        }
+        server.stream.resume()
+        await until(() => client.seen.events.length > drains && server.seen.octets === 1_000 * written)
+        expect(server.seen.chunks.splice(0).every((chunk) => chunk.every((octet) => octet === round))).toBe(true)
+      }
+      expect(new Set(client.seen.events)).toEqual(new Set(['drain']))
+    })
+
     it('octets keep their order and value through a megabyte of odd writes', async () => {
       const { client, server } = await pair()
       const expected = Uint8Array.from({ length: 1_000_003 }, (_, i) => (i * 31) & 0xff)

@@ -1,6 +1,6 @@
 export { MemoryTun, type MemoryTunOptions, memoryTunPair } from './memory.ts'
 export { openPacketDevice, type PacketDeviceOptions } from './open-packet-device.ts'
-export { openTun, type TunOptions } from './open-tun.ts'
+export { adoptTunQueue, openTun, openTunQueues, type TunOptions, type TunQueue, type TunQueues } from './open-tun.ts'
 export { batchOf, createPacketBatch, HEADROOM, type PacketBatch, packetsOf, TAILROOM } from './packet-batch.ts'
 export { createPacketDevicePair, type PacketDevicePair, type PacketDevicePairOptions } from './packet-device-pair.ts'
 export { type TunCounters, type TunDevice, TunError, type TunErrorCode } from './tun-device.ts'

@@ -10,13 +10,16 @@ import {
   writeRequestU16,
 } from './interface-request.ts'
 import { ip } from './ip-command.ts'
+import type { PacketLayout } from './packet-reader.ts'
 import { type TunDevice, TunError } from './tun-device.ts'
 
 // linux/if_tun.h
 const TUNSETIFF = 0x400454ca
 const TUNSETOFFLOAD = 0x400454d0
+const TUNSETQUEUE = 0x400454d9
 const IFF_TUN = 0x0001
 const IFF_MULTI_QUEUE = 0x0100
+const IFF_DETACH_QUEUE = 0x0400
 const IFF_NO_PI = 0x1000
 const IFF_VNET_HDR = 0x4000
 const TUN_F_CSUM = 0x01
@@ -60,6 +63,91 @@ const MAX_QUEUE = 65_536
  * @throws TunError `UNAVAILABLE`, `PERMISSION_DENIED`, `NAME_IN_USE`, `ARGUMENT`, `COMMAND_FAILED`, `SYSTEM`
  */
 export function openTun(options: TunOptions = {}): TunDevice {
+  const { libc, queue } = openQueue(options)
+  try {
+    return adopted(libc, queue)
+  } catch (error) {
+    libc.close(queue.descriptor)
+    throw asTunError(error, queue.name, {})
+  }
+}
+
+/** One queue of a TUN, as plain data: it may be opened in one thread and read in another. */
+export interface TunQueue {
+  readonly descriptor: number
+  readonly name: string
+  readonly layout: PacketLayout
+}
+
+/** Takes the descriptor over. @throws TunError `UNAVAILABLE`; the descriptor stays the caller's then */
+export function adoptTunQueue(queue: TunQueue): TunDevice {
+  try {
+    return adopted(loadLibc(), queue)
+  } catch (error) {
+    throw asTunError(error, queue.name, {})
+  }
+}
+
+export interface TunQueues {
+  readonly name: string
+  readonly mtu: number
+  /** For {@link adoptTunQueue}, each once. Who adopts one closes it. */
+  readonly queues: readonly TunQueue[]
+  /** The interface vanishes once the queues are closed, too. Idempotent. */
+  close(): void
+}
+
+/**
+ * As {@link openTun}, with several queues among which the kernel spreads the flows: a packet comes to the queue to which its flow was last
+ * written, or else by a hash. The interface stays until `close`, even where all queues are closed before.
+ *
+ * @throws TunError as openTun does
+ */
+export function openTunQueues(options: Omit<TunOptions, 'multiQueue'>, count: number): TunQueues {
+  const { libc, queue: first } = openQueue({ ...options, multiQueue: true })
+  const queues = [first]
+  const flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (first.layout.hasVirtioHeader ? IFF_VNET_HDR : 0)
+  try {
+    while (queues.length <= count) queues.push({ ...first, descriptor: attachAnother(libc, first.name, flags) })
+    // The last one is nobody's: no flow may be sent to it, but it keeps the interface.
+    const keeper = queues.pop()!.descriptor
+    const detach = interfaceRequest(first.name)
+    writeRequestU16(detach, IFF_DETACH_QUEUE)
+    libc.ioctl(keeper, TUNSETQUEUE, detach)
+    let isOpen = true
+    return {
+      name: first.name,
+      mtu: first.layout.mtu,
+      queues,
+      close() {
+        if (isOpen) libc.close(keeper)
+        isOpen = false
+      },
+    }
+  } catch (error) {
+    for (const { descriptor } of queues) libc.close(descriptor)
+    throw asTunError(error, first.name, { EINVAL: 'NAME_IN_USE' })
+  }
+}
+
+function attachAnother(libc: Libc, name: string, flags: number): number {
+  const fd = libc.open('/dev/net/tun', OpenFlag.O_RDWR | OpenFlag.O_NONBLOCK)
+  const request = interfaceRequest(name)
+  writeRequestU16(request, flags)
+  try {
+    libc.ioctl(fd, TUNSETIFF, request)
+    return fd
+  } catch (error) {
+    libc.close(fd)
+    throw error
+  }
+}
+
+function adopted(libc: Libc, { descriptor, name, layout }: TunQueue): TunDevice {
+  return new DescriptorDevice(libc, descriptor, 'tun', name, name, layout)
+}
+
+function openQueue(options: TunOptions): { readonly libc: Libc; readonly queue: TunQueue } {
   const { name = 'tun%d', mtu, offload = true, multiQueue = false, queueLength } = options
   if (queueLength !== undefined && !(Number.isInteger(queueLength) && queueLength > 0 && queueLength <= MAX_QUEUE))
     throw new TunError('ARGUMENT', `a queue cannot hold ${queueLength} packets`, { interface: name })
@@ -85,7 +173,7 @@ export function openTun(options: TunOptions = {}): TunDevice {
     if (queueLength !== undefined) setQueueLength(libc, actualName, queueLength)
     const actualMtu = interfaceMtu(libc, actualName)
     const layout = { linkLength: 0, hasVirtioHeader: hasOffload, takesUdpSuperPackets: (features & UDP_OFFLOADS) !== 0, mtu: actualMtu }
-    return new DescriptorDevice(libc, fd, 'tun', actualName, actualName, layout)
+    return { libc, queue: { descriptor: fd, name: actualName, layout } }
   } catch (error) {
     libc.close(fd)
     throw asTunError(error, name, { EINVAL: 'NAME_IN_USE' })

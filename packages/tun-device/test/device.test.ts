@@ -92,6 +92,18 @@ describe.each(DEVICES)('%s device, as %s', (kind, user) => {
     })
   }
 
+  if (kind !== 'packet') {
+    scenario(
+      'has several queues; a flow comes to the one that it was last written to, and the device stays without any',
+      'queues',
+      (result) => {
+        expect(result).toMatchObject({ kept: true, left: false })
+        expect(result.queues).toBeGreaterThan(1)
+        expect(result.steered).toEqual(new Array(24).fill(true))
+      },
+    )
+  }
+
   if (kind === 'packet') {
     scenario("learns the kernel's Ethernet address when it is not told", 'learn', (result) => {
       expect(result).toEqual({ message: 'who are you', writeDrops: 1 })

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { type Libc, NativeError } from '@underpass/native'
 import { DEFAULT_BUFFER } from './defaults.ts'
 import type { Endpoint } from './endpoint.ts'
+import { shareThePort, steerBySpi } from './reuse-port-group.ts'
 import * as option from './socket-options.ts'
 import { bindError, sendError } from './udp-error.ts'
 import type { BindAddress, UdpBuffers, UdpOptions } from './udp-socket.ts'
@@ -30,10 +31,13 @@ export function bindDescriptor(libc: Libc, { address, port, family }: BindAddres
       receive: setBuffer(libc, fd, option.SO_RCVBUFFORCE, option.SO_RCVBUF, options.receiveBuffer ?? DEFAULT_BUFFER),
       send: setBuffer(libc, fd, option.SO_SNDBUFFORCE, option.SO_SNDBUF, options.sendBuffer ?? DEFAULT_BUFFER),
     }
+    if (options.group !== undefined) shareThePort(libc, fd)
     libc.bind(fd, libc.encodeAddress(address, port))
+    const local = libc.decodeAddress(libc.getsockname(fd))
+    if (options.group !== undefined) steerBySpi(libc, fd, local.port, options.group)
     return {
       fd,
-      local: libc.decodeAddress(libc.getsockname(fd)),
+      local,
       buffers,
       // A kernel that does not know the option would send a batch as one long datagram.
       canSegment: attempt(() => libc.getsockopt(fd, option.SOL_UDP, option.UDP_SEGMENT)) !== undefined,

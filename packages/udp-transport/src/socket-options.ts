@@ -8,9 +8,11 @@ export const SOCK_NONBLOCK = 0o4000
 export const SOL_SOCKET = 1
 export const SO_SNDBUF = 7
 export const SO_RCVBUF = 8
+export const SO_REUSEPORT = 15
 /** Beyond the limits of net.core, for those with CAP_NET_ADMIN. */
 export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
+export const SO_ATTACH_REUSEPORT_CBPF = 51
 
 export const IPPROTO_IP = 0
 export const IP_RECVERR = 11

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { Datagram } from './datagram.ts'
 import { openDgramSocket } from './dgram-socket.ts'
 import type { Endpoint, PacketBatch } from './endpoint.ts'
+import type { ReusePortGroup } from './reuse-port-group.ts'
 import { UdpError } from './udp-error.ts'
 
 export interface UdpOptions {
@@ -18,6 +19,8 @@ export interface UdpOptions {
   readonly sendBuffer?: number
   /** Octets that may wait for the kernel; beyond that ESP is dropped and counted, IKE never. Default 4 MiB. */
   readonly sendLimit?: number
+  /** One of several sockets on this port. Native sockets only: without them this one gets everything, and a second finds the port taken. */
+  readonly group?: ReusePortGroup
   /** Default `native`, and `dgram` where that cannot be had; see {@link UdpSocket.kind}. */
   readonly kind?: UdpSocketKind
   /** `message` belongs to the receiver. `remote` is the same object for consecutive datagrams from one peer. */

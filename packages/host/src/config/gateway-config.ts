@@ -4,12 +4,14 @@ import {
   describeIdentity,
   type FramingProfileName,
   type Identity,
+  MAX_SHARDS,
   type PeerConfig,
   type PoolConfig,
   type SessionConfig,
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
+import { leasableAddresses } from '../workers/pool-slices.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
@@ -29,6 +31,8 @@ export interface GatewayConfig extends SharedConfig {
   readonly udp: readonly UdpListener[]
   readonly tcp: readonly TcpListener[]
   readonly peers: readonly PeerConfig[]
+  /** Threads that share the work. */
+  readonly workers: number
   /** Turn on the host's IP forwarding while running. */
   readonly forwarding: boolean
   /** Route the pools and the peers' subnets to the TUN. */
@@ -84,6 +88,7 @@ const CONNECTION = table(CONNECTION_SHAPE).superRefine((written, context) => {
 
 const GATEWAY_FILE = table({
   ...SHARED_KEYS,
+  workers: z.int().min(1).max(MAX_SHARDS).optional(),
   listen: table({
     address: z.array(address).min(1).optional(),
     udp: z.array(listener).optional(),
@@ -142,9 +147,11 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
     udp,
     tcp,
     peers,
+    workers: written.workers ?? 1,
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }
+  checkWorkers(written, config, findings)
   findings.ofCore(gatewaySessionConfig(config))
   return config
 }
@@ -244,6 +251,19 @@ function checkPools(written: WrittenGateway, findings: Findings): void {
       taken.push({ name, text, range })
     }
   }
+}
+
+function checkWorkers(written: WrittenGateway, { workers, tun }: Pick<GatewayConfig, 'workers' | 'tun'>, findings: Findings): void {
+  if (workers === 1) return
+  if (tun.device !== 'tun')
+    findings.issue(['workers'], `${workers} workers need the device "tun", which has a queue for each; "${tun.device}" has one`)
+  for (const [i, { pool }] of written.connection.entries())
+    for (const [j, text] of (pool?.ranges ?? []).entries())
+      if (leasableAddresses(text) < BigInt(workers))
+        findings.issue(
+          ['connection', i, 'pool', 'ranges', j],
+          `${JSON.stringify(text)} has no address for each of ${workers} workers, which lease from slices of their own`,
+        )
 }
 
 function overlap(a: IpRange, b: IpRange): boolean {

@@ -16,7 +16,7 @@ import * as z from 'zod'
 import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
 import { limits, timers } from './tunables.ts'
 
-export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl'
+export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl' | 'ipsec-mb'
 
 export interface TunConfig {
   /** 'packet': an AF_PACKET socket on a veth pair, where there is no /dev/net/tun. 'memory': no device at all. */
@@ -91,7 +91,7 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
       }),
     )
     .optional(),
-  provider: table({ crypto: z.enum(['auto', 'noble', 'node', 'openssl']).optional() }).optional(),
+  provider: table({ crypto: z.enum(['auto', 'noble', 'node', 'openssl', 'ipsec-mb']).optional() }).optional(),
   limits: limits.optional(),
   timers: timers.optional(),
 }

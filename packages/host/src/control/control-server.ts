@@ -7,7 +7,7 @@ import { isAnswering } from './control-client.ts'
 import { type ControlReply, type ControlRequest, lineReader, MAX_REQUEST, type ProgramStatus } from './protocol.ts'
 
 export interface ControlHandlers {
-  status(): ProgramStatus
+  status(): ProgramStatus | Promise<ProgramStatus>
   /** Begin to go down. `ControlServer.close` tells those who asked when it is done. */
   down(): void
 }
@@ -126,7 +126,7 @@ function serve(socket: Socket, handlers: ControlHandlers, waitForDown: () => voi
     const request = parseRequest(line)
     switch (request?.command) {
       case 'status':
-        send(socket, { kind: 'status', status: handlers.status() })
+        void answerStatus(socket, handlers)
         return
       case 'down':
         waitForDown()
@@ -139,6 +139,14 @@ function serve(socket: Socket, handlers: ControlHandlers, waitForDown: () => voi
       default:
         request satisfies never
     }
+  }
+}
+
+async function answerStatus(socket: Socket, handlers: ControlHandlers): Promise<void> {
+  try {
+    send(socket, { kind: 'status', status: await handlers.status() })
+  } catch (error) {
+    send(socket, { kind: 'refused', reason: reasonOf(error) })
   }
 }
 

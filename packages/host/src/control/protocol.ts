@@ -18,10 +18,30 @@ export interface ProgramStatus {
   /** ISO 8601. */
   readonly startedAt: string
   readonly configFile: string
+  readonly runsOn: RunsOn
   readonly host: HostStatus
   readonly session: SessionStatus
   /** The latest, oldest first. */
   readonly events: readonly TimedEvent[]
+}
+
+/** Which of several ways each part of the work takes here. `undefined` before it is open, and where there is none. */
+export interface RunsOn {
+  readonly runtime: { readonly name: 'node' | 'bun' | 'deno'; readonly version: string; readonly platform: string; readonly arch: string }
+  readonly tcp: Way<'native' | 'node'>
+  readonly udp: Way<'native' | 'dgram'> | undefined
+  /** `kind`: 'ipsec-mb', 'openssl', 'node' or 'noble'. */
+  readonly esp: Way<string> | undefined
+  /** Whether the kernel hands over TCP super-packets. */
+  readonly offload: Way<'yes' | 'no' | 'unknown'> | undefined
+}
+
+export interface Way<K extends string> {
+  readonly kind: K
+  /** Why this one; of a fallback always. */
+  readonly reason?: string
+  /** There is a faster one, which nobody turned off and which cannot be had here. */
+  readonly isFallback: boolean
 }
 
 export interface HostStatus {

@@ -2,6 +2,7 @@
 import { type GatewayConfig, gatewaySessionConfig } from '../config/gateway-config.ts'
 import { GatewayNetwork } from '../network/gateway-network.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { portsOfWorkers } from '../workers/worker-ports.ts'
 import { inForeground } from './foreground.ts'
 import type { ProgramPorts } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
@@ -16,7 +17,8 @@ export interface GatewayRunOptions {
 
 /** Answers the exit code. All that went wrong has been told. */
 export function gatewayRun(options: GatewayRunOptions): Promise<number> {
-  const { config, io, ports, reporter } = options
+  const { config, io, reporter } = options
+  const ports = config.workers > 1 ? portsOfWorkers(options.ports, config.workers) : options.ports
   return inForeground(options, async (foreground) => {
     const service = await openService({
       program: 'gateway',

@@ -1,7 +1,7 @@
 /** What the programs reach outside themselves for; tests put their own in its place. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import type { SessionConfig } from '@underpass/session-manager'
+import type { SessionConfig, SessionStatus } from '@underpass/session-manager'
 import type { Driver } from '@underpass/session-manager/driver'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
 import { HostError, reasonOf } from '../host-error.ts'
@@ -20,6 +20,8 @@ export interface RunningSession {
   readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
   /** Which ESP implementation was taken, and why. */
   readonly cryptoReason: string
+  /** Where there are several cores, the status of all; else it is the driver's. */
+  inspect?(): Promise<SessionStatus>
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
 

@@ -1,7 +1,7 @@
 /** What both programs open, in order, and close the other way round: control socket, journal, device, addresses, session. */
 import type { SharedConfig } from '../config/shared-schema.ts'
 import { openControlSocket } from '../control/control-server.ts'
-import type { ProgramStatus } from '../control/protocol.ts'
+import type { ProgramStatus, RunsOn } from '../control/protocol.ts'
 import { defaultControlPath, journalPath } from '../control/socket-path.ts'
 import { HostError, reasonOf } from '../host-error.ts'
 import { HostNetwork, recover } from '../network/host-network.ts'
@@ -9,10 +9,12 @@ import { Journal, journalOwner } from '../network/journal.ts'
 import { describeEndpoint } from '../report/event-words.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { describeFallbacks, describeRunsOn } from '../report/runs-on-words.ts'
 import type { OpenedTun } from '../run/index.ts'
 import type { Foreground } from './foreground.ts'
 import type { ProgramPorts, RunningSession, SessionOptions } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
+import { runsOn } from './runs-on.ts'
 
 /** The changes to the host that a program wants; `ClientNetwork` and `GatewayNetwork` are such. */
 export interface ProgramNetwork {
@@ -55,19 +57,24 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
   let host: HostNetwork | undefined
   let opened: OpenedTun | undefined
   let session: RunningSession | undefined
-  const status = (): ProgramStatus => ({
-    program: options.title,
-    pid: process.pid,
-    startedAt,
-    configFile: config.file,
-    host: {
-      device: opened && describeDevice(opened.device),
-      listening: session ? listeningWords(session) : [],
-      changes: host?.changes ?? [],
-    },
-    session: session?.driver.inspect() ?? { peers: [], ikeSas: [], connections: [], halfOpen: 0, counters: {} },
-    events: reporter.recent,
-  })
+  const status = async (): Promise<ProgramStatus> => {
+    // First: workers tell their device's counters with it.
+    const inspected = await session?.inspect?.()
+    return {
+      program: options.title,
+      pid: process.pid,
+      startedAt,
+      configFile: config.file,
+      runsOn: runsOn(config.crypto, session, opened?.device),
+      host: {
+        device: opened && describeDevice(opened.device),
+        listening: session ? listeningWords(session) : [],
+        changes: host?.changes ?? [],
+      },
+      session: inspected ?? session?.driver.inspect() ?? { peers: [], ikeSas: [], connections: [], halfOpen: 0, counters: {} },
+      events: reporter.recent,
+    }
+  }
   const controlPath = config.control ?? defaultControlPath(options.program, io.env)
   const control = await openControlSocket(controlPath, { status, down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }) })
   const close = async (): Promise<string[]> => {
@@ -101,7 +108,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     opened = openDevice(config, ports)
     await network?.configure(opened.device.name)
     session.driver.attachTun(opened.device)
-    reporter.notice(`ESP cryptography: ${session.cryptoReason}`, 'debug')
+    tellRunsOn(runsOn(config.crypto, session, opened.device), reporter)
     return { session, device: opened.device, network, close }
   } catch (error) {
     await close()
@@ -117,6 +124,13 @@ function openDevice({ tun }: SharedConfig, ports: ProgramPorts): OpenedTun {
     const message = `another program has the interface ${tun.name}: stop it, or configure another name under [tun]`
     throw new HostError('ALREADY_RUNNING', message, { path: tun.name, pid: undefined })
   }
+}
+
+/** A fallback is slower and works as well, so nobody would find it out. */
+function tellRunsOn(found: RunsOn, reporter: Reporter): void {
+  for (const line of describeRunsOn(found)) reporter.notice(line, 'debug')
+  const fallbacks = describeFallbacks(found)
+  if (fallbacks !== undefined) reporter.notice(fallbacks, 'warn', { runsOn: found })
 }
 
 /** '192.0.2.1:4500/tcp'. */

@@ -36,6 +36,7 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
     `use device ${describeDevice(config.tun)}; cryptography: ${config.crypto}`,
+    ...(config.workers > 1 ? [`share the work among ${config.workers} workers, each a thread with a slice of every pool`] : []),
     `IP forwarding: ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
   ]
 }

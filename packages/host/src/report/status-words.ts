@@ -3,6 +3,7 @@ import type { IkeSaStatus, PeerStatus } from '@underpass/session-manager'
 import { formatDuration } from '../config/fields.ts'
 import type { ProgramStatus } from '../control/protocol.ts'
 import { describeAddress, describeEvent, describePath } from './event-words.ts'
+import { describeRunsOn } from './runs-on-words.ts'
 
 /** `now` in milliseconds since 1970. */
 export function describeStatus(status: ProgramStatus, now: number): string {
@@ -10,6 +11,8 @@ export function describeStatus(status: ProgramStatus, now: number): string {
   const lines = [
     `${status.program} (pid ${status.pid}) up for ${formatDuration(Math.max(0, now - Date.parse(status.startedAt)))}, ${status.configFile}`,
   ]
+  const [runtime, ...ways] = describeRunsOn(status.runsOn)
+  lines.push(`runs on ${runtime}`, ...ways.map((way) => `  ${way}`))
   if (host.device) lines.push(`device ${host.device.name} (${host.device.kind}, mtu ${host.device.mtu})`)
   if (host.listening.length > 0) lines.push(`listening on ${host.listening.join(', ')}`)
   for (const peer of session.peers)
@@ -22,7 +25,7 @@ export function describeStatus(status: ProgramStatus, now: number): string {
   if (session.connections.length > 0) lines.push('', 'TCP connections')
   for (const one of session.connections.slice(0, MANY))
     lines.push(
-      `  ${one.connection} ${one.role} with ${one.remote} (${one.framing})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`,
+      `  ${one.connection} ${one.role} with ${one.remote} (${one.framing}${inWorker(one)})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`,
     )
   if (session.connections.length > MANY) lines.push(`  and ${session.connections.length - MANY} more`)
   if (host.changes.length > 0) lines.push('', 'host changes, undone on exit', ...host.changes.map((change) => `  ${change}`))
@@ -47,7 +50,7 @@ function peerLines(peer: PeerStatus, ikeSas: readonly IkeSaStatus[]): string[] {
 function ikeSaLines(sa: IkeSaStatus): string[] {
   const age = sa.establishedMillisecondsAgo === undefined ? '' : `, for ${formatDuration(sa.establishedMillisecondsAgo)}`
   const lines = [
-    `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role})`,
+    `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role}${inWorker(sa)})`,
   ]
   if (sa.addresses.length > 0) lines.push(`    addresses ${sa.addresses.map(describeAddress).join(', ')}`)
   for (const child of sa.children) {
@@ -57,4 +60,8 @@ function ikeSaLines(sa: IkeSaStatus): string[] {
     lines.push(`      in ${child.packetsIn} packets, ${child.octetsIn} octets; out ${child.packetsOut} packets, ${child.octetsOut} octets`)
   }
   return lines
+}
+
+function inWorker({ worker }: { readonly worker?: number }): string {
+  return worker === undefined ? '' : `, worker ${worker}`
 }

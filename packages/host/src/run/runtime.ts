@@ -1,14 +1,15 @@
 /** Everything a program of ours has between the core and the operating system, put together. */
-import type { Endpoint, RandomSource, SessionConfig } from '@underpass/session-manager'
+import type { Endpoint, FramingProfileName, PacketBatch, RandomSource, SessionConfig } from '@underpass/session-manager'
 import { SessionManager } from '@underpass/session-manager'
 import { type DrivenCore, Driver, type DriverFailure, type TunPort } from '@underpass/session-manager/driver'
-import type { Listener } from '@underpass/tls-transport'
+import type { FirstLook, Listener } from '@underpass/tls-transport'
+import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
 import { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
-import { openUdpSockets, type UdpListenerConfig, type UdpSockets } from './udp.ts'
+import { openUdpSockets, type UdpListenerConfig, type UdpListening, type UdpReceivers, type UdpSockets } from './udp.ts'
 
 export interface RuntimeOptions {
   readonly sessionConfig: SessionConfig
@@ -19,16 +20,28 @@ export interface RuntimeOptions {
   /** Default 10,000. */
   readonly connectTimeoutMilliseconds?: number
   readonly random?: RandomSource
+  /** Other runtimes, in threads of their own, have the same ports. */
+  readonly sharing?: PortSharing
+  /** Packets from the TUN for which another may have a Child SA. Lent for the call. */
+  unmatched?(batch: PacketBatch): void
   /** What went wrong beside the protocol; `isFatal` has stopped the driver. */
   onFailure?(failure: DriverFailure): void
   /** For the log: what sockets report of which they do not die (ICMP's word on a datagram, no file descriptor to accept with). */
   onSocketError?(error: Error): void
 }
 
+export interface PortSharing {
+  readonly udp: ReusePortGroup
+  /** For the TCP listener with this place in {@link RuntimeOptions.listeners}. */
+  firstLook(listener: number, framing: FramingProfileName): FirstLook
+}
+
 export interface Runtime {
   readonly driver: Driver
-  /** Where it listens, with the ports that were free for 0. */
-  readonly listening: { readonly tcp: readonly Endpoint[]; readonly udp: readonly Endpoint[] }
+  /** Where it listens, with the ports that were free for 0; which sockets TCP has is `tcpSockets()` of @underpass/tls-transport. */
+  readonly listening: { readonly tcp: readonly Endpoint[]; readonly udp: readonly UdpListening[] }
+  /** A connection that another runtime's `firstLook` gave away, for the listener with this place. The descriptor is taken over. */
+  adopt(listener: number, descriptor: number): void
   /** Accepts no more, terminates every SA, and closes the sockets. */
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
@@ -40,7 +53,7 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
-  const { tun, listeners } = options
+  const { tun, listeners, sharing } = options
   const tcp: Listener[] = []
   let udp: UdpSockets | undefined
   const driver = new Driver(core, {
@@ -53,21 +66,24 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
       sendBatch: (local, remote, batch) => udp?.sendBatch(local, remote, batch),
     },
     crypto: cryptoPort(options.random),
+    ...(options.unmatched && { unmatched: options.unmatched }),
   })
   if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))
   const onError = (error: Error): void => options.onSocketError?.(error)
   const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))
   try {
-    udp = await openUdpSockets(listeners.udp, {
+    const receivers: UdpReceivers = {
       onDatagram: (local, remote, message, bytes) => driver.datagramReceived(local, remote, message, bytes),
       onEspBatch: (local, remote, batch) => driver.espDatagramsReceived(local, remote, batch),
       onError(local, error) {
         driver.datagramFailed(local, error)
         onError(error)
       },
-    })
-    for (const config of withoutShadowed(listeners.tcp)) {
-      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onError))
+    }
+    udp = await openUdpSockets(listeners.udp, receivers, sharing?.udp)
+    for (const [i, config] of withoutShadowed(listeners.tcp).entries()) {
+      const shared = sharing && { reusePort: true, firstLook: sharing.firstLook(i, config.framing) }
+      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onError, shared))
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])
@@ -77,6 +93,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   return {
     driver,
     listening: { tcp: tcp.map((listener) => plainEndpoint(listener.local)), udp: udp.listening },
+    adopt: (listener, descriptor) => tcp[listener]?.adopt?.(descriptor),
     async close(closing = {}) {
       // A listener is closed once its connections are, which is the driver's doing.
       const listenersClosed = closeListeners()
@@ -87,7 +104,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
 }
 
 /** '::' takes IPv4 connections too, so that '0.0.0.0' beside it on the same port would find the port taken. */
-function withoutShadowed(listeners: readonly TcpListenerConfig[]): TcpListenerConfig[] {
+export function withoutShadowed(listeners: readonly TcpListenerConfig[]): TcpListenerConfig[] {
   const isEverywhere = (address: string | undefined): boolean => address === undefined || address === '::'
   return listeners.filter(
     ({ address, port }) =>

@@ -1,7 +1,7 @@
 /** TCP for the driver: listeners, and the connections that the core asks for. */
 import type { Endpoint, FramingProfileName } from '@underpass/session-manager'
 import type { PendingStream, StreamHandlers, StreamPort } from '@underpass/session-manager/driver'
-import { type ByteStream, connect, type Listener, listen, TransportError } from '@underpass/tls-transport'
+import { type ByteStream, connect, type Listener, type ListenOptions, listen, TransportError } from '@underpass/tls-transport'
 import { describeEndpoint, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
 
@@ -21,9 +21,12 @@ export async function listenTcp(
   config: TcpListenerConfig,
   onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
   onError: (error: Error) => void = () => {},
+  sharing: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
 ): Promise<Listener> {
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port, onError }, (stream) => onConnection(plainStream(stream), config.framing))
+    listen({ address, port: config.port, onError, ...SHORT_QUEUES, ...sharing }, (stream) =>
+      onConnection(plainStream(stream), config.framing),
+    )
   if (config.address === undefined) {
     try {
       return await listenOn('::')
@@ -39,6 +42,9 @@ export async function listenTcp(
   }
 }
 
+/** What a socket holds no packet can overtake: the core's queue is where they wait. */
+const SHORT_QUEUES = { highWaterMark: 0, notSentLowWater: 'adaptive' } as const
+
 /** The `connect` port. */
 export function connectTcp(
   timeoutMilliseconds: number,
@@ -47,7 +53,7 @@ export function connectTcp(
     const controller = new AbortController()
     const { address: host, port } = remote
     return {
-      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal }, handlers).then(plainStream),
+      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...SHORT_QUEUES }, handlers).then(plainStream),
       cancel: () => controller.abort(),
     }
   }
@@ -65,6 +71,9 @@ function plainStream(stream: ByteStream): StreamPort {
   return {
     local,
     remote,
+    get room() {
+      return stream.room
+    },
     write: (bytes) => stream.write(bytes),
     end: () => stream.end(),
     reset: () => stream.reset(),

@@ -1,7 +1,7 @@
 /** The UDP sockets as one port of the driver: which socket sends, and what address of ours a datagram came to. */
 import type { DatagramKind, Endpoint, PacketBatch } from '@underpass/session-manager'
 import type { DatagramPort } from '@underpass/session-manager/driver'
-import { openUdp, UdpError, type UdpSocket } from '@underpass/udp-transport'
+import { openUdp, type ReusePortGroup, UdpError, type UdpSocket, type UdpSocketKind } from '@underpass/udp-transport'
 import { describeEndpoint, familyOf, isWildcard, plainAddress, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
 import { LocalEndpoints } from './local-endpoints.ts'
@@ -13,8 +13,15 @@ export interface UdpListenerConfig {
   readonly port: number
 }
 
+/** Where datagrams come in, and by which kind of socket. */
+export interface UdpListening extends Endpoint {
+  readonly kind: UdpSocketKind
+  /** Why `kind` is not `native`. */
+  readonly fallbackReason: string | undefined
+}
+
 export interface UdpSockets extends DatagramPort {
-  readonly listening: readonly Endpoint[]
+  readonly listening: readonly UdpListening[]
   close(): Promise<void>
 }
 
@@ -27,18 +34,22 @@ export interface UdpReceivers {
   onError?(local: Endpoint, error: UdpError): void
 }
 
-/** Throws `UdpError`, whose message names the address, the port and what to do; none stays open then. */
-export async function openUdpSockets(listeners: readonly UdpListenerConfig[], receivers: UdpReceivers): Promise<UdpSockets> {
+/** `group`: others have the same ports. Throws `UdpError`, whose message names the address, the port and what to do; none stays open then. */
+export async function openUdpSockets(
+  listeners: readonly UdpListenerConfig[],
+  receivers: UdpReceivers,
+  group?: ReusePortGroup,
+): Promise<UdpSockets> {
   const sockets: UdpSocket[] = []
   try {
     for (const { address, port } of listeners) {
       if (address !== undefined) {
-        sockets.push(await openSocket(address, port, receivers))
+        sockets.push(await openSocket(address, port, receivers, group))
         continue
       }
-      const ipv4 = await openSocket('0.0.0.0', port, receivers)
+      const ipv4 = await openSocket('0.0.0.0', port, receivers, group)
       sockets.push(ipv4)
-      const ipv6 = await openSocket('::', ipv4.local.port, receivers).catch(unlessWithoutIpv6)
+      const ipv6 = await openSocket('::', ipv4.local.port, receivers, group).catch(unlessWithoutIpv6)
       if (ipv6 !== undefined) sockets.push(ipv6)
     }
   } catch (error) {
@@ -46,7 +57,7 @@ export async function openUdpSockets(listeners: readonly UdpListenerConfig[], re
     throw error
   }
   return {
-    listening: sockets.map((socket) => socket.local),
+    listening: sockets.map(({ local, kind, fallbackReason }) => ({ ...local, kind, fallbackReason })),
     send(local, remote, message, bytes) {
       choose(sockets, local, remote).send(message, bytes, remote)
     },
@@ -59,13 +70,14 @@ export async function openUdpSockets(listeners: readonly UdpListenerConfig[], re
   }
 }
 
-async function openSocket(address: string, port: number, receivers: UdpReceivers): Promise<UdpSocket> {
+async function openSocket(address: string, port: number, receivers: UdpReceivers, group: ReusePortGroup | undefined): Promise<UdpSocket> {
   let inbound: Inbound | undefined
   try {
     const socket = await openUdp({
       address,
       port,
       family: familyOf(address),
+      ...(group && { group }),
       onDatagram: (bytes, message, from) => inbound?.onDatagram(bytes, message, from),
       onEspBatch: (batch, from) => inbound?.onEspBatch(batch, from),
       onError: (error) => inbound?.onError(error),

@@ -238,6 +238,18 @@ remote = ["10.3.0.0/24"]
     ])
   })
 
+  it('a pool that is too small for the workers, a device that has one queue, and too many workers', () => {
+    const connection = PEOPLE.replace('10.99.0.2-10.99.0.9', '10.99.0.2-10.99.0.4')
+    expect(complaint(`workers = 4\n${connection}${SECRETS}`)).toBe(
+      'gw.toml:5: connection[0].pool.ranges[0]: "10.99.0.2-10.99.0.4" has no address for each of 4 workers, which lease from slices of their own',
+    )
+    expect(complaint(`workers = 2\ntun = "memory"\n${PEOPLE}${SECRETS}`)).toBe(
+      'gw.toml:1: workers: 2 workers need the device "tun", which has a queue for each; "memory" has one',
+    )
+    expect(complaint(`workers = 65\n${PEOPLE}${SECRETS}`)).toContain(':1: workers: ')
+    expect([load(`workers = 3\n${connection}${SECRETS}`).workers, load(PEOPLE + SECRETS).workers]).toEqual([3, 1])
+  })
+
   it('a pool beside that address is right', () => {
     expect(load(`${PEOPLE}${SECRETS}[tun]\naddress = ["10.99.0.1/24"]\n`).tun.addresses).toEqual(['10.99.0.1/24'])
   })

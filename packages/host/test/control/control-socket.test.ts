@@ -19,6 +19,13 @@ const STATUS: ProgramStatus = {
   pid: 1,
   startedAt: '2026-01-01T00:00:00.000Z',
   configFile: 'client.toml',
+  runsOn: {
+    runtime: { name: 'node', version: '20.20.2', platform: 'linux', arch: 'x64' },
+    tcp: { kind: 'native', isFallback: false },
+    udp: undefined,
+    esp: undefined,
+    offload: undefined,
+  },
   host: { device: undefined, listening: [], changes: ['route 10.2.0.0/24 through underpass0'] },
   session: { peers: [], ikeSas: [], connections: [], halfOpen: 0, counters: {} },
   events: [],

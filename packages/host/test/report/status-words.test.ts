@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { describeStatus, type ProgramStatus } from '../../src/index.ts'
 
 describe('status in words', () => {
-  it('names the path and why, addresses, traffic, host changes, counters and the latest events', () => {
+  it('names what it runs on, the path and why, addresses, traffic, host changes, counters and the latest events', () => {
     const path = {
       transport: 'tcp',
       local: { address: '198.51.100.7', port: 40_000 },
@@ -14,6 +14,13 @@ describe('status in words', () => {
       pid: 42,
       startedAt: '2026-01-01T00:00:00.000Z',
       configFile: 'client.toml',
+      runsOn: {
+        runtime: { name: 'node', version: '20.20.2', platform: 'linux', arch: 'x64' },
+        tcp: { kind: 'native', isFallback: false },
+        udp: undefined,
+        esp: { kind: 'openssl', reason: 'the fastest, and libcrypto is here', isFallback: false },
+        offload: { kind: 'yes', isFallback: false },
+      },
       host: {
         device: { name: 'underpass0', kind: 'tun', mtu: 1400, counters: {} },
         listening: [],
@@ -71,6 +78,10 @@ describe('status in words', () => {
       ],
     }
     expect(describeStatus(status, Date.parse('2026-01-01T00:01:30Z'))).toBe(`underpass (pid 42) up for 90 s, client.toml
+runs on Node 20.20.2, linux x64
+  TCP sockets: native
+  ESP cryptography: openssl, the fastest, and libcrypto is here
+  TUN offloads: yes
 device underpass0 (tun, mtu 1400)
 
 gw: up

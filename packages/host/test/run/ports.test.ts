@@ -70,7 +70,7 @@ describe('RFC 7296 §2.12: cryptoPort', () => {
 describe('chooseAeadProvider', () => {
   it('takes for "auto" one that has both AES-GCM and ChaCha20-Poly1305, and says which and why', () => {
     const { provider, reason } = chooseAeadProvider('auto')
-    expect(['openssl', 'node', 'noble']).toContain(provider.name)
+    expect(['ipsec-mb', 'openssl', 'node', 'noble']).toContain(provider.name)
     expect(reason).toMatch(new RegExp(`^${provider.name}: .+`))
     for (const [encryption, keyLength] of [
       [20, 256],
@@ -84,6 +84,22 @@ describe('chooseAeadProvider', () => {
       expect(aead.open(new Uint8Array(8), new Uint8Array(8), 8, buffer, 0, 16)).toBe(true)
       expect(buffer.subarray(0, 4)).toEqual(Uint8Array.of(0, 1, 2, 3))
     }
+  })
+
+  it('prefers ipsec-mb to openssl, and those two to what the runtime has', () => {
+    const isThere = (name: 'ipsec-mb' | 'openssl'): boolean => {
+      try {
+        expect(chooseAeadProvider(name)).toMatchObject({ provider: { name }, reason: `${name}: configured` })
+        return true
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'PROVIDER_UNAVAILABLE', context: { provider: name } })
+        return false
+      }
+    }
+    const { name } = chooseAeadProvider('auto').provider
+    if (isThere('ipsec-mb')) expect(name).toBe('ipsec-mb')
+    else if (isThere('openssl')) expect(name).toBe('openssl')
+    else expect(['node', 'noble']).toContain(name)
   })
 
   it.each(['node', 'noble'] as const)('takes %s where it is configured', (name) => {

@@ -8,12 +8,13 @@ import { type IpSelector, selectorOfRange, selectorsOfSubnets } from '../ike/tra
 import { parseAddress } from '../ip-address.ts'
 import { readU32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
+import { markSpi } from '../shard-spi.ts'
 import { ChildSa } from './child-sa.ts'
 
 /** 0 to 255 are reserved (RFC 4303 §2.1, T-FRM-6), and one that is in use here is no use. */
 export function allocateEspSpi(core: Core): number {
   for (;;) {
-    const spi = readU32(core.random(4))
+    const spi = readU32(markSpi(core.random(4), core.config.shard))
     if (spi > 255 && !core.sad.has(spi)) return spi
   }
 }

@@ -52,9 +52,9 @@ function hostsOf(child: ChildSa): Set<number> | undefined {
   return hashes.size > 0 ? hashes : undefined
 }
 
-/** FNV-1a. Only a key: `sends` decides. */
+/** FNV-1a. Only a key: `sends` decides. Signed, as an unsigned number would be an object of its own for half of the packets. */
 function hashAddress(packet: Uint8Array, at: number, length: number): number {
   let hash = 0x811c9dc5
   for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ packet[i]!, 0x01000193)
-  return hash >>> 0
+  return hash
 }

@@ -107,6 +107,13 @@ export class Connections {
     this.#options.hand({ kind: 'connection-flow', connection: connection.id, state: 'blocked' })
   }
 
+  /** Everything has been flushed. Who is blocked is told of by `onDrain`. */
+  reportFlow(id: ConnectionId): void {
+    const connection = this.#open.get(id)
+    if (connection?.state !== 'open' || connection.isBlocked) return
+    this.#drained(connection)
+  }
+
   close(id: ConnectionId, how: 'end' | 'reset'): void {
     const connection = this.#open.get(id)
     if (connection !== undefined) this.#release(connection, how)
@@ -163,7 +170,7 @@ export class Connections {
       onDrain: () => {
         if (!connection.isBlocked || connection.state !== 'open') return
         connection.isBlocked = false
-        this.#options.hand({ kind: 'connection-flow', connection: connection.id, state: 'drained' })
+        this.#drained(connection)
       },
       onEnd: () => this.#lost(connection, 'end', 'closed by the other end'),
       onClose: (error) => {
@@ -173,6 +180,11 @@ export class Connections {
         else this.#lost(connection, error === undefined ? 'end' : 'reset', error === undefined ? 'closed' : textOf(error))
       },
     }
+  }
+
+  #drained({ id, stream }: Connection): void {
+    const room = stream?.room
+    this.#options.hand({ kind: 'connection-flow', connection: id, state: 'drained', ...(room === undefined ? {} : { room }) })
   }
 
   #received(connection: Connection, bytes: Uint8Array): void {

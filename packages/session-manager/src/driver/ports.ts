@@ -21,7 +21,6 @@ export interface TunPort {
   /** The batch is lent for the call. `onError`: the interface is gone. */
   start(onPackets: (batch: PacketBatch) => void, onError?: (error: Error) => void): void
   pause(): void
-  resume(): void
   /** Done with the buffer on return. */
   write(batch: PacketBatch): void
 }
@@ -32,6 +31,8 @@ export interface StreamPort {
   readonly remote: Endpoint
   /** The octets are lent for the call. False: they are queued, and so should the next be; `onDrain` follows. */
   write(bytes: Uint8Array): boolean
+  /** Octets that it would take now without queueing them. Absent: it cannot tell. */
+  readonly room?: number
   /** FIN after what is queued. */
   end(): void
   /** RST, at once. */
@@ -65,6 +66,8 @@ export interface DriverPorts {
   readonly tun?: TunPort
   connect(remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers): PendingStream
   readonly datagrams: DatagramPort
+  /** IP packets for which another core may have a Child SA. The batch is lent for the call. */
+  unmatched?(batch: PacketBatch): void
   /** May throw or reject: the core then hears 'failed'. */
   crypto(work: CryptoWork): CryptoResult | Promise<CryptoResult>
 }

@@ -11,7 +11,6 @@ export class TunSlot {
   readonly #options: TunSlotOptions
   readonly counters = { 'driver.tunUnattached': 0, 'driver.tunFailed': 0 }
   #tun: TunPort | undefined
-  #flow: 'pause' | 'resume' = 'resume'
   /** One object for every batch: the core is lent it, as it is lent the octets. */
   readonly #input: { kind: 'tun-packets'; batch: PacketBatch } = { kind: 'tun-packets', batch: EMPTY_BATCH }
 
@@ -23,7 +22,6 @@ export class TunSlot {
   attach(tun: TunPort | undefined): void {
     this.#tun = tun
     if (tun === undefined) return
-    if (this.#flow === 'pause') tun.pause()
     tun.start(
       (batch) => {
         if (this.#tun !== tun) return
@@ -36,13 +34,6 @@ export class TunSlot {
         this.#options.report({ code: 'TUN_FAILED', isFatal: false, error })
       },
     )
-  }
-
-  /** Holds for the device that is there and for those that come. */
-  setFlow(flow: 'pause' | 'resume'): void {
-    this.#flow = flow
-    if (flow === 'pause') this.#tun?.pause()
-    else this.#tun?.resume()
   }
 
   /** Without a device the packets are dropped and counted. */

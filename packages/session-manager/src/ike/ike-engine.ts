@@ -19,7 +19,6 @@ import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
 import { equal, readU32 } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
-import { tellOfferRefused } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
@@ -51,10 +50,7 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
   if (header.exchangeType === ExchangeType.IKE_SA_INIT && !isResponse) {
     if (!fromInitiator || header.responderSpi !== 0n || header.messageId !== 0 || header.initiatorSpi === 0n)
       return drop(core, arrival, 'ike-malformed', 'IKE_SA_INIT request with wrong flags, SPI or Message ID', 'unparsable')
-    const refused = core.counters['ike-init-refused']
-    const verdict = answerIkeSaInit(core, octets, header, arrival)
-    if (core.counters['ike-init-refused'] !== refused) tellOfferRefused(core, octets, header.initiatorSpi, remoteOf(arrival))
-    return verdict
+    return answerIkeSaInit(core, octets, header, arrival)
   }
   const sa = core.ikeSas.get(fromInitiator ? header.responderSpi : header.initiatorSpi)
   if (!sa || !belongsTo(header, sa, fromInitiator)) return refuseUnknownSpi(core, header, isResponse, arrival)

@@ -8,7 +8,9 @@ import type { CryptoResult, Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { readU64 } from '../octets.ts'
 import { localOf, type Path, remoteOf } from '../paths/path.ts'
+import { tellOfferRefused } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
+import { markSpi } from '../shard-spi.ts'
 import { buildIkeAuthRequest } from './ike-auth-initiator.ts'
 import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
 import {
@@ -53,7 +55,7 @@ export function answerIkeSaInit(core: Core, octets: Uint8Array, header: IkeHeade
     startResponder(core, { request, asked, header, arrival, isProven })
     return 'valid'
   } catch (error) {
-    return answerError(core, error, header, arrival)
+    return answerError(core, error, { request, header, arrival })
   }
 }
 
@@ -120,11 +122,14 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
   }
 }
 
-interface AcceptedRequest {
+interface ReceivedRequest {
   readonly request: Uint8Array
-  readonly asked: IkeSaInitRequest
   readonly header: IkeHeader
   readonly arrival: Path
+}
+
+interface AcceptedRequest extends ReceivedRequest {
+  readonly asked: IkeSaInitRequest
   readonly isProven: boolean
 }
 
@@ -264,7 +269,7 @@ function askForCookie(core: Core, asked: IkeSaInitRequest, header: IkeHeader, ar
   return 'valid'
 }
 
-function answerError(core: Core, error: unknown, header: IkeHeader, arrival: Path): Verdict {
+function answerError(core: Core, error: unknown, { request, header, arrival }: ReceivedRequest): Verdict {
   const refusal =
     error instanceof CodecError
       ? { notifyType: NotifyType.INVALID_SYNTAX, data: new Uint8Array(0) }
@@ -277,13 +282,14 @@ function answerError(core: Core, error: unknown, header: IkeHeader, arrival: Pat
   // §2.21.4, but for what has a way on: anybody can write any source over UDP.
   const isRationed = arrival.transport === 'udp' && refusal.notifyType !== NotifyType.INVALID_KE_PAYLOAD
   if (!isRationed || core.mayAnswerStranger()) sendStateless(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
+  if (refusal.notifyType === NotifyType.NO_PROPOSAL_CHOSEN) tellOfferRefused(core, request, header.initiatorSpi, remoteOf(arrival))
   return error instanceof CodecError || (error instanceof SessionError && error.blame === 'malformed') ? 'unparsable' : 'ignored'
 }
 
 /** Random and not 0 (RFC 7296 §2.6). */
 export function freshIkeSpi(core: Core): bigint {
   for (;;) {
-    const spi = readU64(core.random(8))
+    const spi = readU64(markSpi(core.random(8), core.config.shard))
     if (spi !== 0n && !core.ikeSas.has(spi)) return spi
   }
 }

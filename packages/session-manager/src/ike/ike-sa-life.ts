@@ -12,7 +12,7 @@ import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
 import { describeIdentity } from './identification.ts'
-import type { IkeSa } from './ike-sa.ts'
+import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
 import type { RequestPlan } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
@@ -186,7 +186,15 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   detachPath(core, sa)
   eraseKeys(sa)
   if (!wasHalfOpen)
-    core.event({ kind: 'ike-sa-closed', ikeSa: sa.id, peer: sa.peerName, reason, byPeer, ...(cameAnew === undefined ? {} : { cameAnew }) })
+    core.event({
+      kind: 'ike-sa-closed',
+      ikeSa: sa.id,
+      peer: sa.peerName,
+      reason,
+      byPeer,
+      ...(core.config.shard && { localSpi: formatIkeSpi(sa.localSpi) }),
+      ...(cameAnew === undefined ? {} : { cameAnew }),
+    })
   // T-LIFE-2: who opened the connection closes it when no IKE SA is left on it.
   if (connection?.role === 'originator' && connection.ikeSas.size === 0) core.closeConnection(connection, 'end', 'no IKE SA is left on it')
   sa.initiator?.ikeSaClosed(core, sa, reason)
@@ -228,7 +236,7 @@ function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'au
   }
 }
 
-function makeRoom(core: Core, sa: IkeSa, supernumerary: readonly IkeSa[]): void {
+export function makeRoom(core: Core, sa: IkeSa, supernumerary: readonly IkeSa[]): void {
   for (const other of supernumerary) {
     core.count('limit-maxIkeSasPerIdentity')
     core.event({ kind: 'limit-reached', limit: 'maxIkeSasPerIdentity', remote: sa.path && remoteOf(sa.path) })
@@ -254,6 +262,7 @@ function establish(core: Core, sa: IkeSa): void {
     remoteId: describeIdentity(remoteId),
     proposal: describeIkeSuite(suite),
     path: describePath(path),
+    ...(core.config.shard && { localSpi: formatIkeSpi(sa.localSpi), isInitialContact: sa.isInitialContact }),
   })
 }
 
@@ -275,13 +284,14 @@ function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
 }
 
 function forgetOthers(core: Core, sa: IkeSa): void {
+  sa.isInitialContact = true
   if (!sa.peer || !sa.remoteId) return
   for (const other of core.identities.of(sa.peer, sa.remoteId))
     if (other !== sa) closeForNewcomer(core, other, describeIdentity(sa.remoteId), sa.path && remoteOf(sa.path))
 }
 
 /** Without a word to the old one: it is lost, says the peer (RFC 7296 §2.4). Two machines with one identity each say that of the other. */
-function closeForNewcomer(core: Core, other: IkeSa, identity: string, from: Endpoint | undefined): void {
+export function closeForNewcomer(core: Core, other: IkeSa, identity: string, from: Endpoint | undefined): void {
   if (!from) return closeIkeSa(core, other, `${identity} came anew (INITIAL_CONTACT)`, true)
   const before = other.path ? remoteOf(other.path) : other.lastPath?.remote
   closeIkeSa(core, other, `${identity} came anew from ${formatEndpoint(from)} (INITIAL_CONTACT)`, true, { from, before })

@@ -96,6 +96,8 @@ export class IkeSa {
   nat: NatFindings | undefined
   addresses: readonly AssignedAddress[] = []
   establishedAt: number | undefined
+  /** INITIAL_CONTACT came with its IKE_AUTH (RFC 7296 §2.4). */
+  isInitialContact = false
   /** When the last message of theirs proved valid, IKE or ESP. */
   lastInboundAt: number
   /** After a redial: UPDATE_SA_ADDRESSES or an empty INFORMATIONAL is owed, so that the responder learns the new path (T-LIFE-12). */

@@ -12,7 +12,6 @@ export class ConnectionTable {
   readonly byId: Map<ConnectionId, Connection> = new Map()
   /** Accepted connections by what counts as the address that they came from. */
   readonly #accepted = new Map<string, number>()
-  #isTunPaused = false
 
   opened(core: Core, input: Extract<Input, { kind: 'connection-opened' }>): void {
     const { local, remote, role } = input
@@ -36,23 +35,6 @@ export class ConnectionTable {
   closed(core: Core, id: ConnectionId, reason: string): void {
     const connection = this.byId.get(id)
     if (connection) this.#forget(core, connection, reason)
-  }
-
-  flow(core: Core, id: ConnectionId, state: 'blocked' | 'drained'): void {
-    const connection = this.byId.get(id)
-    if (!connection) return
-    if (state === 'blocked') connection.block()
-    else connection.drain(core.emit)
-    this.applyBackPressure(core)
-  }
-
-  /** Where one connection carries all that the TUN reads, not reading is the queue; where many do, each drops its own. */
-  applyBackPressure(core: Core): void {
-    const [only] = this.byId.size === 1 ? this.byId.values() : []
-    const isPaused = only?.role === 'originator' && only.isBlocked
-    if (isPaused === this.#isTunPaused) return
-    this.#isTunPaused = isPaused
-    core.emit({ kind: 'tun-flow', state: isPaused ? 'pause' : 'resume' })
   }
 
   onTimer(core: Core, connection: Connection, name: Connection['timerNames']): void {
@@ -93,6 +75,9 @@ export class ConnectionTable {
     this.byId.delete(connection.id)
     core.timers.clearAll(connection)
     connection.deframer.reset()
+    // The next connection gets what comes then: what waited is old by that time.
+    const lost = connection.waiting?.clear() ?? 0
+    if (lost > 0) core.count('queue-lost', lost)
     if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
     core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
     connection.initiator?.connectionClosed(core, connection, reason)
@@ -102,7 +87,6 @@ export class ConnectionTable {
       core.timers.clear(sa, 'response')
       if (sa.role === 'responder' && !sa.isHalfOpen) core.timers.set(sa, 'disconnected', core.now + core.config.timers.disconnected)
     }
-    this.applyBackPressure(core)
   }
 
   #forgetAddress(limited: string): void {

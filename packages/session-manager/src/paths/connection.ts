@@ -3,11 +3,13 @@
  * none of them and they outlive it (RFC 9329 §6.1).
  */
 import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
+import type { ChildSa } from '../child/child-sa.ts'
 import type { SessionConfig } from '../config.ts'
 import type { ConnectionId, Endpoint, FramingProfileName, Output, TcpRole } from '../contract.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { concat } from '../octets.ts'
 import type { Initiator } from '../peers/initiator.ts'
+import type { FlowQueues } from '../queue/flow-queues.ts'
 import type { ConnectionStatus } from '../status.ts'
 import type { Path } from './path.ts'
 
@@ -33,11 +35,17 @@ export class Connection {
   /** Whose connection this is, where we opened it. */
   initiator: Initiator | undefined
 
-  readonly #maxSendQueue: number
+  /** Inner packets whose turn has not come; made with the first. */
+  waiting: FlowQueues<ChildSa> | undefined
+  /** The driver was asked to say when all is taken. */
+  isFlowAsked = false
+
   readonly #ikeQueue: Uint8Array[] = []
-  readonly #espQueue: Uint8Array[] = []
-  #queuedOctets = 0
   #queuedIkeOctets = 0
+  /** Octets of ESP that leave in one go. */
+  #burst = Number.POSITIVE_INFINITY
+  #spent = 0
+  #turn = 0
   #isBlocked = false
   #hasSaidFull = false
   #owesPrefix: boolean
@@ -53,7 +61,6 @@ export class Connection {
     this.remote = options.remote
     this.isOpen = options.isOpen
     this.deframer = new Deframer(options.framing, { role: options.role, maxBuffered: config.limits.maxBufferedPerConnection })
-    this.#maxSendQueue = config.limits.maxSendQueue
     this.#owesPrefix = options.role === 'originator' && options.framing === 'rfc9329'
   }
 
@@ -70,20 +77,31 @@ export class Connection {
     return this.#isBlocked
   }
 
-  get queuedOctets(): number {
-    return this.#queuedOctets
-  }
-
   get queuedIkeOctets(): number {
     return this.#queuedIkeOctets
   }
 
-  /** How many octets of ESP frames `sendEsp` has room for. */
-  get espRoom(): number {
-    return this.#isBlocked ? Math.max(0, this.#maxSendQueue - this.#queuedOctets) : Number.POSITIVE_INFINITY
+  /** Whether ESP may be written: the socket takes more, and it was not yet given all that it gets in one go. */
+  get hasRoom(): boolean {
+    return !this.#isBlocked && this.#spent < this.#burst
   }
 
-  /** Whether ESP that found no room is news: once for each time that the socket was full. */
+  /**
+   * Whether an inner packet has to wait: for the socket, or for those that came before it. `turn`: a number of the input that brought it;
+   * at its beginning the socket is known to have taken what came before.
+   */
+  mustWait(turn: number): boolean {
+    if (this.#turn !== turn) this.#spent = 0
+    this.#turn = turn
+    return !this.hasRoom || (this.waiting !== undefined && !this.waiting.isEmpty)
+  }
+
+  /** Octets of ESP frames that are to leave. */
+  spend(octets: number): void {
+    this.#spent += octets
+  }
+
+  /** Whether packets that found no room are news: once for each time that the socket was full. */
   noteFull(): boolean {
     const isNews = !this.#hasSaidFull
     this.#hasSaidFull = true
@@ -97,35 +115,35 @@ export class Connection {
     if (isFirst) this.#owesPrefix = false
     if (!this.#isBlocked) return emit({ kind: 'write-connection', connection: this.id, bytes: frame })
     this.#ikeQueue.push(frame)
-    this.#queuedOctets += frame.length
     this.#queuedIkeOctets += frame.length
   }
 
-  /** Whole frames of ESP, no more than `espRoom`. */
+  /** Whole frames of ESP, while `hasRoom`. */
   sendEsp(frames: Uint8Array, emit: (output: Output) => void): void {
-    if (!this.#isBlocked) return this.#write(frames, emit)
-    // A copy: a few octets that wait must not keep a whole slab of the data path from being freed.
-    this.#espQueue.push(frames.slice())
-    this.#queuedOctets += frames.length
+    this.#write(frames, emit)
   }
 
-  /** The socket is full: what comes now waits here, where IKE can overtake ESP. */
+  /** The socket is full: what comes now waits, and IKE overtakes ESP. */
   block(): void {
     this.#isBlocked = true
+    this.isFlowAsked = false
   }
 
-  drain(emit: (output: Output) => void): void {
+  /** The socket has taken all that it was given. What it has no room for would lie there where no other flow can overtake it. */
+  drained(room: number, emit: (output: Output) => void): void {
+    // One packet at least, or a socket without room would never be full.
+    this.#burst = Math.max(1, room)
     this.#isBlocked = false
-    this.#hasSaidFull = false
-    const waiting = [...this.#ikeQueue.splice(0), ...this.#espQueue.splice(0)]
-    this.#queuedOctets = 0
-    this.#queuedIkeOctets = 0
-    if (waiting.length > 0) this.#write(concat(...waiting), emit)
+    this.isFlowAsked = false
+    if (this.waiting?.isEmpty !== false) this.#hasSaidFull = false
+    this.#spent = 0
+    this.sendWaitingIke(emit)
   }
 
   /** Before the connection is ended: the driver sends what it is given and then the FIN. */
   sendWaitingIke(emit: (output: Output) => void): void {
     if (!this.isOpen || this.#ikeQueue.length === 0) return
+    this.#queuedIkeOctets = 0
     this.#write(concat(...this.#ikeQueue.splice(0)), emit)
   }
 
@@ -136,7 +154,7 @@ export class Connection {
       remote: `${this.remote.address} port ${this.remote.port}`,
       framing: this.framing,
       ikeSas: [...this.ikeSas].map((sa) => sa.id),
-      queuedOctets: this.#queuedOctets,
+      queuedOctets: this.#queuedIkeOctets + (this.waiting?.octets ?? 0),
     }
   }
 

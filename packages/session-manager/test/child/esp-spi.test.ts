@@ -21,5 +21,5 @@ function drawing(numbers: readonly number[], inUse: readonly number[] = []): Cor
     const number = numbers[drawn++]!
     return Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number)
   }
-  return { random, sad: new Map(inUse.map((spi) => [spi, {} as ChildSa])) } as unknown as Core
+  return { random, config: {}, sad: new Map(inUse.map((spi) => [spi, {} as ChildSa])) } as unknown as Core
 }

@@ -112,6 +112,28 @@ describe('flow', () => {
     driver.command(poke)
     expect(since().at(-1)).toBe('0 flow 1 blocked')
   })
+
+  it('asked by the core: drained at once where all was taken, with the room that the stream tells', () => {
+    const { core, driver, stream, since } = accepting()
+    core.answer = (input) => (input.kind === 'command' ? [write(1, 1), { kind: 'report-flow', connection: 1 }] : undefined)
+    driver.command(poke)
+    expect(since()).toEqual(['0 command check-liveness', '0 flow 1 drained'])
+    stream.room = 3
+    driver.command(poke)
+    expect(since().slice(2)).toEqual(['0 command check-liveness', '0 flow 1 drained room 3'])
+  })
+
+  it('asked of one that is blocked, or gone: nothing but what is told anyway', () => {
+    const { core, driver, stream, handlers, since } = accepting()
+    stream.takes = false
+    core.answer = (input) => (input.kind === 'command' ? [write(1, 1), { kind: 'report-flow', connection: 1 }] : undefined)
+    driver.command(poke)
+    expect(since()).toEqual(['0 command check-liveness', '0 flow 1 blocked'])
+    handlers.onDrain()
+    handlers.onClose()
+    driver.command(poke)
+    expect(since().slice(2)).toEqual(['0 flow 1 drained', '0 closed 1 end: closed', '0 command check-liveness'])
+  })
 })
 
 describe('RFC 9329 §6.1 (T-LIFE-4): a connection that goes is told exactly once', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Output } from '../../src/contract.ts'
-import { batchOf, LOCAL, MemoryStream, MemoryTunPort, makeBench, REMOTE, turn } from './scripted-core.ts'
+import { batchOf, LOCAL, MemoryStream, MemoryTunPort, makeBench, packetsOf, REMOTE, turn } from './scripted-core.ts'
 
 const event: Output = { kind: 'event', event: { kind: 'liveness', ikeSa: 'a', peer: 'office', result: 'alive' } }
 const toTun = (...packets: number[][]): Output => ({ kind: 'write-tun', batch: batchOf(...packets) })
@@ -146,16 +146,16 @@ describe('the TUN', () => {
     expect(core.log.at(-1)).toBe('0 command check-liveness')
   })
 
-  it('is paused and resumed by the core; a device attached meanwhile starts paused', () => {
-    const { core, driver, tun } = makeBench()
-    core.answer = () => [{ kind: 'tun-flow', state: 'pause' }]
-    driver.command({ kind: 'check-liveness' })
-    const device = new MemoryTunPort()
-    driver.attachTun(device)
-    core.answer = () => [{ kind: 'tun-flow', state: 'resume' }]
-    driver.command({ kind: 'check-liveness' })
-    expect(tun.calls).toEqual(['start', 'pause'])
-    expect(device.calls.toSorted()).toEqual(['pause', 'resume', 'start'])
+  it('packets that the core has no Child SA for go to whoever may have one; theirs come marked', () => {
+    const unmatched: string[] = []
+    const { core, driver, tun } = makeBench({ unmatched: (batch) => unmatched.push(packetsOf(batch)) })
+    core.answer = (input) =>
+      input.kind === 'tun-packets' && !input.isHandedOver ? [{ kind: 'unmatched-packets', batch: input.batch }] : []
+    tun.deliver(batchOf([1, 2], [3]))
+    expect(unmatched).toEqual(['1 2 | 3'])
+    driver.packetsHandedOver(batchOf([4]))
+    expect(core.log.slice(-2)).toEqual(['0 tun 1 2 | 3', '0 tun handed over 4'])
+    expect(unmatched).toHaveLength(1)
   })
 
   it('reports a device that fails once, and counts the rest', () => {

@@ -76,6 +76,7 @@ export class MemoryStream implements StreamPort {
   readonly remote = REMOTE
   readonly calls: string[] = []
   takes = true
+  room?: number
 
   write(bytes: Uint8Array): boolean {
     this.calls.push(`write ${bytes.join(' ')}`)
@@ -101,9 +102,6 @@ export class MemoryTunPort {
   pause(): void {
     this.calls.push('pause')
   }
-  resume(): void {
-    this.calls.push('resume')
-  }
   write(batch: PacketBatch): void {
     this.calls.push(`write ${packetsOf(batch)}`)
     this.onWrite()
@@ -118,7 +116,13 @@ export interface Dial {
 }
 
 /** A running driver over a scripted core, and a hand on each of its ports. */
-export function makeBench(options: { crypto?: (work: CryptoWork) => CryptoResult | Promise<CryptoResult>; isStarted?: boolean } = {}) {
+export function makeBench(
+  options: {
+    crypto?: (work: CryptoWork) => CryptoResult | Promise<CryptoResult>
+    unmatched?: (batch: PacketBatch) => void
+    isStarted?: boolean
+  } = {},
+) {
   const core = new ScriptedCore()
   const clock = new VirtualClock()
   const tun = new MemoryTunPort()
@@ -133,6 +137,7 @@ export function makeBench(options: { crypto?: (work: CryptoWork) => CryptoResult
   const driver = new Driver(core, {
     clock,
     tun,
+    ...(options.unmatched === undefined ? {} : { unmatched: options.unmatched }),
     crypto: options.crypto ?? (() => ({ kind: 'failed', detail: 'none' })),
     connect(_remote, _framing, handlers) {
       let settle: { resolve(stream: StreamPort): void; reject(error: Error): void } | undefined
@@ -199,7 +204,7 @@ function describe(input: Input): string {
     case 'connection-closed':
       return `closed ${input.connection} ${input.reason}: ${input.detail}`
     case 'connection-flow':
-      return `flow ${input.connection} ${input.state}`
+      return `flow ${input.connection} ${input.state}${input.state === 'drained' && input.room !== undefined ? ` room ${input.room}` : ''}`
     case 'datagram':
       return `datagram ${input.message} ${input.local.port} < ${input.remote.port}: ${input.bytes.join(' ')}`
     case 'datagram-failed':
@@ -207,7 +212,7 @@ function describe(input: Input): string {
     case 'esp-datagrams':
       return `esp ${input.local.port} < ${input.remote.port}: ${packetsOf(input.batch)}`
     case 'tun-packets':
-      return `tun ${packetsOf(input.batch)}`
+      return `tun ${input.isHandedOver === true ? 'handed over ' : ''}${packetsOf(input.batch)}`
     case 'crypto-result':
       return `crypto ${input.job} ${input.result.kind}${input.result.kind === 'failed' ? `: ${input.result.detail}` : ''}`
     case 'command':

@@ -12,35 +12,53 @@ describe('RFC 9329 §4, §6.1 (T-PFX-1): the prefix is first and once, whatever 
     ['IKE', (connection: Connection, emit: (output: Output) => void) => connection.sendIke(IKE, emit), ikeFrame(IKE)],
     ['ESP', (connection: Connection, emit: (output: Output) => void) => connection.sendEsp(ESP, emit), ESP],
   ] as const)('%s: at once, and where it had to wait', (_name, send, frame) => {
-    for (const waits of [false, true]) {
-      const { connection, written, emit } = originator()
-      if (waits) connection.block()
-      send(connection, emit)
-      if (waits) connection.drain(emit)
-      send(connection, emit)
-      expect(written()).toEqual([join(PREFIX, frame), frame])
-    }
+    const { connection, written, emit } = originator()
+    send(connection, emit)
+    send(connection, emit)
+    expect(written()).toEqual([join(PREFIX, frame), frame])
   })
 
-  it('ESP that waits and IKE that overtakes it', () => {
+  it('IKE that had to wait: all of it in one write', () => {
     const { connection, written, emit } = originator()
     connection.block()
-    connection.sendEsp(ESP, emit)
+    connection.sendIke(IKE, emit)
     connection.sendIke(IKE, emit)
     expect(written()).toEqual([])
-    connection.drain(emit)
-    expect(written()).toEqual([join(PREFIX, ikeFrame(IKE), ESP)])
-    expect(connection.queuedOctets).toBe(0)
+    expect(connection.queuedIkeOctets).toBe(2 * ikeFrame(IKE).length)
+    connection.drained(1_000, emit)
+    expect(written()).toEqual([join(PREFIX, ikeFrame(IKE), ikeFrame(IKE))])
+    expect(connection.queuedIkeOctets).toBe(0)
+    connection.sendIke(IKE, emit)
+    expect(written().at(-1)).toEqual(ikeFrame(IKE))
+  })
+})
+
+describe('RFC 9329 §9.1: how much ESP a connection is given at once', () => {
+  it('as much as the socket has room for, one packet at least, and nothing while it is full', () => {
+    const { connection, emit } = originator()
+    expect(connection.hasRoom).toBe(true)
+    connection.block()
+    expect(connection.hasRoom).toBe(false)
+    connection.drained(5_000, emit)
+    connection.spend(4_999)
+    expect(connection.hasRoom).toBe(true)
+    connection.spend(1)
+    expect(connection.hasRoom).toBe(false)
+    connection.drained(0, emit)
+    expect(connection.hasRoom).toBe(true)
+    connection.spend(1)
+    expect(connection.hasRoom).toBe(false)
   })
 
-  it('the octets of ESP that waits are its own: the slab they came from may change', () => {
-    const { connection, written, emit } = originator()
-    const slab = ESP.slice()
+  it('and again with each turn of the TUN: a socket that is not said to be full has taken what came before', () => {
+    const { connection, emit } = originator()
+    connection.drained(5_000, emit)
+    expect(connection.mustWait(1)).toBe(false)
+    connection.spend(5_000)
+    expect(connection.mustWait(1)).toBe(true)
+    expect(connection.mustWait(2)).toBe(false)
     connection.block()
-    connection.sendEsp(slab, emit)
-    slab.fill(0)
-    connection.drain(emit)
-    expect(written()).toEqual([join(PREFIX, ESP)])
+    expect(connection.mustWait(3)).toBe(true)
   })
 })
 

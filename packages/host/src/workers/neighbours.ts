@@ -1,0 +1,88 @@
+/** A worker's ways to the others: packets from its TUN queue that are theirs, and connections that came to the wrong listener. */
+import type { MessagePort } from 'node:worker_threads'
+import type { PacketBatch } from '@underpass/session-manager'
+import { packPackets, unpackPackets } from './handed-packets.ts'
+import type { ToNeighbour, WorkerStart } from './messages.ts'
+import type { OwnerTable } from './owner-table.ts'
+
+export interface NeighbourHandlers {
+  /** The batch is lent for the call. */
+  onPackets(batch: PacketBatch): void
+  /** The descriptor is the receiver's. */
+  onConnection(listener: number, descriptor: number): void
+}
+
+export class Neighbours {
+  /** 'tun-no-policy' as the core counts it where it is alone. */
+  readonly counters = { 'tun-no-policy': 0, 'worker.packetsHandedOver': 0, 'worker.packetsRefused': 0, 'worker.connectionsHandedOver': 0 }
+  readonly #index: number
+  readonly #ports: readonly (MessagePort | undefined)[]
+  readonly #backlog: Int32Array
+  readonly #owners: OwnerTable
+
+  constructor({ index, neighbours, backlog }: WorkerStart, owners: OwnerTable) {
+    this.#index = index
+    this.#ports = neighbours
+    this.#backlog = new Int32Array(backlog)
+    this.#owners = owners
+  }
+
+  /** What came before waits in the ports. */
+  listen(handlers: NeighbourHandlers): void {
+    for (const port of this.#ports) port?.on('message', (message: ToNeighbour) => this.#received(message, handlers))
+  }
+
+  /** Packets for which there is no Child SA here. */
+  handOver(batch: PacketBatch): void {
+    const places = this.#ports.map((): number[] => [])
+    for (let i = 0; i < batch.count; i++) {
+      const owner = this.#owners.find(batch.buffer, batch.offsets[i]!, batch.lengths[i]!)
+      if (owner === undefined || this.#ports[owner] === undefined) this.counters['tun-no-policy']++
+      else places[owner]!.push(i)
+    }
+    for (const [owner, its] of places.entries()) if (its.length > 0) this.#sendPackets(owner, batch, its)
+  }
+
+  /** False where there is no such worker; the descriptor stays the caller's then. */
+  hasWorker(worker: number): boolean {
+    return this.#ports[worker] !== undefined
+  }
+
+  giveConnection(worker: number, listener: number, descriptor: number): void {
+    this.counters['worker.connectionsHandedOver']++
+    this.#ports[worker]!.postMessage({ kind: 'connection', listener, descriptor } satisfies ToNeighbour)
+  }
+
+  close(): void {
+    for (const port of this.#ports) port?.close()
+  }
+
+  #sendPackets(owner: number, batch: PacketBatch, places: readonly number[]): void {
+    // As an interface's queue would drop: what is posted has no other bound.
+    if (Atomics.load(this.#backlog, owner) > MAX_BACKLOG) {
+      this.counters['worker.packetsRefused'] += places.length
+      return
+    }
+    const packed = packPackets(batch, places)
+    Atomics.add(this.#backlog, owner, packed.byteLength)
+    this.counters['worker.packetsHandedOver'] += places.length
+    this.#ports[owner]!.postMessage({ kind: 'packets', packed } satisfies ToNeighbour, [packed])
+  }
+
+  #received(message: ToNeighbour, handlers: NeighbourHandlers): void {
+    switch (message.kind) {
+      case 'packets':
+        Atomics.sub(this.#backlog, this.#index, message.packed.byteLength)
+        handlers.onPackets(unpackPackets(message.packed))
+        return
+      case 'connection':
+        handlers.onConnection(message.listener, message.descriptor)
+        return
+      default:
+        message satisfies never
+    }
+  }
+}
+
+/** Octets that may wait for one worker. */
+const MAX_BACKLOG = 4_194_304

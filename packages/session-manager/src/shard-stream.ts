@@ -1,0 +1,42 @@
+/** Whose a TCP connection is: an IKE SA lives in one core, its connections may come to any (RFC 9329 §6.1). */
+import { FRAMING_PROFILES, STREAM_PREFIX } from '@underpass/tcp-framing'
+import type { FramingProfileName } from './contract.ts'
+import { shardOfSpi } from './shard-spi.ts'
+
+/** 'none': it is no such stream, or begins with what names no SA. `needs`: how many octets from its start, at most 64. */
+export type StreamShard = { readonly shard: number } | { readonly needs: number } | 'none'
+
+/**
+ * Which of `count` cores made the SPI that the first message of a stream is for. Of IKE_SA_INIT, which names none, the initiator's SPI
+ * says it: who repeats it on another connection, with a cookie or without (RFC 9329 §6.3), comes to the core that has heard it before.
+ * `start`: the first octets of the stream, as many as have come.
+ */
+export function shardOfStream(framing: FramingProfileName, start: Uint8Array, count: number): StreamShard {
+  const { hasPrefix, lengthOctets } = FRAMING_PROFILES[framing]
+  const prefix = hasPrefix ? STREAM_PREFIX : NONE
+  for (let i = 0; i < Math.min(prefix.length, start.length); i++) if (start[i] !== prefix[i]) return 'none'
+  const message = prefix.length + lengthOctets
+  if (start.length < message + SPI) return { needs: message + SPI }
+  const length = readLength(start, prefix.length, lengthOctets) - lengthOctets
+  if (length < SPI) return 'none'
+  const spi = readU32(start, message)
+  if (spi !== 0) return { shard: shardOfSpi(spi) }
+  // The Non-ESP marker, then the initiator's SPI, then ours.
+  const ours = message + SPI + IKE_SPI
+  if (length < SPI + 2 * IKE_SPI) return 'none'
+  if (start.length < ours + IKE_SPI) return { needs: ours + IKE_SPI }
+  const [high, low] = [readU32(start, ours), readU32(start, ours + 4)]
+  return { shard: high === 0 && low === 0 ? readU32(start, ours - 4) % count : shardOfSpi(low) }
+}
+
+const NONE = new Uint8Array(0)
+const SPI = 4
+const IKE_SPI = 8
+
+function readLength(octets: Uint8Array, at: number, lengthOctets: 2 | 4): number {
+  return lengthOctets === 2 ? (octets[at]! << 8) | octets[at + 1]! : readU32(octets, at)
+}
+
+function readU32(octets: Uint8Array, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0
+}
