@@ -20,7 +20,8 @@ one of the two ends to run.
 - **CPU s a GB**: seconds of a core for 10^9 octets that arrived, of the contender's own processes, both ends together, user and system time, as
   /proc/PID/stat counts them. What the kernel does for a packet on their behalf is in there; iperf3 and the kernel's own threads are not.
 - **Whole machine**: everything that /proc/stat counts as busy meanwhile: iperf3, interrupts, the kernel's threads, and whoever else was at work.
-- **Underpass**: the programs \`underpass\` and \`underpass-gateway\` with libcrypto, one process each; AES-256-GCM unless another cipher is named.
+- **Underpass**: the programs \`underpass\` and \`underpass-gateway\` with libipsec-mb's AES-GCM where that is installed (1.3 here) and libcrypto for
+  the rest, one process each; AES-256-GCM unless another cipher is named.
   Over TCP frames of at most 1,400 octets (inner MTU 1,362), over UDP IP packets of 1,400 (inner MTU 1,338). "Large MTU": 65,498, the longest
   inner packet whose ESP packet fits the 16-bit Length of a frame (RFC 9329 §3); it is for two ends of ours.
 - **The others** as Debian packages them, with their own defaults for the MTU; TCP's congestion control is ${run.congestionControl ?? "the machine's own"}. OpenVPN: AES-256-GCM, TCP, point to point,
@@ -143,7 +144,7 @@ that a socket makes for each datagram are counted too.`,
     name: 'esp',
     title: 'ESP',
     text: () =>
-      '`EspOutbound` and `EspInbound`: packets in a CPU second of one thread, copied from buffer to buffer. `noble` is pure TypeScript and runs everywhere; `node` is node:crypto; `openssl` is libcrypto by FFI, the one that the programs choose where it loads.',
+      '`EspOutbound` and `EspInbound`: packets in a CPU second of one thread, copied from buffer to buffer. `noble` is pure TypeScript and runs everywhere; `node` is node:crypto; `openssl` is libcrypto by FFI, `ipsec-mb` is libipsec-mb; the programs choose the last of them that loads.',
   },
   {
     name: 'deframer',
