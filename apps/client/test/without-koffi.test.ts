@@ -10,6 +10,7 @@ import { temporaryDirectory } from '../../../packages/host/test/temporary.ts'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const isBuilt = ['client/dist/underpass.js', 'gateway/dist/underpass-gateway.js'].every((file) => existsSync(join(ROOT, 'apps', file)))
 
+// `npm test` and CI build first.
 describe.skipIf(!isBuilt)('the programs without koffi', () => {
   it('RFC 9329 §5.1 (T-FB-1): fall back to TCP and bring the tunnel up all the same; one warning and `status` say what is slower, why, and what to do', async () => {
     const place = installWithoutKoffi()

@@ -148,7 +148,7 @@ export interface Timers {
   readonly disconnected: number
   /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
   readonly deletion: number
-  /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4.3). */
+  /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4). */
   readonly queueTarget: number
   readonly queueInterval: number
   /** Before the whole list of transports is tried again. */

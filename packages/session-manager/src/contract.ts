@@ -82,7 +82,7 @@ export type Input =
 
 export type Output =
   | { readonly kind: 'open-connection'; readonly connection: ConnectionId; readonly remote: Endpoint; readonly framing: FramingProfileName }
-  /** Lent: valid until the next `handleInput`. `hasMore`: a `connection-flow` is to follow also where the socket takes it all. */
+  /** Lent: valid until the next `handleInput`. */
   | { readonly kind: 'write-connection'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   /** More waits: hand in a `connection-flow`, at once where the socket has taken all that was written so far. */
   | { readonly kind: 'report-flow'; readonly connection: ConnectionId }

@@ -40,6 +40,7 @@ export interface TunCounters {
   writeDrops: number
 }
 
+/** All at 0. */
 export function createCounters(): TunCounters {
   return {
     packetsRead: 0,

@@ -1,6 +1,7 @@
 /** A TUN whose queues are the workers'; this thread only keeps it, and knows what it is called. */
 import {
   adoptTunQueue,
+  createCounters,
   openTunQueues,
   type TunCounters,
   type TunDevice,
@@ -14,17 +15,7 @@ export class QueuedTun implements TunDevice {
   readonly name: string
   readonly mtu: number
   /** What the workers last said, together. */
-  counters: TunCounters = {
-    packetsRead: 0,
-    octetsRead: 0,
-    packetsWritten: 0,
-    octetsWritten: 0,
-    reads: 0,
-    writes: 0,
-    wakeUps: 0,
-    readDrops: 0,
-    writeDrops: 0,
-  }
+  counters: TunCounters = createCounters()
   readonly #opened: TunQueues
   #given = 0
 

@@ -7,6 +7,7 @@ const FIXTURE = fileURLToPath(new URL('../fixtures/tcp-offload.mjs', import.meta
 const TSC = fileURLToPath(new URL('../../../../node_modules/.bin/tsc', import.meta.url))
 
 describe('hasTcpOffload', () => {
+  // CI runs as root, and has it.
   it.skipIf(!canMakeDevices())(
     'is what the device was opened with, and unknown where there is none of the name',
     () => {

@@ -3,9 +3,9 @@
  * link behind it. Short bursts pass; a queue that stays is made shorter by drops that come quicker and quicker.
  */
 export interface CodelTimes {
-  /** Milliseconds that packets may wait in the long run (RFC 8289 §4.3). */
+  /** Milliseconds that packets may wait in the long run (RFC 8289 §4, TARGET). */
   readonly target: number
-  /** Milliseconds: about the longest round trip of the flows (RFC 8289 §4.3). */
+  /** Milliseconds: about the longest round trip of the flows (RFC 8289 §4, INTERVAL). */
   readonly interval: number
 }
 
