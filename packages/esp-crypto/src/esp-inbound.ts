@@ -1,7 +1,18 @@
 import type { Aead } from './aead.ts'
 import { EspDrop } from './drop.ts'
 import { checkSa } from './esp-outbound.ts'
-import { copyOctets, espSpi, IV, NextHeader, readUint32, SEQUENCE_NUMBER, TRAILER_LENGTH, writeAad, writeUint32 } from './esp-packet.ts'
+import {
+  copyOctets,
+  IV,
+  NextHeader,
+  readUint32,
+  readWord,
+  SEQUENCE_NUMBER,
+  SPI,
+  TRAILER_LENGTH,
+  writeAad,
+  writeUint32,
+} from './esp-packet.ts'
 import { ReplayWindow } from './replay-window.ts'
 import type { EspTransform } from './transform.ts'
 
@@ -60,6 +71,7 @@ export class EspInbound {
     resynchronisations: 0,
   }
   readonly replayWindow: ReplayWindow
+  readonly #spiWord: number
   readonly #aead: Aead
   readonly #esn: boolean
   readonly #minimum: number
@@ -72,6 +84,7 @@ export class EspInbound {
     const { spi, transform, aead, esn } = options
     checkSa(spi, transform, aead)
     this.spi = spi
+    this.#spiWord = spi | 0
     this.transform = transform
     this.mode = options.mode ?? 'tunnel'
     this.replayWindow = new ReplayWindow(options.replayWindow, esn)
@@ -92,7 +105,7 @@ export class EspInbound {
     const { ivLength, icvLength, blockLength } = this.transform
     const sealed = length - IV - ivLength - icvLength
     if (length < this.#minimum || sealed % blockLength !== 0) return this.#drop(EspDrop.TRUNCATED, 'truncated')
-    if (espSpi(src, srcOffset) !== this.spi) return EspDrop.SPI
+    if (readWord(src, srcOffset + SPI) !== this.#spiWord) return EspDrop.SPI
 
     const low = readUint32(src, srcOffset + SEQUENCE_NUMBER)
     if (!this.replayWindow.check(low)) return this.#drop(EspDrop.REPLAY, 'replay')
@@ -119,7 +132,7 @@ export class EspInbound {
     }
     const aead = this.#aead
     const ciphertext = srcOffset + IV + ivLength
-    const aadLength = writeAad(this.#aad, this.spi, this.#esn, high, low)
+    const aadLength = writeAad(this.#aad, this.#spiWord, this.#esn, high, low)
     if (aead.openFrom && src.buffer !== dst.buffer) return aead.openFrom(iv, this.#aad, aadLength, src, ciphertext, sealed, dst, dstOffset)
     copyOctets(src, ciphertext, sealed + icvLength, dst, dstOffset)
     return aead.open(iv, this.#aad, aadLength, dst, dstOffset, sealed)

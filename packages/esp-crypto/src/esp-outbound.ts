@@ -34,6 +34,7 @@ export class EspOutbound {
   packets = 0
   /** Octets of payload sealed, without padding. */
   octets = 0
+  readonly #spiWord: number
   readonly #aead: Aead
   readonly #esn: boolean
   readonly #random: ((octets: Uint8Array) => void) | undefined
@@ -49,6 +50,7 @@ export class EspOutbound {
     checkSa(spi, transform, aead)
     if (transform.cipher === 'AES-CBC' && !options.random) throw new EspCryptoError('RANDOM_REQUIRED', { transform: transform.name })
     this.spi = spi
+    this.#spiWord = spi | 0
     this.transform = transform
     this.mode = options.mode ?? 'tunnel'
     this.#aead = aead
@@ -108,10 +110,10 @@ export class EspOutbound {
     const sealed = length + tfcLength + padLength + TRAILER_LENGTH
 
     this.#nextIv()
-    writeUint32(dst, dstOffset + SPI, this.spi)
+    writeUint32(dst, dstOffset + SPI, this.#spiWord)
     writeUint32(dst, dstOffset + SEQUENCE_NUMBER, this.#low)
     for (let i = 0; i < ivLength; i++) dst[dstOffset + IV + i] = this.#iv[i]!
-    const aadLength = writeAad(this.#aad, this.spi, this.#esn, this.#high, this.#low)
+    const aadLength = writeAad(this.#aad, this.#spiWord, this.#esn, this.#high, this.#low)
     if (aead.sealFrom && tailroom >= sealed - length && src.buffer !== dst.buffer) {
       writeTrailer(src, srcOffset + length, tfcLength, padLength, nextHeader)
       aead.sealFrom(this.#iv, this.#aad, aadLength, src, srcOffset, sealed, dst, payload)

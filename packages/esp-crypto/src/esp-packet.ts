@@ -23,9 +23,15 @@ export function espSpi(buffer: Uint8Array, offset: number): number {
 }
 
 export function readUint32(buffer: Uint8Array, offset: number): number {
-  return ((buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) | buffer[offset + 3]!) >>> 0
+  return readWord(buffer, offset) >>> 0
 }
 
+/** The 32 bits as a signed number: half of the unsigned ones are an object each, wherever the compiler does not inline what returns them. */
+export function readWord(buffer: Uint8Array, offset: number): number {
+  return (buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) | buffer[offset + 3]!
+}
+
+/** `value`: signed or unsigned. */
 export function writeUint32(buffer: Uint8Array, offset: number, value: number): void {
   buffer[offset] = value >>> 24
   buffer[offset + 1] = value >>> 16
@@ -33,7 +39,7 @@ export function writeUint32(buffer: Uint8Array, offset: number, value: number): 
   buffer[offset + 3] = value
 }
 
-/** SPI | Sequence Number, or SPI | high | low with ESN (RFC 4106 §5). Returns its length. */
+/** SPI (signed or unsigned) | Sequence Number, or SPI | high | low with ESN (RFC 4106 §5). Returns its length. */
 export function writeAad(aad: Uint8Array, spi: number, esn: boolean, high: number, low: number): number {
   writeUint32(aad, 0, spi)
   if (!esn) {

@@ -73,10 +73,10 @@ export class Node {
   /** Alive for the kernel, dead for IKE: nothing is handed in, no timer runs. */
   isFrozen = false
 
-  constructor(name: string, address: string, config: SessionConfig) {
+  constructor(name: string, address: string, config: SessionConfig, random = seededRandom(name)) {
     this.name = name
     this.address = address
-    this.core = new SessionManager(config, seededRandom(`${name}`))
+    this.core = new SessionManager(config, random)
   }
 
   /** The events of one kind, in order. */
@@ -119,8 +119,8 @@ export class Network {
   #port = 40_000
   readonly #protections = new Map<bigint, Protection>()
 
-  add(name: string, address: string, config: SessionConfig): Node {
-    const node = new Node(name, address, config)
+  add(name: string, address: string, config: SessionConfig, random?: (length: number) => Uint8Array): Node {
+    const node = new Node(name, address, config, random)
     this.nodes.push(node)
     return node
   }

@@ -13,6 +13,11 @@ export class Sad {
     return this.#bySpi.get(spi | 0)
   }
 
+  /** Of the ESP packet at `offset`, of 4 octets at least. */
+  ofPacket(buffer: Uint8Array, offset: number): ChildSa | undefined {
+    return this.#bySpi.get((buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) | buffer[offset + 3]!)
+  }
+
   has(spi: number): boolean {
     return this.#bySpi.has(spi | 0)
   }

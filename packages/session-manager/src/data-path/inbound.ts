@@ -3,7 +3,7 @@
  * unpad (all in esp-crypto) → selector check → the SA's path → TUN batch. Nothing is allocated for a packet, and what is wrong
  * is a verdict and a counter, not an exception.
  */
-import { EspDrop, espSpi, nameOfDrop } from '@underpass/esp-crypto'
+import { EspDrop, nameOfDrop } from '@underpass/esp-crypto'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { Core } from '../core.ts'
 import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
@@ -15,7 +15,7 @@ export type EspVerdict = 'valid' | 'ignored' | 'unknown-spi' | 'unauthentic' | '
 /** One ESP packet at `buffer[offset, offset + length)`, SPI to ICV. The octets are lent and left as they are. */
 export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset: number, length: number, arrival: Path): EspVerdict {
   if (length < 8) return dropped(core, 'esp-truncated', 'unparsable')
-  const child = core.sad.get(espSpi(buffer, offset))
+  const child = core.sad.ofPacket(buffer, offset)
   if (child === undefined) return dropped(core, 'esp-unknown-spi', 'unknown-spi')
   const sa = child.ikeSa
   if (sa.transport !== arrival.transport) return dropped(core, 'esp-wrong-transport', 'ignored')

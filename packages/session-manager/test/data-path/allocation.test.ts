@@ -1,7 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
 import type { AeadProvider } from '@underpass/esp-crypto'
 import { describe, expect, it } from 'vitest'
 import type { Endpoint, Input, Output, PacketBatch } from '../../src/index.ts'
-import { batchOf, Network, type Node } from '../network.ts'
+import { batchOf, Network, type Node, seededRandom } from '../network.ts'
 import { CLIENT_ADDRESS, clientPeer, GATEWAY_ADDRESS, gatewayPeer, ipv4Packet, sessionConfig, TCP, UDP } from '../pair.ts'
 
 /** Batches of one measurement. */
@@ -16,6 +17,12 @@ const TAILROOM = 64
 
 // The heap figure of Bun is that of the last collection, and Deno's moves with what its own threads do.
 const runtime = ['bun', 'deno'].find((name) => process.versions[name] !== undefined)
+
+/*
+ * What a function returns is an object wherever it is not inlined and is no small integer, and what is inlined differs from one start to the
+ * next: nothing is here, so that every such object shows.
+ */
+if (runtime === undefined) for (const flag of ['--no-turbo-inlining', '--no-maglev-inlining']) setFlagsFromString(flag)
 
 /** No cipher, so that what is counted is the core's; like libcrypto it takes the octets from where they are, and copies none. */
 const transparent: AeadProvider = {
@@ -33,6 +40,12 @@ function move(src: Uint8Array, srcOffset: number, length: number, dst: Uint8Arra
   for (let i = 0; i < 40; i++) dst[dstOffset + i] = src[srcOffset + i]!
   for (let i = length - 20; i < length; i++) dst[dstOffset + i] = src[srcOffset + i]!
   return true
+}
+
+/** SPIs are its numbers of 4 octets: the large ones are no small integers. */
+function withLargeSpis(seed: string): (length: number) => Uint8Array {
+  const random = seededRandom(seed)
+  return (length) => random(length).map((octet, i) => (length === 4 && i === 0 ? octet | 0x80 : octet))
 }
 
 /*
@@ -78,11 +91,14 @@ class Line {
 
   constructor(transports: readonly (typeof TCP)[], from: 'client' | 'gateway') {
     const network = this.#network
-    const gateway = network.add('gateway', GATEWAY_ADDRESS, { ...sessionConfig([gatewayPeer()], true), aeadProvider: transparent })
-    const client = network.add('client', CLIENT_ADDRESS, { ...sessionConfig([clientPeer(transports)], false), aeadProvider: transparent })
+    const gatewayConfig = { ...sessionConfig([gatewayPeer()], true), aeadProvider: transparent }
+    const clientConfig = { ...sessionConfig([clientPeer(transports)], false), aeadProvider: transparent }
+    const gateway = network.add('gateway', GATEWAY_ADDRESS, gatewayConfig, withLargeSpis('gateway'))
+    const client = network.add('client', CLIENT_ADDRESS, clientConfig, withLargeSpis('client'))
     network.command(client, { kind: 'initiate', peer: 'gateway' })
     network.run(5_000, () => client.core.sad.size > 0 && gateway.core.sad.size > 0)
     network.run(200)
+    for (const { core } of [gateway, client]) if (core.sad.keys()[0]! < 2 ** 31) throw new Error('a small SPI')
     const inner = [...client.core.ikeSas.values()][0]!.addresses[0]!.address
     this.#sender = from === 'client' ? client : gateway
     this.#receiver = from === 'client' ? gateway : client
