@@ -13,26 +13,27 @@ const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno' }
 /**
  * The inner MTU. ESP adds SPI, sequence number, IV, padding to a multiple of 4, its two octets and a 16-octet ICV: 34 to 37 octets.
  * Standard over TCP: a frame of at most 1,400 octets, its Length field included (RFC 9329 §3); over UDP: an IPv4 packet of 1,400. Large:
- * the longest whose ESP packet fits the 65,533 octets of a frame.
+ * the longest whose ESP packet fits the 65,533 octets of a frame. Jumbo: that of an Ethernet with jumbo frames, which anybody may set.
  */
-const MTU = { tcp: { standard: 1362, large: 65_498 }, udp: { standard: 1338 } }
+const MTU = { tcp: { standard: 1362, large: 65_498, jumbo: 9_000 }, udp: { standard: 1338 } }
 const ESP = { aes: 'aes256gcm16', chacha: 'chacha20poly1305' }
 
-/** A second pair in the same two ends has networks and names of its own. */
+/** Another pair in the same two ends has networks, names and a TCP port of its own. */
 const LANES = {
-  first: { inner: '10.30.0', pool: '10.31.0', names: {}, suffix: '' },
-  second: { inner: '10.40.0', pool: '10.41.0', names: { gateway: 'underpass-gw1', client: 'underpass1' }, suffix: '-second' },
+  first: { inner: '10.30.0', pool: '10.31.0', names: {}, suffix: '', port: 4500 },
+  second: { inner: '10.40.0', pool: '10.41.0', names: { gateway: 'underpass-gw1', client: 'underpass1' }, suffix: '-second', port: 4501 },
+  third: { inner: '10.50.0', pool: '10.51.0', names: { gateway: 'underpass-gw2', client: 'underpass2' }, suffix: '-third', port: 4502 },
 }
 
 /**
  * Underpass's own client and gateway as processes of one runtime.
- * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: 'standard' | 'large', cipher?: 'aes' | 'chacha',
- *   lane?: 'first' | 'second' }} how
+ * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: keyof MTU['tcp'], cipher?: 'aes' | 'chacha',
+ *   lane?: 'first' | 'second' | 'third' }} how
  */
 export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes', lane = 'first' }) {
   const { command, prefix } = runtimes().find(({ name }) => name === runtime)
   const mtu = MTU[transport][frames]
-  const extras = [...(frames === 'large' ? ['large MTU'] : []), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
+  const extras = [...(frames === 'standard' ? [] : [`${frames} MTU`]), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
   return {
     name: ['Underpass', transport.toUpperCase(), ...extras, TITLES[runtime]].join(', ').replace('Underpass, ', 'Underpass '),
     group: 'ours',
@@ -53,7 +54,7 @@ export function underpass({ runtime, transport, frames = 'standard', cipher = 'a
         [command, ...prefix, PROGRAMS.gateway, 'run'],
         gatewaySettings(how),
       )
-      await listening(ends, transport, gateway)
+      await listening(ends, how, gateway)
       const client = program(ends, ends.client, `client${how.suffix}`, [command, ...prefix, PROGRAMS.client, 'up'], clientSettings(how))
       await client.waitForLine(/"tunnel-up"/, 20_000)
       return { address: `${how.inner}.1` }
@@ -69,8 +70,8 @@ function program(ends, namespace, label, argv, settings) {
   return ends.backgroundIn(namespace, label, [...argv, '--config', file, '--json'], { env: { DENO_NO_UPDATE_CHECK: '1' } })
 }
 
-function listening(ends, transport, gateway) {
-  const [flag, port] = transport === 'tcp' ? ['-Hltn', 4500] : ['-Hlun', 500]
+function listening(ends, how, gateway) {
+  const [flag, port] = how.transport === 'tcp' ? ['-Hltn', how.port] : ['-Hlun', 500]
   return until(
     'the gateway to listen',
     async () => {
@@ -83,11 +84,11 @@ function listening(ends, transport, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, device, mtu, cipher, inner, pool, names }) => `
+const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names }) => `
 [listen]
 address = ["${GATEWAY}"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
-tcp = [${transport === 'tcp' ? '4500' : ''}]
+tcp = [${transport === 'tcp' ? port : ''}]
 [tun]
 device = "${device}"
 mtu = ${mtu}
@@ -103,10 +104,10 @@ pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, device, mtu, cipher, inner, names }) => `
+const clientSettings = ({ transport, port, device, mtu, cipher, inner, names }) => `
 [peer]
 gateway = "${GATEWAY}"
-transports = ["${transport === 'tcp' ? 'tcp:4500' : 'udp'}"]
+transports = ["${transport === 'tcp' ? `tcp:${port}` : 'udp'}"]
 local_id = "@client"
 remote_id = "@gateway"
 psk = "${SECRET}"

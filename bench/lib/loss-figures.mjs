@@ -4,7 +4,7 @@ import { digits } from './words.mjs'
 
 const NAMES = { cubic: 'CUBIC', bbr: 'BBR' }
 const PATTERNS = ['random', 'bursty']
-const STYLES = { plain: 'bare', tcp: 'ours', openvpn: 'peer', udp: 'ours-too' }
+const STYLES = { plain: 'bare', tcp: 'ours', 'tcp-jumbo': 'ours-jumbo', openvpn: 'peer', udp: 'ours-too' }
 
 /** The condition that stands for all others, under each congestion control. */
 const USUAL = { roundTrip: 40, pattern: 'random', loss: 3 }
@@ -56,8 +56,8 @@ export function lossCharts(rows, { megabits, closer }) {
 }
 
 /**
- * `at3PercentAnd40ms`: goodput inside our TCP tunnel, of plain TCP's, random losses; the same to OpenVPN's and for our UDP tunnel. `worstToOpenVpn`
- * and `worstToPlain`: over all conditions that were measured.
+ * `at3PercentAnd40ms`: goodput inside our TCP tunnel, of plain TCP's, random losses; the same with packets of up to 9,000 octets in it, to
+ * OpenVPN's, and for our UDP tunnel. `worstTo…`: over all conditions that were measured.
  */
 export function lossSummary(rows, { checks = [], closer = [] }) {
   const of = (group, who) => group.find((row) => row.who === who)
@@ -81,9 +81,11 @@ export function lossSummary(rows, { checks = [], closer = [] }) {
     })),
     ratios: {
       at3PercentAnd40ms: usual('tcp', 'plain'),
+      at3PercentAnd40msJumbo: usual('tcp-jumbo', 'plain'),
       at3PercentAnd40msToOpenVpn: usual('tcp', 'openvpn'),
       at3PercentAnd40msUdp: usual('udp', 'plain'),
       worstToOpenVpn: worst('tcp', 'openvpn'),
+      worstJumboToOpenVpn: worst('tcp-jumbo', 'openvpn'),
       worstToPlain: worst('tcp', 'plain'),
     },
     closer: closer.map(({ connections: _, ...row }) => row),

@@ -20,7 +20,7 @@ export const FULL = {
     { part: 'rest', roundTrip: 10, omit: 1, seconds: 2, repeats: 1 },
     { part: 'rest', roundTrip: 100, omit: 1, seconds: 3, repeats: 1 },
   ],
-  focus: { ...FOCUS, omit: 1, seconds: 10, repeats: 3, closer: 10 },
+  focus: { ...FOCUS, omit: 1, seconds: 20, repeats: 3, closer: 10 },
 }
 
 export const QUICK = {

@@ -12,6 +12,10 @@ export const MEGABITS = 50
 export const CARRIERS = [
   { who: 'plain', name: 'plain TCP', group: 'bare', contender: bareLink },
   { who: 'tcp', name: 'Underpass TCP', group: 'ours', port: 4500, contender: underpass({ runtime: 'node', transport: 'tcp' }) },
+  {
+    ...{ who: 'tcp-jumbo', name: 'Underpass TCP, MTU 9,000', group: 'ours', port: 4502 },
+    contender: underpass({ runtime: 'node', transport: 'tcp', frames: 'jumbo', lane: 'third' }),
+  },
   { who: 'openvpn', name: 'OpenVPN TCP', group: 'peer', port: 1194, contender: openvpn },
   { who: 'udp', name: 'Underpass UDP', group: 'ours', contender: underpass({ runtime: 'node', transport: 'udp', lane: 'second' }) },
 ]

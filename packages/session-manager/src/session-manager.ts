@@ -61,12 +61,13 @@ export class SessionManager implements Core {
   readonly pools: Map<string, AddressPool> = new Map()
   readonly cookies: CookieJar
   readonly counters: Counters = {}
+  /** Only `handleInput` sets it. Read for each packet: a getter's answer would be an object for each. */
+  readonly now: number = 0
   readonly #outputs: Output[] = []
   readonly #jobs = new Map<number, { readonly sa: IkeSa; readonly then: JobContinuation }>()
   readonly #tun = new TunBatch()
   readonly #outbound = new Outbound()
   readonly #datagramFailures = new DatagramFailures()
-  #now = 0
   #nextOutput = 0
   #nextJob = 1
   #nextConnection = 2
@@ -86,13 +87,9 @@ export class SessionManager implements Core {
     }
   }
 
-  get now(): number {
-    return this.#now
-  }
-
   /** One input at `now` (milliseconds, monotonic). Drain `pollOutput` to 'wait-until' before the next. Throws `SessionError` of blame 'caller' or 'bug' only. */
   handleInput(input: Input, now: number): void {
-    this.#now = now
+    ;(this as { now: number }).now = now
     this.#tun.begin()
     switch (input.kind) {
       case 'connection-bytes':
@@ -176,7 +173,7 @@ export class SessionManager implements Core {
   }
 
   mayAnswerStranger(): boolean {
-    const second = Math.floor(this.#now / 1000)
+    const second = Math.floor(this.now / 1000)
     if (this.#strangers.second !== second) this.#strangers = { second, count: 0 }
     return this.#strangers.count++ < STRANGERS_PER_SECOND
   }
@@ -244,7 +241,7 @@ export class SessionManager implements Core {
   }
 
   #fireTimers(): void {
-    for (let due = this.timers.takeDue(this.#now); due; due = this.timers.takeDue(this.#now)) {
+    for (let due = this.timers.takeDue(this.now); due; due = this.timers.takeDue(this.now)) {
       const { owner, name } = due
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
       else if (owner instanceof Initiator) owner.onTimer(this, name as Initiator['timerNames'])

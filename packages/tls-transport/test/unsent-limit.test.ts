@@ -34,7 +34,7 @@ describe('RFC 9329 §9.1: how much a socket holds unsent', () => {
     expect(limit.room).toBe(4_194_304)
   })
 
-  it('shrinks where what it holds takes its time to leave, down to 4 KiB, and stays where it does not', () => {
+  it('shrinks where what it holds takes its time to leave, down to 8 KiB, and stays where it does not', () => {
     const { limit, set, holds, pass } = limitOf()
     holds(2_000)
     limit.full()
@@ -47,8 +47,8 @@ describe('RFC 9329 §9.1: how much a socket holds unsent', () => {
       limit.ready()
     }
     expect(set[1]).toBe(49_152)
-    expect(set.at(-1)).toBe(4_096)
-    expect(limit.room).toBe(2_096)
+    expect(set.at(-1)).toBe(8_192)
+    expect(limit.room).toBe(6_192)
   })
 
   it('a limit that grew on a fast link does not stay on a slow one, which never reaches it', () => {

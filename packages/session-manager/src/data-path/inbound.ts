@@ -23,7 +23,8 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   const opened = child.inbound.decapsulate(buffer, offset, length, tun.buffer, at)
   if (opened < 0) return dropped(core, DROP_COUNTERS[-opened] ?? 'esp-dropped', opened === EspDrop.ICV ? 'unauthentic' : 'ignored')
   // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
-  sa.lastInboundAt = core.now
+  // Asked first: each new time is an object, which packets of one input share.
+  if (sa.lastInboundAt !== core.now) sa.lastInboundAt = core.now
   if (sa.role === 'responder' && movePath(core, sa, arrival) && sa.transport === 'tcp') {
     resend(core, sa)
     sendNextRequest(core, sa)
