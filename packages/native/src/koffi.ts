@@ -21,6 +21,9 @@ export interface Koffi {
 
 /** A uv_poll_t of the event loop. It holds the process alive unless `unref` was called. */
 export interface KoffiPollHandle {
+  /** Again, after `stop`. */
+  start(events: { readonly readable: true }, callback: () => void): void
+  stop(): void
   ref(): void
   unref(): void
   /** Once. */

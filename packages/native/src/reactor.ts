@@ -71,14 +71,16 @@ export class Reactor {
     }
   }
 
-  readonly #turn = (): void => {
-    this.#isTurnQueued = false
+  /** Answers how many owners it told. */
+  #tell(milliseconds: number): number {
     const events = this.#events
-    const count = this.#libc.epollWait(this.#epoll, events, 0)
+    const count = this.#libc.epollWait(this.#epoll, events, milliseconds)
+    let told = 0
     for (let i = 0; i < count; i++) {
-      // One before it may have closed it; another may even have its number.
+      // One before it may have closed it, another may even have its number; and the waiter may have a descriptor of its own here.
       const owner = this.#watches[events.data(i)]
       if (owner === undefined) continue
+      told++
       try {
         owner.onReady(events.events(i))
       } catch (error) {
@@ -88,8 +90,14 @@ export class Reactor {
         })
       }
     }
-    if (this.#waiter?.isContinuous === true || this.#count === 0) return
-    if (count > 0) this.#wait()
+    return told
+  }
+
+  readonly #turn = (): void => {
+    this.#isTurnQueued = false
+    const told = this.#tell(0)
+    if (this.#count === 0) return
+    if (told > 0) this.#wait()
     else this.#linger()
   }
 
@@ -110,10 +118,12 @@ export class Reactor {
     else this.#waiter?.start()
   }
 
-  readonly #woken = (): void => {
-    if (this.#waiter?.isContinuous !== true) this.#waiter?.stop()
+  readonly #woken = (milliseconds: number): number => {
+    if (this.#waiter?.isContinuous === true) return this.#tell(milliseconds)
+    this.#waiter?.stop()
     this.#idleSince = 0
     if (!this.#isTurnQueued) this.#turn()
+    return 0
   }
 
   #queueTurn(): void {

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import { nativeBuffer } from './address.ts'
-import { EpollEvents } from './epoll-events.ts'
 import { type Koffi, type KoffiPollHandle, loadKoffi } from './koffi.ts'
 import type { Libc } from './libc.ts'
 import { PollEvent, PollSet } from './poll-set.ts'
+import { residentWaiter } from './resident-waiter.ts'
 
 /** Waits for one descriptor again and again, while it is told to. */
 export interface Waiter {
@@ -16,42 +16,37 @@ export interface Waiter {
   stop(): void
 }
 
+/** Looks for events, waits so many milliseconds for the first, and tells their owners. Answers how many there were. */
+export type Turn = (milliseconds: number) => number
+
 /** The best that this runtime has. */
-export function createWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+export function createWaiter(libc: Libc, epoll: number, turn: Turn): Waiter {
   // Bun crashes on koffi's watcher and Deno has no event loop for it.
   const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
   if (isNode) {
     try {
-      return isMainThread ? eventLoopWaiter(epoll, onReady) : workerLoopWaiter(epoll, onReady)
+      return isMainThread ? residentWaiter(loadKoffi(), libc, epoll, turn) : workerLoopWaiter(epoll, turn)
     } catch {
       // The thread does as well, only later.
     }
   }
   // More workers than cores starve each other of the threads of Bun's pool, and Bun crashes where one ends while a thread waits for it.
-  if (!isMainThread && process.versions['bun'] !== undefined) return blockingWaiter(libc, epoll, onReady)
-  return threadWaiter(libc, epoll, onReady)
+  if (!isMainThread && process.versions['bun'] !== undefined) return blockingWaiter(turn)
+  return threadWaiter(libc, epoll, turn)
 }
 
 /**
- * The event loop of Node itself watches the descriptor.
+ * In a worker of Node: libuv watches the descriptor. Its loop ends before the process: what waits for nothing leaves nothing in it.
  *
  * @throws whatever koffi throws where there is no such event loop
  */
-export function eventLoopWaiter(epoll: number, onReady: () => void): Waiter {
-  const handle = pollHandle(loadKoffi(), epoll, onReady)
-  // Not stopped and started each time, which would be two system calls.
-  handle.unref()
-  return { isContinuous: true, start: () => handle.ref(), stop: () => handle.unref() }
-}
-
-/** The same in a worker, whose loop ends before the process: what waits for nothing leaves nothing in it. */
-function workerLoopWaiter(epoll: number, onReady: () => void): Waiter {
+function workerLoopWaiter(epoll: number, turn: Turn): Waiter {
   const koffi = loadKoffi()
   let handle: KoffiPollHandle | undefined
   return {
     isContinuous: true,
     start() {
-      handle ??= pollHandle(koffi, epoll, onReady)
+      handle ??= pollHandle(koffi, epoll, turn)
     },
     stop() {
       handle?.close()
@@ -61,14 +56,13 @@ function workerLoopWaiter(epoll: number, onReady: () => void): Waiter {
 }
 
 /** The worker itself waits, for so short a time that its timers and messages come late by no more than that. */
-function blockingWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
-  const events = new EpollEvents(1)
+function blockingWaiter(turn: Turn): Waiter {
   let isWanted = false
   let isQueued = false
   const wait = (): void => {
     isQueued = false
     if (!isWanted) return
-    if (libc.epollWait(epoll, events, BLOCKED) > 0) onReady()
+    turn(BLOCKED)
     queue()
   }
   const queue = (): void => {
@@ -91,18 +85,18 @@ function blockingWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter 
 /** Milliseconds. An idle worker wakes as many times a second as they go into it. */
 const BLOCKED = 2
 
-function pollHandle(koffi: Koffi, epoll: number, onReady: () => void): KoffiPollHandle {
+function pollHandle(koffi: Koffi, epoll: number, turn: Turn): KoffiPollHandle {
   let isQueued = false
-  const turn = (): void => {
+  const queued = (): void => {
     isQueued = false
-    onReady()
+    turn(0)
   }
   return koffi.node.poll(epoll, { readable: true }, () => {
     // koffi calls back outside of what Node does around a callback: promises, ticks and uncaught errors would be left lying. The
     // immediates of this round of the loop come next, so nothing is lost by leaving it to one.
     if (isQueued) return
     isQueued = true
-    setImmediate(turn)
+    setImmediate(queued)
   })
 }
 
@@ -117,7 +111,7 @@ const TIMEOUT = 2000
  *
  * @throws NativeError `SYSTEM` when no eventfd can be had
  */
-export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Waiter {
+export function threadWaiter(libc: Libc, epoll: number, turn: Turn): Waiter {
   const wakeUp = libc.eventfd()
   const set = new PollSet([
     { fd: epoll, events: PollEvent.POLLIN },
@@ -134,7 +128,7 @@ export function threadWaiter(libc: Libc, epoll: number, onReady: () => void): Wa
   const returned = (): void => {
     isPending = false
     if (set.ready(1) !== 0) libc.read(wakeUp, eight, 0, 8)
-    if (isWanted) onReady()
+    if (isWanted) turn(0)
     if (isWanted && !isPending) wait()
   }
   const wake = (): void => {

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises'
+import { isMainThread } from 'node:worker_threads'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { EpollOperation, type Libc, loadLibc, PollEvent, Reactor } from '../src/index.ts'
+import { loadKoffi } from '../src/koffi.ts'
+import { residentWaiter } from '../src/resident-waiter.ts'
+
+const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
+const libc = loadLibc()
+const octet = new Uint8Array(1)
+const PATIENT = { timeout: 5_000, interval: 10 }
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
+
+describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and in which libuv waits', () => {
+  const opened: (() => void)[] = []
+  afterEach(() => {
+    for (const close of opened.splice(0)) close()
+  })
+
+  /** A pipe under a reactor, and what the waiter did with libuv's own descriptor. */
+  function watched() {
+    const stays: string[] = []
+    const listening: Libc = Object.create(libc)
+    const [readEnd, writeEnd] = libc.pipe()
+    listening.epollControl = (epoll, operation, fd, events, data) => {
+      if (fd !== readEnd) stays.push(operation === EpollOperation.ADD ? 'stays' : 'leaves')
+      libc.epollControl(epoll, operation, fd, events, data)
+    }
+    const reactor = new Reactor(listening, (_, epoll, turn) => residentWaiter(loadKoffi(), listening, epoll, turn))
+    let told = 0
+    const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
+      told++
+      libc.read(readEnd, octet, 0, 1)
+    })
+    opened.push(() => {
+      watch.close()
+      for (const fd of [readEnd, writeEnd]) libc.close(fd)
+    })
+    return { stays, told: () => told, say: () => libc.write(writeEnd, octet, 0, 1), watch }
+  }
+
+  it('stays from the first event on, and leaves when there was none for a while, again and again', async () => {
+    const { stays, told, say } = watched()
+    await pause(10)
+    expect(stays).toEqual([])
+    for (const round of [1, 2]) {
+      say()
+      await vi.waitFor(() => expect(stays).toHaveLength(2 * round), PATIENT)
+      expect(stays.slice(-2)).toEqual(['stays', 'leaves'])
+      expect(told()).toBe(round)
+    }
+  })
+
+  it('all else of the runtime goes on meanwhile: files, timers, immediates, promises', async () => {
+    const { stays, told, say } = watched()
+    for (let i = 0; i < 20; i++) {
+      say()
+      expect((await readFile(new URL(import.meta.url))).length).toBeGreaterThan(0)
+      await new Promise((resolve) => setImmediate(resolve))
+      await pause(1)
+    }
+    await vi.waitFor(() => expect(told()).toBe(20), PATIENT)
+    expect(stays[0]).toBe('stays')
+  })
+
+  it("does not wait where others' immediates are due: they come as quickly as without it", async () => {
+    const { stays, say } = watched()
+    say()
+    await vi.waitFor(() => expect(stays).toEqual(['stays']), PATIENT)
+    // Waited for one by one, they would take twenty times as long as it stays.
+    for (let i = 0; i < 500; i++) await new Promise((resolve) => setImmediate(resolve))
+    expect(stays).toEqual(['stays'])
+  })
+
+  it('leaves at once where nothing is watched any more', async () => {
+    const { stays, say, watch } = watched()
+    say()
+    await vi.waitFor(() => expect(stays).toEqual(['stays']), PATIENT)
+    watch.close()
+    await vi.waitFor(() => expect(stays).toEqual(['stays', 'leaves']), PATIENT)
+  })
+
+  it('is not kept from its events where the descriptors would be in a circle', async () => {
+    const { told, say } = watched()
+    const refusing: Libc = Object.create(libc)
+    refusing.epollControl = (epoll, operation, fd, events, data) => {
+      if (data === fd && operation === EpollOperation.ADD && fd !== pipe[0]) throw new Error('ELOOP')
+      libc.epollControl(epoll, operation, fd, events, data)
+    }
+    const pipe = libc.pipe()
+    const reactor = new Reactor(refusing, (_, epoll, turn) => residentWaiter(loadKoffi(), refusing, epoll, turn))
+    let heard = 0
+    const watch = reactor.watch(pipe[0], PollEvent.POLLIN, () => {
+      heard++
+      libc.read(pipe[0], octet, 0, 1)
+    })
+    for (let i = 1; i <= 5; i++) {
+      libc.write(pipe[1], octet, 0, 1)
+      say()
+      await vi.waitFor(() => expect([heard, told()]).toEqual([i, i]), PATIENT)
+    }
+    watch.close()
+    for (const fd of pipe) libc.close(fd)
+  })
+})
