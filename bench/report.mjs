@@ -63,7 +63,8 @@ ${peers(run)}`,
     text: (run) =>
       `Goodput of one TCP flow (iperf3) through a link of ${run.megabits} Mbit/s: by itself, inside our TCP and UDP tunnels, and inside OpenVPN's TCP tunnel.
 In brackets: of plain TCP's under the same conditions. Inner and outer TCP use the congestion control of the row: set by route, and checked with
-ss(8) beside each flow, which counts for nothing otherwise. All four are up at the same time, and are measured one after the other.
+ss(8) beside each flow, which counts for nothing otherwise. All are up at the same time, and are measured one after the other. What helped and
+what did not is in [decision 14](decisions/0014-tcp-over-a-link-that-loses.md).
 
 - **How long**: ${lossTimes(run)}
 - **The link** is bench/lib/link-emulator.mjs, a process between two TUN devices of 1,500 octets, not netem: each direction has the rate, a
