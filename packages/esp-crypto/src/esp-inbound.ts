@@ -1,18 +1,7 @@
 import type { Aead } from './aead.ts'
 import { EspDrop } from './drop.ts'
 import { checkSa } from './esp-outbound.ts'
-import {
-  copyOctets,
-  IV,
-  NextHeader,
-  readUint32,
-  readWord,
-  SEQUENCE_NUMBER,
-  SPI,
-  TRAILER_LENGTH,
-  writeAad,
-  writeUint32,
-} from './esp-packet.ts'
+import { copyOctets, espSpiWord, IV, NextHeader, readUint32, SEQUENCE_NUMBER, TRAILER_LENGTH, writeAad, writeUint32 } from './esp-packet.ts'
 import { ReplayWindow } from './replay-window.ts'
 import type { EspTransform } from './transform.ts'
 
@@ -105,7 +94,7 @@ export class EspInbound {
     const { ivLength, icvLength, blockLength } = this.transform
     const sealed = length - IV - ivLength - icvLength
     if (length < this.#minimum || sealed % blockLength !== 0) return this.#drop(EspDrop.TRUNCATED, 'truncated')
-    if (readWord(src, srcOffset + SPI) !== this.#spiWord) return EspDrop.SPI
+    if (espSpiWord(src, srcOffset) !== this.#spiWord) return EspDrop.SPI
 
     const low = readUint32(src, srcOffset + SEQUENCE_NUMBER)
     if (!this.replayWindow.check(low)) return this.#drop(EspDrop.REPLAY, 'replay')

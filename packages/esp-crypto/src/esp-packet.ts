@@ -19,15 +19,22 @@ export const NextHeader = { IPV4: 4, IPV6: 41, NO_NEXT_HEADER: 59 } as const
 
 /** The SPI of the ESP packet at `offset`; the caller has made sure of 4 octets. */
 export function espSpi(buffer: Uint8Array, offset: number): number {
-  return readUint32(buffer, offset + SPI)
+  return espSpiWord(buffer, offset) >>> 0
+}
+
+/**
+ * The same 32 bits as a signed number, to look up and to compare with: half of the unsigned ones are an object each, wherever the compiler
+ * does not inline what returns them.
+ */
+export function espSpiWord(buffer: Uint8Array, offset: number): number {
+  return readWord(buffer, offset + SPI)
 }
 
 export function readUint32(buffer: Uint8Array, offset: number): number {
   return readWord(buffer, offset) >>> 0
 }
 
-/** The 32 bits as a signed number: half of the unsigned ones are an object each, wherever the compiler does not inline what returns them. */
-export function readWord(buffer: Uint8Array, offset: number): number {
+function readWord(buffer: Uint8Array, offset: number): number {
   return (buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) | buffer[offset + 3]!
 }
 

@@ -4,7 +4,7 @@ export { EspDrop, type EspDropCode, type EspDropName, nameOfDrop } from './drop.
 export { EspCryptoError, type EspCryptoErrorCode, type EspCryptoErrorContext } from './error.ts'
 export { EspInbound, type EspInboundCounters, type EspInboundOptions } from './esp-inbound.ts'
 export { EspOutbound, type EspOutboundOptions } from './esp-outbound.ts'
-export { espSpi, NextHeader } from './esp-packet.ts'
+export { espSpi, espSpiWord, NextHeader } from './esp-packet.ts'
 export { nobleProvider } from './noble/provider.ts'
 export { ReplayWindow } from './replay-window.ts'
 export { ESP_TRANSFORMS, type EspCipher, type EspHash, type EspTransform, espTransform } from './transform.ts'

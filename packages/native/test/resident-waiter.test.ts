@@ -11,6 +11,7 @@ const octet = new Uint8Array(1)
 const PATIENT = { timeout: 5_000, interval: 10 }
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
+// Only Node has libuv's symbols, and only its main thread has that loop; CI runs it so. Bun and Deno wait otherwise (reactor.test.ts).
 describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and in which libuv waits', () => {
   const opened: (() => void)[] = []
   afterEach(() => {

@@ -1,4 +1,5 @@
 /** The Security Association Database, inbound side (RFC 4301 §4.4.2): Child SAs by the SPI that we chose. */
+import { espSpiWord } from '@underpass/esp-crypto'
 import type { ChildSa } from './child-sa.ts'
 
 export class Sad {
@@ -15,7 +16,7 @@ export class Sad {
 
   /** Of the ESP packet at `offset`, of 4 octets at least. */
   ofPacket(buffer: Uint8Array, offset: number): ChildSa | undefined {
-    return this.#bySpi.get((buffer[offset]! << 24) | (buffer[offset + 1]! << 16) | (buffer[offset + 2]! << 8) | buffer[offset + 3]!)
+    return this.#bySpi.get(espSpiWord(buffer, offset))
   }
 
   has(spi: number): boolean {
