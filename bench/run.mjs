@@ -20,7 +20,7 @@ const BENCHMARKS = {
   throughput: { seconds: 2400, quick: 400, isComparison: true },
   packets: { seconds: 2000, quick: 300, isComparison: true },
   latency: { seconds: 2400, quick: 300, isComparison: true },
-  loss: { seconds: 2760, quick: 240, isComparison: true },
+  loss: { seconds: 4500, quick: 240, isComparison: true },
   overhead: { seconds: 900, quick: 180, isComparison: true },
   scale: { seconds: 1500, quick: 240 },
   workers: { seconds: 900, quick: 240 },

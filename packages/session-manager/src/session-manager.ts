@@ -65,7 +65,7 @@ export class SessionManager implements Core {
   readonly now: number = 0
   readonly #outputs: Output[] = []
   readonly #jobs = new Map<number, { readonly sa: IkeSa; readonly then: JobContinuation }>()
-  readonly #tun = new TunBatch()
+  readonly #tun: TunBatch
   readonly #outbound = new Outbound()
   readonly #datagramFailures = new DatagramFailures()
   #nextOutput = 0
@@ -73,9 +73,13 @@ export class SessionManager implements Core {
   #nextConnection = 2
   #strangers = { second: 0, count: 0 }
 
-  /** Throws `SessionError` 'INVALID_CONFIG' where the configuration contradicts itself. */
-  constructor(config: SessionConfig, random: RandomSource) {
+  /**
+   * `allocate` makes the few large buffers that opened packets are written to, for a TUN device that prefers a memory of its own.
+   * Throws `SessionError` 'INVALID_CONFIG' where the configuration contradicts itself.
+   */
+  constructor(config: SessionConfig, random: RandomSource, allocate?: (octets: number) => Uint8Array) {
     checkConfig(config)
+    this.#tun = new TunBatch(allocate)
     this.config = config
     this.random = random
     this.cookies = new CookieJar(random)

@@ -1,29 +1,40 @@
+import { type Sum, sumOf } from './packet-memory.ts'
+
 /*
  * The Internet checksum (RFC 1071). Sums are kept in the byte order of memory, which the one's complement sum allows (§2 (B)), and
- * every platform this runs on is little-endian: a sum is stored with its low octet first. Whole 32-bit words are added as doubles,
- * which hold the sum of 65,535 octets exactly and cost about half of splitting each word into halves; the halves are added at the end.
+ * every platform this runs on is little-endian: a sum is stored with its low octet first.
  */
 
 let recentView: Uint8Array | undefined
 let recentWords = new Uint32Array(0)
+let recentSum: Sum | undefined
 const wordsOfBuffers = new WeakMap<ArrayBufferLike, Uint32Array>()
 
-/** The buffer under `view` as aligned 32-bit words; remembered, because a view per packet would be an allocation per packet. */
-function wordsOf(view: Uint8Array): Uint32Array {
-  if (view === recentView) return recentWords
-  let words = wordsOfBuffers.get(view.buffer)
-  if (words === undefined) {
-    words = new Uint32Array(view.buffer, 0, view.buffer.byteLength >>> 2)
-    wordsOfBuffers.set(view.buffer, words)
-  }
+/** Notes what is known of the buffer under `view`: how it is summed, or else its aligned 32-bit words, made once and not for a packet. */
+function look(view: Uint8Array): void {
+  const { buffer } = view
   recentView = view
+  recentSum = sumOf(buffer)
+  if (recentSum !== undefined) return
+  let words = wordsOfBuffers.get(buffer)
+  if (words === undefined) {
+    words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2)
+    wordsOfBuffers.set(buffer, words)
+  }
   recentWords = words as Uint32Array<ArrayBuffer>
-  return words
 }
 
 /** One's complement sum, 16 bits, of up to 65,535 octets. An odd last octet is padded with zero (RFC 1071 §1). */
 export function checksumOf(view: Uint8Array, offset: number, length: number): number {
-  const words = wordsOf(view)
+  if (view !== recentView) look(view)
+  return recentSum === undefined ? sumOfWords(recentWords, view, offset, length) : fold(recentSum(view.byteOffset + offset, length))
+}
+
+/**
+ * In JavaScript. Whole 32-bit words are added as doubles, which hold the sum of 65,535 octets exactly and cost about half of splitting
+ * each word into halves; the halves are added at the end.
+ */
+function sumOfWords(words: Uint32Array, view: Uint8Array, offset: number, length: number): number {
   let at = offset
   const end = offset + length
   const isOdd = ((view.byteOffset + offset) & 1) === 1

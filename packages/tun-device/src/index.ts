@@ -3,4 +3,5 @@ export { openPacketDevice, type PacketDeviceOptions } from './open-packet-device
 export { adoptTunQueue, openTun, openTunQueues, type TunOptions, type TunQueue, type TunQueues } from './open-tun.ts'
 export { batchOf, createPacketBatch, HEADROOM, type PacketBatch, packetsOf, TAILROOM } from './packet-batch.ts'
 export { createPacketDevicePair, type PacketDevicePair, type PacketDevicePairOptions } from './packet-device-pair.ts'
+export { createPacketMemory } from './packet-memory.ts'
 export { createCounters, type TunCounters, type TunDevice, TunError, type TunErrorCode } from './tun-device.ts'

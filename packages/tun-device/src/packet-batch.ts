@@ -17,10 +17,10 @@ export const HEADROOM = 32
 /** Free octets behind each packet that a device delivers: ESP padding and trailer (17) and the longest ICV (32) fit. */
 export const TAILROOM = 64
 
-/** A batch with room for `packets` packets of `octets` octets together, head- and tailroom included. */
-export function createPacketBatch(packets: number, octets: number): PacketBatch {
+/** A batch with room for `packets` packets, which `buffer` takes together with their head- and tailroom. */
+export function createPacketBatch(packets: number, buffer: Uint8Array): PacketBatch {
   return {
-    buffer: new Uint8Array(octets),
+    buffer,
     offsets: new Uint32Array(packets),
     lengths: new Uint32Array(packets),
     count: 0,
@@ -31,7 +31,7 @@ export function createPacketBatch(packets: number, octets: number): PacketBatch 
 /** Copies `packets` into a new batch. For tests and for the slow path. */
 export function batchOf(packets: readonly Uint8Array[]): PacketBatch {
   const octets = packets.reduce((sum, packet) => sum + slotLength(packet.length), 0)
-  const batch = createPacketBatch(packets.length, octets)
+  const batch = createPacketBatch(packets.length, new Uint8Array(octets))
   let at = 0
   for (const packet of packets) {
     batch.offsets[batch.count] = at + HEADROOM

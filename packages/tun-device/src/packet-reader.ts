@@ -1,8 +1,9 @@
 import { Errno, type Libc } from '@underpass/native'
 import { createPacketBatch, HEADROOM, type PacketBatch, slotLength } from './packet-batch.ts'
+import { createPacketMemory } from './packet-memory.ts'
 import { SuperPacket } from './super-packet.ts'
 import type { TunCounters } from './tun-device.ts'
-import { VIRTIO_NET_HEADER_LENGTH } from './virtio-net-header.ts'
+import { GSO_TYPE, GsoType, VIRTIO_NET_HEADER_LENGTH } from './virtio-net-header.ts'
 
 /** How packets stand in what the descriptor yields and takes. */
 export interface PacketLayout {
@@ -28,17 +29,22 @@ const BUDGET_PACKETS = 128
  * Drains a non-blocking descriptor into one reused batch.
  *
  *      | packets, each in its slot: headroom, packet, tailroom … | where super-packets are read to |
+ *
+ * Where two packets of the MTU are more than a super-packet can be, hardly any is one: there packets are read into their slots.
  */
 export class PacketReader {
   readonly batch: PacketBatch
   errno = 0
   /** Where the frame last read begins in the buffer; its link header is there. */
-  readonly frameOffset: number
+  frameOffset = 0
   readonly #libc: Libc
   readonly #fd: number
   readonly #layout: PacketLayout
   readonly #counters: TunCounters
   readonly #slotsEnd: number
+  /** Where super-packets are read to, virtio_net_hdr first. */
+  readonly #area: number
+  readonly #readsIntoSlots: boolean
   readonly #super: SuperPacket
 
   constructor(libc: Libc, fd: number, layout: PacketLayout, counters: TunCounters) {
@@ -49,11 +55,11 @@ export class PacketReader {
     const slot = slotLength(layout.mtu)
     // Room for a full budget, but not megabytes of it where packets are huge.
     this.#slotsEnd = Math.max(2 * slotLength(MAX_PACKET), Math.min(BUDGET_PACKETS * slot, 512 * 1024))
+    this.#readsIntoSlots = 2 * layout.mtu > MAX_PACKET
     // The IP header behind it at a multiple of 4.
-    const vnet = this.#slotsEnd + 2
-    this.frameOffset = vnet + VIRTIO_NET_HEADER_LENGTH
-    const area = layout.hasVirtioHeader ? 2 + VIRTIO_NET_HEADER_LENGTH + layout.linkLength + MAX_PACKET : 0
-    this.batch = createPacketBatch(BUDGET_PACKETS, this.#slotsEnd + area + 4)
+    this.#area = this.#slotsEnd + 2
+    const areaLength = layout.hasVirtioHeader ? 2 + VIRTIO_NET_HEADER_LENGTH + layout.linkLength + MAX_PACKET : 0
+    this.batch = createPacketBatch(BUDGET_PACKETS, createPacketMemory(this.#slotsEnd + areaLength + 4))
     this.#super = new SuperPacket(this.batch.buffer)
   }
 
@@ -84,9 +90,7 @@ export class PacketReader {
   #fillFromSuperPackets(): FillResult {
     const { batch } = this
     const { linkLength } = this.#layout
-    const vnet = this.frameOffset - VIRTIO_NET_HEADER_LENGTH
     const room = VIRTIO_NET_HEADER_LENGTH + linkLength + MAX_PACKET
-    const packet = this.frameOffset + linkLength
     let at = 0
     while (batch.count < BUDGET_PACKETS) {
       const next = this.#super.nextLength
@@ -95,14 +99,29 @@ export class PacketReader {
         at = this.#append(at, this.#super.writeNext(at + HEADROOM))
         continue
       }
-      const octets = this.#libc.read(this.#fd, batch.buffer, vnet, room)
+      if (this.#readsIntoSlots && at + slotLength(MAX_PACKET) > this.#slotsEnd) return 'full'
+      const header = this.#readsIntoSlots ? at + HEADROOM - linkLength - VIRTIO_NET_HEADER_LENGTH : this.#area
+      const octets = this.#libc.read(this.#fd, batch.buffer, header, room)
       if (octets <= 0) return this.#stop(octets)
       this.#counters.reads++
-      const length = octets - VIRTIO_NET_HEADER_LENGTH - linkLength
-      const isLoaded = (linkLength === 0 || isIpFrame(batch.buffer, this.frameOffset)) && this.#super.load(vnet, linkLength, packet, length)
-      if (!isLoaded) this.#counters.readDrops++
+      if (!this.#load(this.#setAside(header, octets), octets)) this.#counters.readDrops++
     }
     return 'full'
+  }
+
+  /** What is to be cut, out of the way of its pieces. */
+  #setAside(header: number, octets: number): number {
+    const { buffer } = this.batch
+    if (header === this.#area || buffer[header + GSO_TYPE] === GsoType.NONE) return header
+    buffer.copyWithin(this.#area, header, header + octets)
+    return this.#area
+  }
+
+  #load(header: number, octets: number): boolean {
+    const { linkLength } = this.#layout
+    this.frameOffset = header + VIRTIO_NET_HEADER_LENGTH
+    if (linkLength > 0 && !isIpFrame(this.batch.buffer, this.frameOffset)) return false
+    return this.#super.load(header, linkLength, this.frameOffset + linkLength, octets - VIRTIO_NET_HEADER_LENGTH - linkLength)
   }
 
   #append(at: number, length: number): number {

@@ -83,7 +83,8 @@ export class SuperPacket {
   }
 
   /**
-   * Makes the next packet at `at` of the buffer, checksums complete. There must be room for {@link SuperPacket.nextLength} octets.
+   * Makes the next packet at `at` of the buffer, checksums complete. There must be room for {@link SuperPacket.nextLength} octets. A packet
+   * that was loaded whole may be in its place already.
    *
    * @returns its length
    */
@@ -94,7 +95,7 @@ export class SuperPacket {
   #writeWhole(at: number): number {
     const buffer = this.#buffer
     const length = this.#end - this.#packet
-    buffer.copyWithin(at, this.#packet, this.#end)
+    if (at !== this.#packet) buffer.copyWithin(at, this.#packet, this.#end)
     if (this.#needsChecksum) {
       const sum = checksumOf(buffer, at + this.#transport, length - this.#transport)
       storeChecksum(buffer, at + this.#checksumAt, sum)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { checksumOf, fold, pseudoHeaderSum, storeChecksum, storeIpv4HeaderChecksum } from '../src/checksum.ts'
+import { createPacketMemory } from '../src/packet-memory.ts'
 import { octets, pseudoHeader, seeded, slowChecksum, tcpPacket, udpPacket } from './packets.ts'
 
 /** checksumOf() in the form of slowChecksum(): complemented, network order. */
@@ -9,15 +10,28 @@ function checksum(view: Uint8Array, offset: number, length: number): number {
   return (stored[0] << 8) | stored[1]
 }
 
-describe('RFC 1071: the Internet checksum', () => {
+/** Where the octets that are summed may lie, `fill` in it. */
+const MEMORIES = [
+  ['an array', (fill: Uint8Array) => fill.slice()],
+  [
+    'packet memory',
+    (fill: Uint8Array) => {
+      const memory = createPacketMemory(fill.length)
+      memory.set(fill)
+      return memory
+    },
+  ],
+] as const
+
+describe.each(MEMORIES)('RFC 1071: the Internet checksum in %s', (_, memoryOf) => {
   it('§3: the example 00 01 f2 03 f4 f5 f6 f7 sums to ddf2', () => {
-    const example = Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7)
+    const example = memoryOf(Uint8Array.of(0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7))
     expect(checksum(example, 0, 8)).toBe(~0xddf2 & 0xffff)
   })
 
   it('is the same at every alignment and length', () => {
     const random = seeded(1)
-    const memory = octets(300, random)
+    const memory = memoryOf(octets(300, random))
     for (let base = 0; base < 4; base++) {
       const view = new Uint8Array(memory.buffer, base)
       for (let offset = 0; offset < 5; offset++) {
@@ -29,15 +43,16 @@ describe('RFC 1071: the Internet checksum', () => {
   })
 
   it('does not overflow on 65,535 octets of 0xff', () => {
-    const memory = new Uint8Array(65_540).fill(0xff)
+    const memory = memoryOf(new Uint8Array(65_540).fill(0xff))
     for (let offset = 0; offset < 4; offset++)
       expect(checksum(memory, offset, 65_535)).toBe(slowChecksum(memory.slice(offset, offset + 65_535)))
   })
 
   it('(randomised) agrees with the slow way', () => {
     const random = seeded(99)
+    const memory = memoryOf(new Uint8Array(3000))
     for (let round = 0; round < 300; round++) {
-      const memory = octets(1 + random(3000), random)
+      memory.set(octets(memory.length, random))
       const offset = random(memory.length)
       const length = random(memory.length - offset + 1)
       expect(checksum(memory, offset, length)).toBe(slowChecksum(memory.slice(offset, offset + length)))

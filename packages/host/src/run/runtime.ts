@@ -3,6 +3,7 @@ import type { Endpoint, FramingProfileName, PacketBatch, RandomSource, SessionCo
 import { SessionManager } from '@underpass/session-manager'
 import { type DrivenCore, Driver, type DriverFailure, type TunPort } from '@underpass/session-manager/driver'
 import type { FirstLook, Listener } from '@underpass/tls-transport'
+import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
@@ -48,7 +49,7 @@ export interface Runtime {
 
 /** Throws `TransportError` or `UdpError` where a listener cannot be bound, and leaves nothing open then. */
 export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom), options)
+  return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom, createPacketMemory), options)
 }
 
 /** The same around any core. */

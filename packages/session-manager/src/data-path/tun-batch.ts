@@ -8,10 +8,15 @@ const CAPACITY = 262_144
 const MAX_PACKETS = 512
 
 export class TunBatch {
+  readonly #allocate: (octets: number) => Uint8Array
   readonly #arenas: Arena[] = []
   #inUse = 0
   #used = 0
   #count = 0
+
+  constructor(allocate = (octets: number): Uint8Array => new Uint8Array(octets)) {
+    this.#allocate = allocate
+  }
 
   /** Where `length` octets may be written; packets already committed are flushed where there is no room beside them. */
   reserve(length: number, emit: (output: Output) => void): number {
@@ -54,7 +59,7 @@ export class TunBatch {
     const arena = this.#arenas[this.#inUse]
     if (arena && arena.buffer.length >= length) return
     this.#arenas[this.#inUse] = {
-      buffer: new Uint8Array(Math.max(CAPACITY, length)),
+      buffer: this.#allocate(Math.max(CAPACITY, length)),
       offsets: new Uint32Array(MAX_PACKETS),
       lengths: new Uint32Array(MAX_PACKETS),
     }
