@@ -3,12 +3,6 @@ import { EpollEvents } from './epoll-events.ts'
 import { EpollOperation, type Libc, loadLibc } from './libc.ts'
 import { createWaiter, type Waiter } from './waiter.ts'
 
-/**
- * Milliseconds for which turns of the event loop look once more before a thread is sent to wait: sending and waking it takes as long or
- * longer, above all on a busy machine.
- */
-const LINGER = 0.05
-
 /** Events of one turn at most; what is ready beyond them comes in the next. */
 const MAX_EVENTS = 64
 
@@ -24,9 +18,9 @@ export interface Watch {
 
 /**
  * Tells the owners of many descriptors that they are ready, on the thread of the event loop, without a watcher of the runtime for
- * each: one epoll instance for all, for which the event loop itself waits where it can (see waiter.ts). Elsewhere a turn follows each
- * turn of the event loop while something is ready, and a thread waits when nothing is. Timers and the runtime's own sockets get their
- * turns in both cases. An epoll instance keeps no file open: a closed TUN's name is free at once.
+ * each: one epoll instance for all. A turn follows each turn of the event loop while something is ready, and for a while after; how the
+ * event loop hears of the next event then is the waiter's (see waiter.ts). Timers and the runtime's own sockets get their turns in
+ * between. An epoll instance keeps no file open: a closed TUN's name is free at once.
  */
 export class Reactor {
   readonly #libc: Libc
@@ -36,8 +30,6 @@ export class Reactor {
   readonly #events = new EpollEvents(MAX_EVENTS)
   #epoll = NONE
   #waiter: Waiter | undefined
-  #isTurnQueued = false
-  #idleSince = 0
 
   constructor(libc: Libc, waiterOf: typeof createWaiter = createWaiter) {
     this.#libc = libc
@@ -54,7 +46,7 @@ export class Reactor {
     this.#libc.epollControl(this.#epoll, EpollOperation.ADD, fd, events, fd)
     const owner: Owner = { onReady, wanted: events }
     this.#watches[fd] = owner
-    if (this.#count++ === 0) this.#wait()
+    if (this.#count++ === 0) this.#waiter?.start()
     return {
       want: (wanted) => {
         if (this.#watches[fd] !== owner || owner.wanted === wanted) return
@@ -72,7 +64,7 @@ export class Reactor {
   }
 
   /** Answers how many owners it told. */
-  #tell(milliseconds: number): number {
+  readonly #tell = (milliseconds: number): number => {
     const events = this.#events
     const count = this.#libc.epollWait(this.#epoll, events, milliseconds)
     let told = 0
@@ -93,50 +85,11 @@ export class Reactor {
     return told
   }
 
-  readonly #turn = (): void => {
-    this.#isTurnQueued = false
-    const told = this.#tell(0)
-    if (this.#count === 0) return
-    if (told > 0) this.#wait()
-    else this.#linger()
-  }
-
-  /** From here on turns come while something is ready. */
-  #wait(): void {
-    if (this.#waiter?.isContinuous === true) {
-      this.#waiter.start()
-      return
-    }
-    this.#idleSince = 0
-    this.#queueTurn()
-  }
-
-  #linger(): void {
-    const now = performance.now()
-    if (this.#idleSince === 0) this.#idleSince = now
-    if (now - this.#idleSince < LINGER) this.#queueTurn()
-    else this.#waiter?.start()
-  }
-
-  readonly #woken = (milliseconds: number): number => {
-    if (this.#waiter?.isContinuous === true) return this.#tell(milliseconds)
-    this.#waiter?.stop()
-    this.#idleSince = 0
-    if (!this.#isTurnQueued) this.#turn()
-    return 0
-  }
-
-  #queueTurn(): void {
-    if (this.#isTurnQueued) return
-    this.#isTurnQueued = true
-    setImmediate(this.#turn)
-  }
-
   /** The instance stays for as long as the process. */
   #begin(): void {
     const epoll = this.#libc.epollCreate()
     try {
-      this.#waiter = this.#waiterOf(this.#libc, epoll, this.#woken)
+      this.#waiter = this.#waiterOf(this.#libc, epoll, this.#tell)
     } catch (error) {
       this.#libc.close(epoll)
       throw error

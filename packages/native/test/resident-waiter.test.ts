@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { isMainThread } from 'node:worker_threads'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { EpollOperation, type Libc, loadLibc, PollEvent, Reactor } from '../src/index.ts'
-import { loadKoffi } from '../src/koffi.ts'
-import { residentWaiter } from '../src/resident-waiter.ts'
+import { loopWaiter, threadWaiter } from '../src/waiter.ts'
 
 const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
 const libc = loadLibc()
@@ -27,7 +26,7 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       if (fd !== readEnd) stays.push(operation === EpollOperation.ADD ? 'stays' : 'leaves')
       libc.epollControl(epoll, operation, fd, events, data)
     }
-    const reactor = new Reactor(listening, (_, epoll, turn) => residentWaiter(loadKoffi(), listening, epoll, turn))
+    const reactor = new Reactor(listening, (_, epoll, turn) => loopWaiter(listening, epoll, turn))
     let told = 0
     const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
       told++
@@ -89,7 +88,7 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       libc.epollControl(epoll, operation, fd, events, data)
     }
     const pipe = libc.pipe()
-    const reactor = new Reactor(refusing, (_, epoll, turn) => residentWaiter(loadKoffi(), refusing, epoll, turn))
+    const reactor = new Reactor(refusing, (_, epoll, turn) => loopWaiter(refusing, epoll, turn))
     let heard = 0
     const watch = reactor.watch(pipe[0], PollEvent.POLLIN, () => {
       heard++
@@ -102,5 +101,33 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
     }
     watch.close()
     for (const fd of pipe) libc.close(fd)
+  })
+})
+
+describe('an event loop that waits in place of a thread', () => {
+  it('sends the thread to wait once for events that follow each other closely, and once more when there was none for a while', async () => {
+    const watching: Libc = Object.create(libc)
+    let threads = 0
+    watching.pollAsync = (...how) => {
+      threads++
+      libc.pollAsync(...how)
+    }
+    const reactor = new Reactor(watching, threadWaiter)
+    const [readEnd, writeEnd] = libc.pipe()
+    let told = 0
+    const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
+      told++
+      libc.read(readEnd, octet, 0, 1)
+    })
+    await pause(10)
+    expect([threads, told]).toEqual([1, 0])
+    for (let i = 1; i <= 20; i++) {
+      libc.write(writeEnd, octet, 0, 1)
+      await vi.waitFor(() => expect(told).toBe(i), { timeout: 5_000, interval: 1 })
+    }
+    expect(threads).toBe(1)
+    await vi.waitFor(() => expect(threads).toBe(2), PATIENT)
+    watch.close()
+    for (const fd of [readEnd, writeEnd]) libc.close(fd)
   })
 })

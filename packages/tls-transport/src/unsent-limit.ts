@@ -20,6 +20,8 @@ export class UnsentLimit {
   readonly #sockets: NativeSockets
   readonly #fd: number
   #limit = FIRST
+  /** What it can hold unsent at most: what it held when it was asked last, and all that it was given since. */
+  #atMost = 0
   #fullAt = 0
   #standingSince = 0
 
@@ -32,7 +34,10 @@ export class UnsentLimit {
 
   /** The kernel took `octets`. Answers whether the limit is reached: the kernel itself stops only between its buffers, of 64 kB. */
   isReachedBy(octets: number): boolean {
+    this.#atMost += octets
+    if (this.#atMost < LEAST) return false
     const unsent = this.#sockets.calls.unsent(this.#fd)
+    this.#atMost = unsent
     if (unsent <= octets) this.#standingSince = 0
     else this.#shortenStanding(unsent)
     return unsent >= this.#limit
