@@ -1,7 +1,10 @@
 import { type Koffi, type KoffiPollHandle, openLibrary } from './koffi.ts'
 import { EpollOperation, type Libc } from './libc.ts'
 import { PollEvent } from './poll-set.ts'
-import type { Others, Watcher } from './resident-waiter.ts'
+import type { Watcher } from './resident-waiter.ts'
+
+/** Milliseconds of a wait. libuv says when a timer or an immediate is due, so that nothing is late; a core that halts for long wakes slowly. */
+const PATIENCE = 4
 
 /**
  * On the main thread of Node: libuv watches the epoll instance. While it steps aside it is the other way round, and libuv's own descriptor
@@ -10,7 +13,7 @@ import type { Others, Watcher } from './resident-waiter.ts'
  * @throws NativeError `UNAVAILABLE` where the program does not export libuv, and whatever koffi throws
  */
 export function loopWatcher(koffi: Koffi, libc: Libc, epoll: number, woken: () => void): Watcher {
-  const backend = backendDescriptor()
+  const { backend, timeout } = eventLoop()
   const handle: KoffiPollHandle = koffi.node.poll(epoll, READABLE, woken)
   // Not stopped and started for each watch, which would be two system calls.
   handle.unref()
@@ -32,23 +35,20 @@ export function loopWatcher(koffi: Koffi, libc: Libc, epoll: number, woken: () =
     },
     ref: () => handle.ref(),
     unref: () => handle.unref(),
+    patience: () => {
+      const milliseconds = timeout()
+      return milliseconds < 0 || milliseconds > PATIENCE ? PATIENCE : milliseconds
+    },
   }
-}
-
-/** Only timers are late, and immediates that keep nothing alive. */
-export const OTHERS_OF_NODE: Others = {
-  late: 4,
-  /** Immediates, our own not counted while it runs. */
-  areDue: () => process.getActiveResourcesInfo().includes('Immediate'),
 }
 
 const READABLE = { readable: true } as const
 
-/** Of the event loop of the main thread; ready when libuv has anything to do but timers. */
-function backendDescriptor(): number {
-  const { loop, backend } = openLibrary('libuv', [null], (program) => ({
-    loop: program.func('uintptr_t uv_default_loop()'),
-    backend: program.func('int uv_backend_fd(uintptr_t loop)'),
-  }))
-  return backend(loop()) as number
+/** That of the main thread. Its descriptor is ready when there is anything to do but timers; `timeout`: milliseconds to the next, -1 without one, 0 where something is due. */
+function eventLoop(): { readonly backend: number; timeout(): number } {
+  return openLibrary('libuv', [null], (program) => {
+    const loop = program.func('uintptr_t uv_default_loop()')()
+    const timeout = program.func('int uv_backend_timeout(uintptr_t loop)')
+    return { backend: program.func('int uv_backend_fd(uintptr_t loop)')(loop) as number, timeout: () => timeout(loop) as number }
+  })
 }

@@ -4,6 +4,10 @@ import type { Turn, Waiter } from './waiter.ts'
 /** Milliseconds without an event after which the watcher waits again. */
 const STAY = 100
 
+/** So many turns with events in a row make a busy time, in which the event loop has a turn of its own only so often: in milliseconds. */
+const BUSY_TURNS = 4
+const BUSY_TIME = 1
+
 /** Tells of events while the event loop waits for all that the runtime waits for. */
 export interface Watcher {
   /** It tells of nothing from here on: the event loop waits itself. Answers whether that can be. */
@@ -13,14 +17,8 @@ export interface Watcher {
   /** Something is waited for, which keeps the process alive. Idempotent, as `unref` is. */
   ref(): void
   unref(): void
-}
-
-/** What is waited for beside the descriptors. */
-export interface Others {
-  /** Milliseconds that one wait takes at most: what ends no wait of ours comes late by no more. */
-  readonly late: number
-  /** Some have their turn now, before any wait. */
-  areDue(): boolean
+  /** Milliseconds that the event loop may wait: what else the runtime has to do, and what ends no wait of ours, is late by no more. */
+  patience(): number
 }
 
 /**
@@ -28,10 +26,11 @@ export interface Others {
  * the descriptors itself: what arrives is dealt with as soon as epoll_wait(2) returns. The way through a watcher is as long as all that
  * follows it, where packets are so few that their code is cold each time.
  */
-export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Watcher, others: Others): Waiter {
+export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Watcher): Waiter {
   let isWanted = false
   let isStaying = false
   let stayUntil = 0
+  let turnsInARow = 0
 
   const woken = (): void => {
     if (isStaying) return
@@ -43,11 +42,18 @@ export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Wat
   }
   const stay = (): void => {
     if (!isStaying) return
-    const count = isWanted ? turn(others.areDue() ? 0 : others.late) : 0
+    const count = isWanted ? turn(watcher.patience()) : 0
+    turnsInARow = count > 0 ? turnsInARow + 1 : 0
+    if (turnsInARow > BUSY_TURNS) goOn()
     const now = performance.now()
     if (count > 0) stayUntil = now + STAY
     else if (!isWanted || now > stayUntil) return leave()
     setImmediate(stay)
+  }
+  /** The way through the event loop takes as long as several packets do. */
+  const goOn = (): void => {
+    const until = performance.now() + BUSY_TIME
+    while (isWanted && performance.now() < until && turn(0) > 0);
   }
   const leave = (): void => {
     isStaying = false

@@ -1,13 +1,16 @@
 import { nativeBuffer } from './address.ts'
 import type { Libc } from './libc.ts'
 import { PollEvent, PollSet } from './poll-set.ts'
-import type { Others, Watcher } from './resident-waiter.ts'
+import type { Watcher } from './resident-waiter.ts'
 
 /*
  * A thread of the pool inside poll(2) cannot be cancelled, so it also watches an eventfd that unref() writes to. The timeout is a
  * second way out, for a thread whose owner vanished without it: Node joins its pool's threads when the process exits.
  */
 const TIMEOUT = 2000
+
+/** Milliseconds of a wait of the event loop: nothing of the runtime's ends it. */
+const PATIENCE = 1
 
 /**
  * poll(2) on a thread of the runtime's pool: one for all descriptors, because a pool may be as small as the machine has processors.
@@ -62,11 +65,9 @@ export function threadWatcher(libc: Libc, epoll: number, woken: () => void): Wat
       isWanted = false
       wake()
     },
+    patience: () => PATIENCE,
   }
 }
-
-/** All others are late while the event loop waits: nothing of theirs ends a wait. It comes every time by so much only. */
-export const OTHERS_OF_A_THREAD: Others = { late: 1, areDue: () => false }
 
 const sleepers: (() => void)[] = []
 

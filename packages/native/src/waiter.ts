@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers'
 import { isMainThread } from 'node:worker_threads'
 import { type Koffi, type KoffiPollHandle, loadKoffi } from './koffi.ts'
 import type { Libc } from './libc.ts'
-import { loopWatcher, OTHERS_OF_NODE } from './loop-watcher.ts'
+import { loopWatcher } from './loop-watcher.ts'
 import { residentWaiter } from './resident-waiter.ts'
-import { OTHERS_OF_A_THREAD, threadWatcher } from './thread-watcher.ts'
+import { threadWatcher } from './thread-watcher.ts'
 
 /** Has a turn taken for as long as descriptors are ready, while it is told to. */
 export interface Waiter {
@@ -35,12 +35,12 @@ export function createWaiter(libc: Libc, epoll: number, turn: Turn): Waiter {
 
 /** @throws NativeError `UNAVAILABLE` where the program does not export libuv, and whatever koffi throws */
 export function loopWaiter(libc: Libc, epoll: number, turn: Turn): Waiter {
-  return residentWaiter(turn, (woken) => loopWatcher(loadKoffi(), libc, epoll, woken), OTHERS_OF_NODE)
+  return residentWaiter(turn, (woken) => loopWatcher(loadKoffi(), libc, epoll, woken))
 }
 
 /** @throws NativeError `SYSTEM` when no eventfd can be had */
 export function threadWaiter(libc: Libc, epoll: number, turn: Turn): Waiter {
-  return residentWaiter(turn, (woken) => threadWatcher(libc, epoll, woken), OTHERS_OF_A_THREAD)
+  return residentWaiter(turn, (woken) => threadWatcher(libc, epoll, woken))
 }
 
 /**

@@ -50,6 +50,8 @@ export class UnsentLimit {
 
   /** The socket took no more. */
   full(): void {
+    // What goes out of our own queue from here on is not told.
+    this.#atMost = Number.POSITIVE_INFINITY
     if (this.#fullAt === 0) this.#fullAt = performance.now()
   }
 

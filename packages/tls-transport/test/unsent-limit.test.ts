@@ -7,14 +7,26 @@ describe('RFC 9329 §9.1: how much a socket holds unsent', () => {
   beforeEach(() => void vi.spyOn(performance, 'now').mockImplementation(() => now))
   afterEach(() => void vi.restoreAllMocks())
 
-  function limitOf(): { limit: UnsentLimit; set: number[]; holds: (octets: number) => void; pass: (milliseconds: number) => void } {
+  function limitOf(): {
+    limit: UnsentLimit
+    set: number[]
+    holds: (octets: number) => void
+    pass: (milliseconds: number) => void
+    asked: () => number
+  } {
     const set: number[] = []
     let unsent = 0
-    const calls = { unsent: () => unsent, setOption: (_fd: number, _option: unknown, value: number) => void set.push(value) }
+    let asked = 0
+    const count = (): number => {
+      asked++
+      return unsent
+    }
+    const calls = { unsent: count, setOption: (_fd: number, _option: unknown, value: number) => void set.push(value) }
     const limit = new UnsentLimit({ calls, tcpOption: { NOTSENT_LOWAT: [6, 25] } } as unknown as NativeSockets, 7)
     return {
       limit,
       set,
+      asked: () => asked,
       holds: (octets) => {
         unsent = octets
       },
@@ -64,6 +76,20 @@ describe('RFC 9329 §9.1: how much a socket holds unsent', () => {
       pass(1)
     }
     expect(set.at(-1)).toBeLessThanOrEqual(300_000)
+  })
+
+  it('asks the kernel again once 8 KiB more may lie there, and whenever something of ours had to wait', () => {
+    const { limit, asked, holds } = limitOf()
+    holds(100)
+    for (let i = 0; i < 81; i++) limit.isReachedBy(100)
+    expect(asked()).toBe(0)
+    limit.isReachedBy(100)
+    expect(asked()).toBe(1)
+    limit.isReachedBy(100)
+    expect(asked()).toBe(1)
+    limit.full()
+    holds(70_000)
+    expect(limit.isReachedBy(100)).toBe(true)
   })
 
   it('what was empty before the write is no queue', () => {

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import { Errno, type Libc, PollEvent, sharedReactor, type Watch } from '@underpass/native'
 import type { PacketBatch } from './packet-batch.ts'
 import { type PacketLayout, PacketReader } from './packet-reader.ts'
@@ -26,6 +26,7 @@ export class DescriptorDevice implements TunDevice {
   #onPackets: ((batch: PacketBatch) => void) | undefined
   #onError: ((error: TunError) => void) | undefined
   #state: 'stopped' | 'reading' | 'closed' = 'stopped'
+  #isTurnQueued = false
 
   /** `name` is the host's side, `descriptorInterface` the one that the descriptor belongs to; only a packet device has two. */
   constructor(libc: Libc, fd: number, kind: 'tun' | 'packet', name: string, descriptorInterface: string, layout: PacketLayout) {
@@ -56,6 +57,7 @@ export class DescriptorDevice implements TunDevice {
     if (this.#state !== 'stopped' || this.#onPackets === undefined) return
     this.#state = 'reading'
     this.#watch.want(PollEvent.POLLIN)
+    this.#finish()
   }
 
   write(batch: PacketBatch): void {
@@ -72,13 +74,26 @@ export class DescriptorDevice implements TunDevice {
   /** Errors are told while it is paused, too: the read that follows says what they are. */
   readonly #ready = (): void => {
     if (this.#state === 'closed') return
-    this.counters.wakeUps++
     const result = this.reader.fill()
     const { batch } = this.reader
     if (batch.count > 0) this.#onPackets?.(batch)
     if (this.#isClosed()) return
     if (result === 'failed') this.#fail()
     else if (result === 'down') setTimeout(this.#checkInterface, REMOVAL_TIME)
+    else this.#finish()
+  }
+
+  /** Of what is left of a super-packet that was read the kernel knows nothing: no event would come for it. */
+  #finish(): void {
+    if (this.#isTurnQueued || this.#state !== 'reading' || !this.reader.hasMore) return
+    this.#isTurnQueued = true
+    setImmediate(this.#goOn)
+  }
+
+  readonly #goOn = (): void => {
+    this.#isTurnQueued = false
+    // An event may have been quicker.
+    if (this.#state === 'reading' && this.reader.hasMore) this.#ready()
   }
 
   // The callback may have closed the device, which the type checker does not see.

@@ -63,6 +63,11 @@ export class PacketReader {
     this.#super = new SuperPacket(this.batch.buffer)
   }
 
+  /** Packets that were read but are in no batch yet: the next one begins with them. */
+  get hasMore(): boolean {
+    return this.#super.nextLength > 0
+  }
+
   /** Fills the batch anew until the budget is spent or nothing is left. */
   fill(): FillResult {
     this.batch.count = 0

@@ -32,8 +32,6 @@ export interface TunCounters {
   reads: number
   /** System calls that took packets. */
   writes: number
-  /** Times that reading had stopped for want of packets and began again. */
-  wakeUps: number
   /** Read, but not an IP packet, or a super-packet that contradicts itself. */
   readDrops: number
   /** Refused by the host: interface down, malformed packet, no buffers. */
@@ -49,7 +47,6 @@ export function createCounters(): TunCounters {
     octetsWritten: 0,
     reads: 0,
     writes: 0,
-    wakeUps: 0,
     readDrops: 0,
     writeDrops: 0,
   }

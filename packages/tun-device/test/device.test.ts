@@ -52,6 +52,10 @@ describe.each(DEVICES)('%s device, as %s', (kind, user) => {
     expect(packets.flatMap((packet) => [...packet.subarray(28)])).toEqual(Array.from({ length: 7300 }, (_, i) => (i * 13) & 0xff))
   })
 
+  scenario('reads the end of a burst without waiting for a packet after it, also once it goes on after a pause', 'burst', (result) => {
+    expect(result).toEqual({ read: 150, paused: 150 })
+  })
+
   scenario('tells when the interface was removed, and the process can end', 'gone', (result, { status, lingered }) => {
     expect(result).toEqual({ code: 'INTERFACE_GONE', interface: 'up0' })
     expect(status).toBe(0)

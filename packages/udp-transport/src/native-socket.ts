@@ -43,7 +43,7 @@ const MAX_FAILURES = 3
 /** Milliseconds of that rest. */
 const FAILURE_REST = 100
 
-class NativeSocket implements UdpSocket {
+export class NativeSocket implements UdpSocket {
   readonly kind = 'native'
   readonly fallbackReason: undefined = undefined
   readonly local: Endpoint
@@ -240,7 +240,9 @@ class NativeSocket implements UdpSocket {
   readonly #watchAgain = (): void => {
     if (this.#isClosed) return
     try {
-      this.#watch = this.#reactor.watch(this.#fd, PollEvent.POLLIN, this.#ready)
+      // What was blocked meanwhile, or before, waits for its event.
+      const events = this.#queue.isEmpty ? PollEvent.POLLIN : PollEvent.POLLIN | PollEvent.POLLOUT
+      this.#watch = this.#reactor.watch(this.#fd, events, this.#ready)
     } catch {
       // Out of descriptors.
       setTimeout(this.#watchAgain, FAILURE_REST)

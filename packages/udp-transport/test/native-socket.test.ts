@@ -1,12 +1,34 @@
 import { createSocket } from 'node:dgram'
+import { Errno, type Libc, loadLibc, sharedReactor } from '@underpass/native'
 import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Datagram, type Endpoint, openUdp, type PacketBatch, type UdpError, type UdpOptions, type UdpSocket } from '../src/index.ts'
+import { bindDescriptor } from '../src/native-descriptor.ts'
+import { NativeSocket } from '../src/native-socket.ts'
 
 const open: { close(): unknown }[] = []
 
 afterEach(async () => {
   for (const each of open.splice(0)) await each.close()
+})
+
+it('what could not be sent while a socket that fails has its rest goes out afterwards', async () => {
+  const right = await underpass()
+  const libc: Libc = Object.create(loadLibc())
+  let isBroken = true
+  libc.recvmmsg = (...how) => (isBroken ? -Errno.EPERM : loadLibc().recvmmsg(...how))
+  libc.sendmmsg = (...how) => (isBroken ? -Errno.EAGAIN : loadLibc().sendmmsg(...how))
+  const where = { address: LOOPBACK, port: 0, family: 4 } as const
+  const errors: UdpError[] = []
+  const options: UdpOptions = { ...where, onDatagram: () => {}, onError: (error) => void errors.push(error) }
+  const left = new NativeSocket(libc, sharedReactor(), bindDescriptor(libc, where, options), 4, options)
+  open.push(left)
+  right.socket.send('ike', IKE, left.local)
+  await until(() => errors.length > 0)
+  for (let i = 0; i < 3; i++) left.send('ike', IKE, right.socket.local)
+  expect(right.log).toEqual([])
+  isBroken = false
+  await until(() => right.log.length === 3)
 })
 
 describe('many packets with one call', () => {

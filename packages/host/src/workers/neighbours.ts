@@ -19,12 +19,15 @@ export class Neighbours {
   readonly #ports: readonly (MessagePort | undefined)[]
   readonly #backlog: Int32Array
   readonly #owners: OwnerTable
+  /** Of the batch in hand, by worker: the places of its packets. */
+  readonly #places: readonly number[][]
 
   constructor({ index, neighbours, backlog }: WorkerStart, owners: OwnerTable) {
     this.#index = index
     this.#ports = neighbours
     this.#backlog = new Int32Array(backlog)
     this.#owners = owners
+    this.#places = neighbours.map(() => [])
   }
 
   /** What came before waits in the ports. */
@@ -34,13 +37,16 @@ export class Neighbours {
 
   /** Packets for which there is no Child SA here. */
   handOver(batch: PacketBatch): void {
-    const places = this.#ports.map((): number[] => [])
+    for (const its of this.#places) its.length = 0
     for (let i = 0; i < batch.count; i++) {
       const owner = this.#owners.find(batch.buffer, batch.offsets[i]!, batch.lengths[i]!)
       if (owner === undefined || this.#ports[owner] === undefined) this.counters['tun-no-policy']++
-      else places[owner]!.push(i)
+      else this.#places[owner]!.push(i)
     }
-    for (const [owner, its] of places.entries()) if (its.length > 0) this.#sendPackets(owner, batch, its)
+    for (let owner = 0; owner < this.#places.length; owner++) {
+      const its = this.#places[owner]!
+      if (its.length > 0) this.#sendPackets(owner, batch, its)
+    }
   }
 
   /** False where there is no such worker; the descriptor stays the caller's then. */

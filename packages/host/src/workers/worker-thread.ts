@@ -81,11 +81,16 @@ export class WorkerThread {
     return this.#lastAnswer
   }
 
-  /** Resolves when its Deletes are said, or it is dead, and the thread is gone. */
+  /** Resolves when its Deletes are said, or it is dead or hangs, and the thread is gone. */
   async stop(graceMilliseconds: number): Promise<void> {
     if (this.#death === undefined) {
       await new Promise<void>((resolve) => {
-        this.#stop = { resolve, reject: () => resolve() }
+        const deadline = setTimeout(resolve, graceMilliseconds + PATIENCE)
+        const settle = (): void => {
+          clearTimeout(deadline)
+          resolve()
+        }
+        this.#stop = { resolve: settle, reject: settle }
         this.#worker.postMessage({ kind: 'stop', graceMilliseconds } satisfies ToWorker)
       })
     }
@@ -126,3 +131,6 @@ export class WorkerThread {
     this.#stop?.resolve()
   }
 }
+
+/** Milliseconds beyond the grace that a worker may take to close what it has. Connections linger for five seconds. */
+const PATIENCE = 8_000

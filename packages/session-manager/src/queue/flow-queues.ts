@@ -6,10 +6,8 @@ import { Codel, type CodelTimes } from './codel.ts'
 import { markCongestion } from './congestion-mark.ts'
 import { type PacketHandle, type PacketStore, storedOctets } from './packet-store.ts'
 
-/** Octets of a flow's turn: a packet of full length (RFC 8290 §5.2.4). */
-const QUANTUM = 1_514
-/** Of a flow no more than that is no queue, and CoDel leaves it alone (MAXPACKET of RFC 8289 §5). */
-const MAX_PACKET = QUANTUM
+/** Octets of a packet of full length, until there was a longer one. */
+const FULL_LENGTH = 1_514
 /** Flows above it share the queues of those that are there. */
 const MAX_FLOWS = 256
 /** A packet counts as this many octets at least. */
@@ -60,6 +58,11 @@ export class FlowQueues<Owner> {
   #octets = 0
   #stored = 0
   #packets = 0
+  /**
+   * The longest packet so far. It is the octets of a flow's turn (QUANTUM of RFC 8290 §5.2.4), and of a flow no more than that is no queue,
+   * which CoDel leaves alone (MAXPACKET of RFC 8289 §5).
+   */
+  #fullLength = FULL_LENGTH
 
   constructor(store: PacketStore<Owner>, times: CodelTimes, counters: FlowQueuesCounters) {
     this.#store = store
@@ -87,6 +90,7 @@ export class FlowQueues<Owner> {
    */
   enqueue(packet: Uint8Array, offset: number, length: number, flowKey: number, owner: Owner, now: number, maxOctets: number): number {
     const cost = costOf(length)
+    if (length > this.#fullLength) this.#fullLength = length
     const known = this.#flows.get(flowKey) ?? this.#flows.get(sharedKeyOf(flowKey))
     // What is longer than it may be now becomes shorter by what arrives, not all at once: others may have used up the store for a moment.
     const limit = Math.max(maxOctets, this.#octets - cost)
@@ -117,7 +121,7 @@ export class FlowQueues<Owner> {
       const flow = list.first
       if (flow === undefined) return undefined
       if (flow.deficit <= 0) {
-        flow.deficit += QUANTUM
+        flow.deficit += this.#fullLength
         list.shift()
         this.#old.push(flow)
         continue
@@ -148,7 +152,7 @@ export class FlowQueues<Owner> {
   #headOf(flow: Flow, now: number): PacketHandle | undefined {
     const { codel } = flow
     for (let handle = flow.head; handle !== undefined; handle = flow.head) {
-      const isShort = flow.octets - costOf(this.#store.lengthOf(handle)) <= MAX_PACKET
+      const isShort = flow.octets - costOf(this.#store.lengthOf(handle)) <= this.#fullLength
       const isDue = codel.dropsHead(this.#store.arrivalOf(handle), now, isShort, this.#times)
       if (isDue && !markCongestion(this.#store.bufferOf(handle), this.#store.positionIn(handle))) {
         this.#store.free(this.#take(flow, handle))
@@ -191,7 +195,7 @@ export class FlowQueues<Owner> {
   #begin(key: number): Flow {
     const flow = this.#spare.pop() ?? new Flow()
     flow.key = this.#flows.size < MAX_FLOWS ? key : sharedKeyOf(key)
-    flow.deficit = QUANTUM
+    flow.deficit = this.#fullLength
     this.#flows.set(flow.key, flow)
     this.#new.push(flow)
     return flow

@@ -265,6 +265,16 @@ describe('RFC 8290 §4.2 CoDel on each queue', () => {
     expect(rig.dropped).toBe(0)
   })
 
+  it.each([1_500, 9_000, 65_498])('RFC 8289 §5: so it is with inner packets of %i octets: one behind the head is no queue', (length) => {
+    const rig = new Rig()
+    rig.put(1, length)
+    for (let round = 1; round <= 200; round++) {
+      rig.put(1, length, { now: round * 50 })
+      expect(rig.take(round * 50 + 49)?.number).toBe(round - 1)
+    }
+    expect(rig.dropped).toBe(0)
+  })
+
   it('a flow that takes the place of one that lost much begins as any other', () => {
     const dropsOf = (rig: Rig, flow: number, from: number): number => {
       const before = rig.dropped
