@@ -46,7 +46,7 @@ export class Pair {
   #queue = []
   #isEstablished = { client: false, gateway: false }
   // One object each, as the driver has it.
-  #datagram = { kind: 'datagram', local: undefined, remote: undefined, message: 'esp', bytes: undefined }
+  #espDatagrams = { kind: 'esp-datagrams', local: undefined, remote: undefined, batch: undefined }
   #tunInput = { kind: 'tun-packets', batch: undefined }
   #streamInput = { kind: 'connection-bytes', connection: 0, bytes: undefined }
 
@@ -94,16 +94,14 @@ export class Pair {
     }
   }
 
-  #datagrams({ buffer, offsets, lengths, count }) {
-    const input = this.#datagram
+  /** As native sockets hand them in: those of one peer together. */
+  #datagrams(batch) {
+    const input = this.#espDatagrams
     input.local = this.gatewayEnd
     input.remote = this.clientEnd
-    for (let i = 0; i < count; i++) {
-      // A socket makes such a view for every datagram too.
-      input.bytes = buffer.subarray(offsets[i], offsets[i] + lengths[i])
-      this.gateway.handleInput(input, performance.now())
-      this.#drainTun()
-    }
+    input.batch = batch
+    this.gateway.handleInput(input, performance.now())
+    this.#drainTun()
   }
 
   #drainTun() {

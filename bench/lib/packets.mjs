@@ -28,16 +28,20 @@ export function echoRequest(source, destination, identifier) {
   return packet
 }
 
+/** Octets behind each packet of a batch that may be written to, as a device leaves them. */
+const TAILROOM = 64
+
 /** @param {Uint8Array[]} packets */
 export function batchOf(packets) {
-  const buffer = new Uint8Array(packets.reduce((total, packet) => total + packet.length, 0))
-  const batch = { buffer, offsets: new Uint32Array(packets.length), lengths: new Uint32Array(packets.length), count: packets.length }
+  const buffer = new Uint8Array(packets.reduce((total, packet) => total + packet.length + TAILROOM, 0))
+  const [offsets, lengths] = [new Uint32Array(packets.length), new Uint32Array(packets.length)]
+  const batch = { buffer, offsets, lengths, count: packets.length, tailroom: TAILROOM }
   let at = 0
   for (const [i, packet] of packets.entries()) {
     buffer.set(packet, at)
     batch.offsets[i] = at
     batch.lengths[i] = packet.length
-    at += packet.length
+    at += packet.length + TAILROOM
   }
   return batch
 }

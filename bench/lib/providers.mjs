@@ -29,5 +29,11 @@ export function fastestProvider() {
 export const noCipher = {
   name: 'no cipher',
   supports: () => true,
-  create: ({ ivLength, icvLength }) => ({ ivLength, icvLength, seal() {}, open: () => true }),
+  create: ({ ivLength, icvLength }) => ({ ivLength, icvLength, seal() {}, open: () => true, sealFrom: move, openFrom: move }),
+}
+
+/** From one buffer to the other as a cipher would, that there is no copy which others are spared. */
+function move(_iv, _aad, _aadLength, src, srcOffset, length, dst, dstOffset) {
+  dst.set(src.subarray(srcOffset, srcOffset + length), dstOffset)
+  return true
 }

@@ -9,7 +9,7 @@ export interface AeadAlgorithm {
   readonly nonceLength: number
 }
 
-/** One key. Not reentrant, no allocation per call. */
+/** One key. Not reentrant, and no allocation per call but for addresses: 16 octets each. */
 export interface NativeAead {
   /**
    * Encrypts `src[srcOffset, srcOffset + length)` to `dst[dstOffset]` and writes the tag right after it. Source and destination are the

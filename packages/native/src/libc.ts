@@ -7,7 +7,7 @@ import { bindAddresses } from './socket-address.ts'
 
 /**
  * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`, `sendmmsg`, `recvmmsg`, `epollWait`) answer with a count
- * ≥ 0 or with −errno, and allocate nothing; the others throw NativeError `SYSTEM` with the name of the errno.
+ * ≥ 0 or with −errno, and allocate nothing but the numbers of addresses; the others throw NativeError `SYSTEM` with the name of the errno.
  */
 export interface Libc {
   /** `O_CLOEXEC` is added. `flags` are {@link OpenFlag}s. */
@@ -28,7 +28,6 @@ export interface Libc {
   recvmmsg(fd: number, messages: number, count: number, flags: number): number
   /** `argument`: an integer, or a structure that the kernel reads and writes in place. Returns the call's result ≥ 0. */
   ioctl(fd: number, request: number, argument: number | Uint8Array): number
-  setNonBlocking(fd: number): void
   /** Blocks the whole thread. Returns the number of ready descriptors; −1 of milliseconds waits without limit. */
   poll(set: PollSet, milliseconds: number): number
   /** poll(2) on a thread of the runtime's pool, which it occupies until it returns. Calls back with the count or −errno. */
@@ -71,7 +70,7 @@ export const OpenFlag = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_NONBLOCK: 0o400
 export type EpollOperation = 1 | 2 | 3
 export const EpollOperation = { ADD: 1, DELETE: 2, MODIFY: 3 } as const
 
-/** The errno values that the data path compares with. */
+/** Some errno values; `errnoName` knows all. */
 export const Errno = {
   EPERM: 1,
   ENOENT: 2,
@@ -104,11 +103,8 @@ export function loadLibc(): Libc {
   return libc
 }
 
-const F_GETFL = 3
-const F_SETFL = 4
-
 function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
-  // open, fcntl and ioctl are variadic in C; the Linux ABIs listed at OpenFlag pass integers the same way in both cases.
+  // open and ioctl are variadic in C; the Linux ABIs listed at OpenFlag pass integers the same way in both cases.
   const open = library.func('int open(const char *path, int flags, unsigned int mode)')
   const close = library.func('int close(int fd)')
   const read = library.func('int64_t read(int fd, uintptr_t buffer, size_t length)')
@@ -120,7 +116,6 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   const sendmmsg = library.func('int sendmmsg(int fd, uintptr_t messages, unsigned int count, int flags)')
   const recvmmsg = library.func('int recvmmsg(int fd, uintptr_t messages, unsigned int count, int flags, uintptr_t timeout)')
   const ioctl = library.func('int ioctl(int fd, unsigned long request, uintptr_t argument)')
-  const fcntl = library.func('int fcntl(int fd, int command, int argument)')
   const poll = library.func('int poll(uintptr_t fds, unsigned long count, int timeout)')
   const epollCreate = library.func('int epoll_create1(int flags)')
   const epollControl = library.func('int epoll_ctl(int epoll, int operation, int fd, uintptr_t event)')
@@ -170,10 +165,6 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
     ioctl(fd, request, argument) {
       const value = typeof argument === 'number' ? argument : addressOf(argument)
       return orFail(ioctl(fd, request, value), 'ioctl', `0x${request.toString(16)}`)
-    },
-    setNonBlocking(fd) {
-      const flags = orFail(fcntl(fd, F_GETFL, 0), 'fcntl', 'F_GETFL')
-      orFail(fcntl(fd, F_SETFL, flags | OpenFlag.O_NONBLOCK), 'fcntl', 'F_SETFL')
     },
     poll: (set, milliseconds) => orFail(poll(set.address, set.count, milliseconds), 'poll', `${set.count} descriptors`),
     pollAsync(set, milliseconds, callback) {

@@ -92,13 +92,6 @@ describe('sockets', () => {
     expect(libc.ifNameToIndex('lo')).toBeGreaterThan(0)
     expect(libc.ifNameToIndex('no-such-if')).toBeUndefined()
   })
-
-  it('makes a blocking descriptor non-blocking', () => {
-    const socket = libc.socket(2, 2, 0)
-    libc.setNonBlocking(socket)
-    expect(libc.read(socket, new Uint8Array(10), 0, 10)).toBe(-Errno.EAGAIN)
-    libc.close(socket)
-  })
 })
 
 describe('poll', () => {

@@ -12,7 +12,7 @@ const LENGTH = 1_400
 // The heap figure of Bun is that of the last collection, and Deno's moves with what its own threads do.
 const runtime = ['bun', 'deno'].find((name) => process.versions[name] !== undefined)
 
-it('no allocation per packet: written, and received, by native sockets', { timeout: 120_000 }, async ({ skip }) => {
+it('what a write and a read of native sockets allocate does not grow with their length', { timeout: 120_000 }, async ({ skip }) => {
   if (runtime !== undefined) return skip(`${runtime} does not say exactly what its heap holds`)
   const sockets = tcpSockets()
   if (sockets.kind !== 'native') return skip(`no native sockets: ${sockets.reason}`)

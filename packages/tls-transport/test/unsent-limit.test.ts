@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { NativeSockets } from '../src/native-sockets.ts'
 import { UnsentLimit } from '../src/unsent-limit.ts'
 
-describe('RFC 9329 §9.1: how much a socket holds unsent', () => {
+describe('RFC 9329 §9.1 (T-PERF-2): how much a socket holds unsent', () => {
   let now = 1_000
   beforeEach(() => void vi.spyOn(performance, 'now').mockImplementation(() => now))
   afterEach(() => void vi.restoreAllMocks())

@@ -6,7 +6,7 @@ import { ipv4Packet, Pair } from '../pair.ts'
 
 const PACKET = 1_000
 
-describe('RFC 9329 §9.1 a connection whose socket is full', () => {
+describe('RFC 9329 §9.1 (T-PERF-2) a connection whose socket is full', () => {
   it('IKE goes ahead of the ESP that waits, and nothing that fits is lost', () => {
     const { pair, flow, down } = session()
     flow(pair.gateway, 'blocked')

@@ -13,7 +13,7 @@ describe("RFC 9329 §6.8 (T-SA-1): TCP is a link layer, the outer DF bit is nobo
     expect([...pair.gateway.core.sad.values()][0]!.packetsIn).toBe(1)
   })
 
-  it('what is longer than `limits.maxMessageLength` is dropped and counted, not cut in pieces', () => {
+  it('RFC 9329 §3 (T-FRM-2): what is longer than `limits.maxMessageLength` is dropped and counted, not cut in pieces', () => {
     const pair = new Pair({ clientLimits: { maxMessageLength: 1_400 } })
     pair.connect()
     const fits = ipv4Packet(pair.clientAddress, '10.2.0.1', 1_300)

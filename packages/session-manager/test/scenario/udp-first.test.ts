@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Pair, TCP, UDP } from '../pair.ts'
 
-describe('RFC 9329 §2, §5.1, §9 UDP is preferred', () => {
+describe('RFC 9329 §2, §5.1, §9 (T-PERF-1) UDP is preferred', () => {
   it('(T-CFG-4, T-FB-1): where both would answer UDP is tried first, is chosen, and no TCP connection is opened', () => {
     const pair = new Pair({ transports: [UDP, TCP] })
     pair.connect()
