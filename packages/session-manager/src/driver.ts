@@ -35,7 +35,8 @@ export class Driver {
   #isDraining = false
   #failure: DriverFailure | undefined
   #stop: Promise<void> | undefined
-  readonly #counters = { 'driver.commandRefused': 0 }
+  #acceptToldUntil = Number.NEGATIVE_INFINITY
+  readonly #counters = { 'driver.commandRefused': 0, 'driver.acceptFailed': 0 }
 
   constructor(core: DrivenCore, ports: DriverPorts, options: DriverOptions = {}) {
     this.#core = core
@@ -108,6 +109,15 @@ export class Driver {
   /** A client has its device only once addresses are assigned; until then packets for it are dropped and counted. `undefined` detaches. */
   attachTun(tun: TunPort | undefined): void {
     this.#tun.attach(tun)
+  }
+
+  /** A listener could not accept, for want of descriptors above all. Counted each time, told once in ten seconds. */
+  acceptFailed(error: unknown): void {
+    const now = this.#ports.clock.now()
+    this.#counters['driver.acceptFailed']++
+    if (now < this.#acceptToldUntil) return
+    this.#acceptToldUntil = now + ACCEPT_FAILURE_INTERVAL
+    this.#report({ code: 'ACCEPT_FAILED', isFatal: false, error })
   }
 
   onEvent(listener: (event: SessionEvent) => void): () => void {
@@ -274,5 +284,8 @@ export class Driver {
 function isBlamedOnCaller(error: unknown): boolean {
   return error instanceof Error && 'blame' in error && error.blame === 'caller'
 }
+
+/** Milliseconds. */
+const ACCEPT_FAILURE_INTERVAL = 10_000
 
 const DEAF: StreamHandlers = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} }

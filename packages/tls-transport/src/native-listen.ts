@@ -14,6 +14,12 @@ const BUDGET = 64
 const DEFAULT_BACKLOG = 4_096
 /** Milliseconds without accepting after the descriptors ran out: the event would come back at once, and in vain. */
 const REST = 100
+/**
+ * Connections that are looked at, at once, in all and of one address. Who waits is in nobody's count but this one; beyond it whoever owns
+ * connections judges.
+ */
+const MAX_LOOKS = 8_192
+const MAX_LOOKS_OF_AN_ADDRESS = 64
 /** errno values of accept(2) that are about the connection that was to be accepted, and not about the listener. */
 const OF_THE_CONNECTION = new Set(['ECONNABORTED', 'EPROTO', 'EINTR', 'EPERM', 'ETIMEDOUT', 'ENETDOWN', 'ENETUNREACH', 'EHOSTUNREACH'])
 
@@ -47,6 +53,8 @@ class NativeListener implements Listener {
   readonly #fd: number
   readonly #watch: Watch
   readonly #undecided = new Set<PendingLook>()
+  /** By address: how many of those came from it. */
+  readonly #looks = new Map<string, number>()
   #isClosed = false
 
   constructor(
@@ -103,14 +111,33 @@ class NativeListener implements Listener {
       this.#accept(descriptor)
       return
     }
+    const address = this.#addressOf(descriptor)
+    const looks = this.#looks.get(address) ?? 0
+    if (this.#undecided.size >= MAX_LOOKS || looks >= MAX_LOOKS_OF_AN_ADDRESS) {
+      this.#accept(descriptor)
+      return
+    }
     this.connections++
+    this.#looks.set(address, looks + 1)
     const look = takeFirstLook(this.#sockets, descriptor, firstLook, (isKept) => {
       this.connections--
       this.#undecided.delete(look)
+      const left = this.#looks.get(address)! - 1
+      if (left > 0) this.#looks.set(address, left)
+      else this.#looks.delete(address)
       if (isKept) this.#accept(descriptor)
     })
     this.#undecided.add(look)
     look.begin()
+  }
+
+  #addressOf(descriptor: number): string {
+    try {
+      return this.#sockets.calls.remoteAddress(descriptor).address
+    } catch {
+      // It is gone.
+      return ''
+    }
   }
 
   #accept(descriptor: number): void {

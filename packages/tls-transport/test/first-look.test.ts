@@ -49,6 +49,13 @@ describe.skipIf(tcpSockets().kind !== 'native')('a first look at a connection', 
     expect(seen[0]!.data).toEqual([7])
   })
 
+  it('of one address so many are looked at, at once; whoever owns connections judges the others', async () => {
+    const { listener, seen } = await gateway({ firstLook: look(() => 40) })
+    for (let i = 0; i < 70; i++) await dial(listener)
+    await until(() => listener.connections === 70)
+    expect(seen.length).toBe(6)
+  })
+
   it('closing the listener closes those that are not decided', async () => {
     const { listener, seen, looks } = await gateway({ firstLook: look(() => 40) })
     const client = await dial(listener)

@@ -71,6 +71,10 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   })
   if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))
   const onError = (error: Error): void => options.onSocketError?.(error)
+  const onAcceptError = (error: Error): void => {
+    driver.acceptFailed(error)
+    onError(error)
+  }
   const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))
   try {
     const receivers: UdpReceivers = {
@@ -84,7 +88,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     udp = await openUdpSockets(listeners.udp, receivers, sharing?.udp)
     for (const [i, config] of withoutShadowed(listeners.tcp).entries()) {
       const shared = sharing && { reusePort: true, firstLook: sharing.firstLook(i, config.framing) }
-      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onError, shared))
+      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onAcceptError, shared))
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])

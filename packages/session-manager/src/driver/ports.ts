@@ -74,7 +74,7 @@ export interface DriverPorts {
 
 /** What went wrong beside the protocol. A fatal one has stopped the driver. Port failures are told once per port, then only counted. */
 export interface DriverFailure {
-  readonly code: 'CORE_FAILED' | 'COMMAND_REFUSED' | 'LISTENER_FAILED' | 'TUN_FAILED' | 'DATAGRAM_FAILED'
+  readonly code: 'CORE_FAILED' | 'COMMAND_REFUSED' | 'LISTENER_FAILED' | 'TUN_FAILED' | 'DATAGRAM_FAILED' | 'ACCEPT_FAILED'
   readonly isFatal: boolean
   readonly error: unknown
 }

@@ -13,6 +13,9 @@ import type { FlowQueues } from '../queue/flow-queues.ts'
 import type { ConnectionStatus } from '../status.ts'
 import type { Path } from './path.ts'
 
+/** What waits counts as this many octets at least: an array is an object, too. */
+const LEAST = 256
+
 export class Connection {
   declare readonly timerNames: 'prefix' | 'idle'
   readonly timers: Map<string, unknown> = new Map()
@@ -32,6 +35,8 @@ export class Connection {
   unknownSpis = 0
   corruptFrames = 0
   icvFailures = 0
+  /** IKE messages that came while no IKE SA was established on it. */
+  strangeMessages = 0
   /** Whose connection this is, where we opened it. */
   initiator: Initiator | undefined
 
@@ -71,6 +76,11 @@ export class Connection {
     this.local = local
     this.remote = remote
     this.isOpen = true
+  }
+
+  get hasEstablished(): boolean {
+    for (const sa of this.ikeSas) if (!sa.isHalfOpen) return true
+    return false
   }
 
   get isBlocked(): boolean {
@@ -115,7 +125,7 @@ export class Connection {
     if (isFirst) this.#owesPrefix = false
     if (!this.#isBlocked) return emit({ kind: 'write-connection', connection: this.id, bytes: frame })
     this.#ikeQueue.push(frame)
-    this.#queuedIkeOctets += frame.length
+    this.#queuedIkeOctets += Math.max(LEAST, frame.length)
   }
 
   /** Whole frames of ESP, while `hasRoom`. */

@@ -9,10 +9,21 @@ import { handleIkeMessage } from '../ike/ike-engine.ts'
 import type { Connection } from './connection.ts'
 import { becameIdle } from './idle.ts'
 
+/**
+ * IKE messages in the octets of one read. Requests have a window of one each way (RFC 7296 §2.3), so that a peer has few out; hundreds of
+ * them, each with an answer to compute, would hold up everybody else's packets.
+ */
+const MAX_IKE_MESSAGES_AT_ONCE = 32
+/** Of one connection before an IKE SA is established on it: more than any authentication takes. */
+const MAX_IKE_MESSAGES_OF_A_STRANGER = 128
+/** Octets of answers that a stranger leaves unread. */
+const MAX_SEND_QUEUE_OF_A_STRANGER = 16_384
+
 /** The octets are lent. Nothing is allocated for a frame of ESP. */
 export function receiveStream(core: Core, tun: TunBatch, connection: Connection, bytes: Uint8Array): void {
   const { deframer, path } = connection
   deframer.push(bytes)
+  let ikeMessages = 0
   for (;;) {
     const result = deframer.next()
     if (deframer.isPrefixComplete && core.timers.has(connection, 'prefix')) prefixComplete(core, connection)
@@ -20,12 +31,21 @@ export function receiveStream(core: Core, tun: TunBatch, connection: Connection,
     if (result === 'fatal') return closeUnparsable(core, connection, deframer.fatalReason ?? 'corrupt')
     const { buffer, offset, length } = deframer
     if (result === 'esp') judge(core, connection, receiveEsp(core, tun, buffer, offset, length, path))
-    else if (result === 'ike') judge(core, connection, handleIkeMessage(core, buffer.subarray(offset, offset + length), path))
-    else judge(core, connection, 'unparsable')
+    else if (result === 'ike') {
+      const isStranger = !connection.hasEstablished
+      if (++ikeMessages > MAX_IKE_MESSAGES_AT_ONCE || (isStranger && ++connection.strangeMessages > MAX_IKE_MESSAGES_OF_A_STRANGER))
+        return closeAtLimit(core, connection, 'ikeMessages')
+      judge(core, connection, handleIkeMessage(core, buffer.subarray(offset, offset + length), path))
+    } else judge(core, connection, 'unparsable')
     if (!core.connections.has(connection.id)) return
     // Who asks and never reads loses the connection: IKE is not dropped, so this is what bounds it.
-    if (connection.queuedIkeOctets > core.config.limits.maxSendQueue) return closeAtLimit(core, connection, 'maxSendQueue')
+    if (connection.queuedIkeOctets > maxSendQueueOf(core, connection)) return closeAtLimit(core, connection, 'maxSendQueue')
   }
+}
+
+function maxSendQueueOf(core: Core, connection: Connection): number {
+  const { maxSendQueue } = core.config.limits
+  return connection.hasEstablished ? maxSendQueue : Math.min(maxSendQueue, MAX_SEND_QUEUE_OF_A_STRANGER)
 }
 
 /** T-LIFE-3: from now on an IKE SA must come, or the connection goes. */

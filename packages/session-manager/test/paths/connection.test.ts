@@ -18,13 +18,13 @@ describe('RFC 9329 §4, §6.1 (T-PFX-1): the prefix is first and once, whatever 
     expect(written()).toEqual([join(PREFIX, frame), frame])
   })
 
-  it('IKE that had to wait: all of it in one write', () => {
+  it('IKE that had to wait: all of it in one write; each message counts as 256 octets or more', () => {
     const { connection, written, emit } = originator()
     connection.block()
     connection.sendIke(IKE, emit)
     connection.sendIke(IKE, emit)
     expect(written()).toEqual([])
-    expect(connection.queuedIkeOctets).toBe(2 * ikeFrame(IKE).length)
+    expect(connection.queuedIkeOctets).toBe(2 * 256)
     connection.drained(1_000, emit)
     expect(written()).toEqual([join(PREFIX, ikeFrame(IKE), ikeFrame(IKE))])
     expect(connection.queuedIkeOctets).toBe(0)
