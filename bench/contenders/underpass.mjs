@@ -23,14 +23,16 @@ const LANES = {
   first: { inner: '10.30.0', pool: '10.31.0', names: {}, suffix: '', port: 4500 },
   second: { inner: '10.40.0', pool: '10.41.0', names: { gateway: 'underpass-gw1', client: 'underpass1' }, suffix: '-second', port: 4501 },
   third: { inner: '10.50.0', pool: '10.51.0', names: { gateway: 'underpass-gw2', client: 'underpass2' }, suffix: '-third', port: 4502 },
+  fourth: { inner: '10.60.0', pool: '10.61.0', names: { gateway: 'underpass-gw3', client: 'underpass3' }, suffix: '-fourth', port: 4503 },
 }
 
 /**
  * Underpass's own client and gateway as processes of one runtime.
  * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: keyof MTU['tcp'], cipher?: 'aes' | 'chacha',
- *   lane?: 'first' | 'second' | 'third' }} how
+ *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string }} how `congestionControl`: of the outer connection, other than
+ *   what the ends have
  */
-export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes', lane = 'first' }) {
+export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes', lane = 'first', congestionControl }) {
   const { command, prefix } = runtimes().find(({ name }) => name === runtime)
   const mtu = MTU[transport][frames]
   const extras = [...(frames === 'standard' ? [] : [`${frames} MTU`]), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
@@ -46,7 +48,7 @@ export function underpass({ runtime, transport, frames = 'standard', cipher = 'a
 
     async start(ends) {
       const device = hasTun() ? 'tun' : 'packet'
-      const how = { transport, device, mtu, cipher, ...LANES[lane] }
+      const how = { transport, device, mtu, cipher, congestionControl, ...LANES[lane] }
       const gateway = program(
         ends,
         ends.gateway,
@@ -84,7 +86,8 @@ function listening(ends, how, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names }) => `
+const gatewaySettings = ({ transport, port, device, mtu, cipher, congestionControl, inner, pool, names }) => `
+${controlLine(congestionControl)}
 [listen]
 address = ["${GATEWAY}"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
@@ -104,7 +107,8 @@ pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, port, device, mtu, cipher, inner, names }) => `
+const clientSettings = ({ transport, port, device, mtu, cipher, congestionControl, inner, names }) => `
+${controlLine(congestionControl)}
 [peer]
 gateway = "${GATEWAY}"
 transports = ["${transport === 'tcp' ? `tcp:${port}` : 'udp'}"]
@@ -119,4 +123,5 @@ mtu = ${mtu}
 ${nameLine(names.client)}
 `
 
+const controlLine = (name) => (name === undefined ? '' : `tcp.congestion_control = "${name}"`)
 const nameLine = (name) => (name === undefined ? '' : `name = "${name}"`)

@@ -8,13 +8,20 @@ import { CLIENT, GATEWAY } from './two-ends.mjs'
 
 export const MEGABITS = 50
 
-/** Who is compared; what each is called in rows. `port`: of the gateway's end of the outer connection, where it is TCP. */
+/**
+ * Who is compared; what each is called in rows. `port`: of the gateway's end of the outer connection, where it is TCP; `outerControl`: its
+ * congestion control, where it is not that of the ends.
+ */
 export const CARRIERS = [
   { who: 'plain', name: 'plain TCP', group: 'bare', contender: bareLink },
   { who: 'tcp', name: 'Underpass TCP', group: 'ours', port: 4500, contender: underpass({ runtime: 'node', transport: 'tcp' }) },
   {
     ...{ who: 'tcp-jumbo', name: 'Underpass TCP, MTU 9,000', group: 'ours', port: 4502 },
     contender: underpass({ runtime: 'node', transport: 'tcp', frames: 'jumbo', lane: 'third' }),
+  },
+  {
+    ...{ who: 'tcp-bbr', name: 'Underpass TCP, outer BBR', group: 'ours', port: 4503, outerControl: 'bbr' },
+    contender: underpass({ runtime: 'node', transport: 'tcp', lane: 'fourth', congestionControl: 'bbr' }),
   },
   { who: 'openvpn', name: 'OpenVPN TCP', group: 'peer', port: 1194, contender: openvpn },
   { who: 'udp', name: 'Underpass UDP', group: 'ours', contender: underpass({ runtime: 'node', transport: 'udp', lane: 'second' }) },
@@ -84,7 +91,7 @@ export class LossyEnds {
    * outer connections, as ss(8) sees them meanwhile; another one than that of these ends is an error. `late`: the share of packets, since
    * `configure`, that the link had no time for when they were due.
    */
-  async measure({ who, port }, { seconds, omit, roundTrip }) {
+  async measure({ who, port, outerControl }, { seconds, omit, roundTrip }) {
     const address = this.#addresses.get(who)
     await this.#settled(roundTrip)
     const flowing = flow(this.#ends, address, { seconds, omit, patience: 20 })
@@ -95,7 +102,7 @@ export class LossyEnds {
     await this.#receiver.does('collect')
     await this.#receiver.does('watch', { address })
     const probing = this.#sender.does('send', { address, ...PROBE, seconds: seconds - 0.5 }, seconds * 1000 + 15_000)
-    const controls = await this.#controls(address, port !== undefined)
+    const controls = await this.#controls(address, port, outerControl)
     const probes = await probing
     const { gigabits, retransmits } = await flowing
     // The last of the datagrams may have waited longer than the flow went on.
@@ -156,13 +163,14 @@ export class LossyEnds {
     throw new Error('ss(8) saw no flow')
   }
 
-  async #controls(address, hasOuter) {
-    const { outer, inner } = await this.#ends.congestionControls(address)
+  async #controls(address, port, outerControl) {
+    const { outer, inner } = await this.#ends.congestionControls(address, port)
     const wanted = this.#ends.congestionControl
-    for (const [which, control] of Object.entries({ outer, inner }))
-      if (control !== undefined && control !== wanted) throw new Error(`${which} TCP used ${control} and not ${wanted}`)
     if (inner === undefined) throw new Error('ss(8) saw no flow')
-    return { inner, ...(hasOuter ? { outer } : {}) }
+    check('inner', inner, wanted)
+    if (port === undefined) return { inner }
+    check('outer', outer, outerControl ?? wanted)
+    return { inner, outer }
   }
 
   /** The share of packets since `configure` that the link handed on behind their time. */
@@ -209,6 +217,10 @@ async function helper(ends, namespace, label, file, words) {
   const ready = await started.find((line) => (line === 'ready' ? line : undefined), 15_000)
   if (ready === undefined) throw new Error(`${label} did not start: ${started.lines.slice(-3).join(' ')}`)
   return started
+}
+
+function check(which, control, wanted) {
+  if (control !== wanted) throw new Error(`${which} TCP used ${control} and not ${wanted}`)
 }
 
 /** The name of the device of the gateway's end that has the address. */

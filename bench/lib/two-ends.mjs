@@ -66,10 +66,10 @@ export class TwoEnds extends Lab {
   }
 
   /**
-   * The congestion control of the TCP connections that there are now: `outer` between the two ends, `inner` to or from `address`, which is
-   * a contender's. Joined by '+' where there are several, undefined where there is none.
+   * The congestion control of the TCP connections that there are now: `outer` between the two ends, at this port of the gateway's where one is
+   * given, `inner` to or from `address`, which is a contender's. Joined by '+' where there are several, undefined where there is none.
    */
-  async congestionControls(address) {
+  async congestionControls(address, port) {
     const connections = await this.connections()
     const of = (isMeant) => {
       const names = new Set(connections.filter(isMeant).map(({ control }) => control))
@@ -82,7 +82,9 @@ export class TwoEnds extends Lab {
     // The link's own address is nobody's inner one.
     const isInner =
       address === GATEWAY ? (one) => isAt(GATEWAY)(one) && [one.local, one.remote].some((end) => end.endsWith(`:${IPERF}`)) : isAt(address)
-    return { outer: of((one) => isAt(GATEWAY, CLIENT)(one) && !isInner(one)), inner: of(isInner) }
+    const isOuter = (one) =>
+      isAt(GATEWAY, CLIENT)(one) && !isInner(one) && (port === undefined || [one.local, one.remote].includes(`${GATEWAY}:${port}`))
+    return { outer: of(isOuter), inner: of(isInner) }
   }
 
   /** A program of this folder's in a namespace, which answers questions (helper.mjs). It is there until the contenders are gone. */

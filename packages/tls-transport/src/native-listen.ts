@@ -141,13 +141,15 @@ class NativeListener implements Listener {
   }
 
   #accept(descriptor: number): void {
-    const { maxConnections } = this.#options
+    const { maxConnections, congestionControl } = this.#options
     let stream: NativeStream
     try {
       if (maxConnections !== undefined && this.connections >= maxConnections) {
         this.#sockets.close(descriptor)
         return
       }
+      // Inherited, but where a route names another for those that are accepted.
+      if (congestionControl !== undefined) this.#sockets.calls.setCongestionControl(descriptor, congestionControl)
       stream = new NativeStream(this.#sockets, descriptor, this.#options)
     } catch (cause) {
       this.#sockets.close(descriptor)

@@ -36,6 +36,8 @@ export interface SharedConfig {
   readonly control: string | undefined
   readonly tun: TunConfig
   readonly crypto: CryptoProviderName
+  /** Of TCP connections, accepted and dialled; `undefined`: the kernel's default. */
+  readonly congestionControl: string | undefined
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -61,6 +63,7 @@ interface SharedKeys {
     readonly address?: readonly string[] | undefined
   }
   readonly provider: { readonly crypto?: CryptoProviderName | undefined }
+  readonly tcp: { readonly congestion_control?: string | undefined }
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -92,6 +95,12 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
     )
     .optional(),
   provider: table({ crypto: z.enum(['auto', 'noble', 'node', 'openssl', 'ipsec-mb']).optional() }).optional(),
+  tcp: table({
+    congestion_control: z
+      .string()
+      .regex(/^[\w-]{1,15}$/, { error: 'is no name of a congestion control, such as "bbr" or "cubic"' })
+      .optional(),
+  }).optional(),
   limits: limits.optional(),
   timers: timers.optional(),
 }
@@ -113,6 +122,7 @@ export function sharedConfig(
       addresses: written.tun?.address ?? [],
     },
     crypto: written.provider?.crypto ?? 'auto',
+    congestionControl: written.tcp?.congestion_control,
     limits: written.limits ?? DEFAULT_LIMITS,
     timers: written.timers ?? DEFAULT_TIMERS,
   }

@@ -13,6 +13,7 @@ export interface SessionOptions {
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
+  readonly congestionControl: string | undefined
 }
 
 export interface RunningSession {
@@ -45,9 +46,9 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
-  async start({ sessionConfig, crypto, listeners }) {
+  async start({ sessionConfig, crypto, listeners, congestionControl }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners })
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, congestionControl })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
 }

@@ -95,7 +95,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
   }
   try {
     // First what may fail without a trace: the ports. Who comes before the device is there finds a gateway whose packets are lost.
-    session = await ports.start({ ...options.session, crypto: config.crypto })
+    session = await ports.start({ ...options.session, crypto: config.crypto, congestionControl: config.congestionControl })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)

@@ -10,7 +10,7 @@ import {
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeTransport } from '../config/fields.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
-import type { TunConfig } from '../config/shared-schema.ts'
+import type { SharedConfig, TunConfig } from '../config/shared-schema.ts'
 import { formatAction, formatUndo, type Step } from '../network/step.ts'
 import { describeEndpoint } from './event-words.ts'
 
@@ -23,7 +23,7 @@ export function describeClientConfig(config: ClientConfig): string[] {
       ? `  ask for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
       : '  ask for no address',
     `  if the first attempt fails: ${config.keepRetrying ? 'keep trying' : 'give up'}`,
-    `use device ${describeDevice(config.tun)}; cryptography: ${config.crypto}`,
+    useLine(config),
     `route into the tunnel: ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
     `name servers that the gateway names: ${DNS[config.dns]}`,
   ]
@@ -35,10 +35,15 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
-    `use device ${describeDevice(config.tun)}; cryptography: ${config.crypto}`,
+    useLine(config),
     ...(config.workers > 1 ? [`share the work among ${config.workers} workers, each a thread with a slice of every pool`] : []),
     `IP forwarding: ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
   ]
+}
+
+function useLine({ tun, crypto, congestionControl }: SharedConfig): string {
+  const control = congestionControl === undefined ? '' : `; congestion control of TCP: ${congestionControl}`
+  return `use device ${describeDevice(tun)}; cryptography: ${crypto}${control}`
 }
 
 /** Each as what it is for, the command, and what undoes it. */

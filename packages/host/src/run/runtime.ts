@@ -7,6 +7,7 @@ import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
+import { checkCongestionControl } from './congestion-control.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
 import { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
@@ -18,6 +19,8 @@ export interface RuntimeOptions {
   readonly listeners: { readonly tcp: readonly TcpListenerConfig[]; readonly udp: readonly UdpListenerConfig[] }
   /** May also come later, by `driver.attachTun`. Stays its owner's to close. */
   readonly tun?: TunPort
+  /** Of TCP connections, accepted and dialled: 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
+  readonly congestionControl?: string | undefined
   /** Default 10,000. */
   readonly connectTimeoutMilliseconds?: number
   readonly random?: RandomSource
@@ -47,20 +50,25 @@ export interface Runtime {
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
 
-/** Throws `TransportError` or `UdpError` where a listener cannot be bound, and leaves nothing open then. */
+/**
+ * Throws `TransportError` or `UdpError` where a listener cannot be bound, `HostError` where the congestion control cannot be had, and leaves
+ * nothing open then.
+ */
 export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom, createPacketMemory), options)
 }
 
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
-  const { tun, listeners, sharing } = options
+  const { tun, listeners, sharing, congestionControl } = options
+  if (congestionControl !== undefined) checkCongestionControl(congestionControl)
+  const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []
   let udp: UdpSockets | undefined
   const driver = new Driver(core, {
     clock: nodeClock(),
     ...(tun === undefined ? {} : { tun }),
-    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000),
+    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000, tuning),
     // The driver sends nothing before start(), when the sockets are there.
     datagrams: {
       send: (local, remote, message, bytes) => udp?.send(local, remote, message, bytes),
@@ -88,7 +96,9 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     udp = await openUdpSockets(listeners.udp, receivers, sharing?.udp)
     for (const [i, config] of withoutShadowed(listeners.tcp).entries()) {
       const shared = sharing && { reusePort: true, firstLook: sharing.firstLook(i, config.framing) }
-      tcp.push(await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onAcceptError, shared))
+      tcp.push(
+        await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onAcceptError, { ...tuning, ...shared }),
+      )
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])

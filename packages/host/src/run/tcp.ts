@@ -21,12 +21,10 @@ export async function listenTcp(
   config: TcpListenerConfig,
   onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
   onError: (error: Error) => void = () => {},
-  sharing: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
+  how: Pick<ListenOptions, 'reusePort' | 'firstLook' | 'congestionControl'> = {},
 ): Promise<Listener> {
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port, onError, ...SHORT_QUEUES, ...sharing }, (stream) =>
-      onConnection(plainStream(stream), config.framing),
-    )
+    listen({ address, port: config.port, onError, ...SHORT_QUEUES, ...how }, (stream) => onConnection(plainStream(stream), config.framing))
   if (config.address === undefined) {
     try {
       return await listenOn('::')
@@ -48,12 +46,15 @@ const SHORT_QUEUES = { highWaterMark: 0, notSentLowWater: 'adaptive' } as const
 /** The `connect` port. */
 export function connectTcp(
   timeoutMilliseconds: number,
+  tuning: Pick<ListenOptions, 'congestionControl'> = {},
 ): (remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers) => PendingStream {
   return (remote, _framing, handlers) => {
     const controller = new AbortController()
     const { address: host, port } = remote
     return {
-      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...SHORT_QUEUES }, handlers).then(plainStream),
+      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...SHORT_QUEUES, ...tuning }, handlers).then(
+        plainStream,
+      ),
       cancel: () => controller.abort(),
     }
   }

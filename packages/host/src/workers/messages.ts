@@ -15,6 +15,7 @@ export interface WorkerStart {
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
+  readonly congestionControl: string | undefined
   /** To each of the other workers, by number. */
   readonly neighbours: readonly (MessagePort | undefined)[]
   /** Int32: octets that were handed to each worker and that it has not dealt with yet. */

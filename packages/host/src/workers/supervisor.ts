@@ -88,6 +88,7 @@ class Supervisor implements RunningSession {
         count,
         sessionConfig: this.#configFor(index),
         crypto: this.#options.crypto,
+        congestionControl: this.#options.congestionControl,
         listeners: ports,
         neighbours: channels[index]!,
         backlog,

@@ -62,6 +62,7 @@ export class GatewayWorker {
       const runtime = await startRuntime({
         sessionConfig: { ...start.sessionConfig, aeadProvider: provider },
         listeners: start.listeners,
+        congestionControl: start.congestionControl,
         sharing: {
           udp: { size: start.count, spiMask: SPI_MASK },
           firstLook: (listener, framing) => firstLook(start, neighbours, listener, framing),

@@ -57,6 +57,8 @@ routes = ["10.5.0.0/16"]
 dns = "resolvectl"
 [provider]
 crypto = "noble"
+[tcp]
+congestion_control = "bbr"
 [timers]
 udp_fallback = "500ms"
 liveness = "2m"
@@ -67,6 +69,7 @@ max_half_open = 7
     expect(config).toMatchObject({
       control: '/run/x.sock',
       keepRetrying: true,
+      congestionControl: 'bbr',
       tun: { device: 'memory' },
       transports: [
         { transport: 'udp', port: 4501, natPort: 4501 },

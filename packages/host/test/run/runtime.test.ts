@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { networkInterfaces } from 'node:os'
 import type { Output } from '@underpass/session-manager'
+import { tcpSockets } from '@underpass/tls-transport'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Runtime, startRuntimeWith } from '../../src/run/index.ts'
 import { RecordingCore } from './recording-core.ts'
@@ -12,9 +14,9 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((runtime) => runtime.close()))
 })
 
-async function start(listeners: Partial<Parameters<typeof startRuntimeWith>[1]['listeners']> = {}) {
+async function start(listeners: Partial<Parameters<typeof startRuntimeWith>[1]['listeners']> = {}, congestionControl?: string) {
   const core = new RecordingCore()
-  const runtime = await startRuntimeWith(core, { listeners: { tcp: [], udp: [], ...listeners } })
+  const runtime = await startRuntimeWith(core, { listeners: { tcp: [], udp: [], ...listeners }, congestionControl })
   running.push(runtime)
   return { core, runtime, driver: runtime.driver, ...runtime.listening }
 }
@@ -54,6 +56,26 @@ describe('TCP', () => {
     await gateway.runtime.close()
     expect(client.core.log.filter((line) => line.startsWith('closed'))).toEqual(['closed 2 end'])
     expect(gateway.core.log.filter((line) => line.startsWith('closed'))).toEqual([])
+  })
+
+  const hasSs = spawnSync('ss', ['-V']).status === 0
+  it.runIf(hasSs && tcpSockets().kind === 'native')('both ends have the congestion control that was asked for', async () => {
+    // The kernel always has it, and may be used to another.
+    const gateway = await start({ tcp: [tcpOn(LOOPBACK)] }, 'reno')
+    const { port } = gateway.tcp[0]!
+    const client = await start({}, 'reno')
+    dial(client, LOOPBACK, port)
+    await gateway.core.heard(/^opened 1 responder/)
+    await client.core.heard(/^opened 2 originator/)
+    const { stdout } = spawnSync('ss', ['-Htinp', `( sport = :${port} or dport = :${port} )`], { encoding: 'utf8' })
+    expect(stdout.match(/^\s+(\w+)/gm)?.map((word) => word.trim())).toEqual(['reno', 'reno'])
+  })
+
+  it('one that the kernel lacks is an error at start that says what it has', async () => {
+    const failure = await start({}, 'no-such').catch((error) => error)
+    const isNative = tcpSockets().kind === 'native'
+    expect(failure).toMatchObject({ name: 'HostError', code: 'NOT_SUPPORTED' })
+    expect(failure.message).toMatch(isNative ? /^\[tcp\] congestion_control = "no-such": .*it has: .*reno/ : /needs native sockets/)
   })
 
   it('says failed where nobody listens', async () => {
