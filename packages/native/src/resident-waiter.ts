@@ -17,7 +17,7 @@ export interface Watcher {
   /** Something is waited for, which keeps the process alive. Idempotent, as `unref` is. */
   ref(): void
   unref(): void
-  /** Milliseconds that the event loop may wait: what else the runtime has to do, and what ends no wait of ours, is late by no more. */
+  /** Milliseconds that the event loop may wait: what ends no wait of ours is late by no more. Below 0: it should not any more. */
   patience(): number
 }
 
@@ -42,7 +42,9 @@ export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Wat
   }
   const stay = (): void => {
     if (!isStaying) return
-    const count = isWanted ? turn(watcher.patience()) : 0
+    const patience = watcher.patience()
+    if (patience < 0) return leave()
+    const count = isWanted ? turn(patience) : 0
     turnsInARow = count > 0 ? turnsInARow + 1 : 0
     if (turnsInARow > BUSY_TURNS) goOn()
     const now = performance.now()

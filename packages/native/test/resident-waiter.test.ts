@@ -26,6 +26,11 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       if (fd !== readEnd) stays.push(operation === EpollOperation.ADD ? 'stays' : 'leaves')
       libc.epollControl(epoll, operation, fd, events, data)
     }
+    let looks = 0
+    listening.epollWait = (...how) => {
+      looks++
+      return libc.epollWait(...how)
+    }
     const reactor = new Reactor(listening, (_, epoll, turn) => loopWaiter(listening, epoll, turn))
     let told = 0
     const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
@@ -36,7 +41,7 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       watch.close()
       for (const fd of [readEnd, writeEnd]) libc.close(fd)
     })
-    return { stays, told: () => told, say: () => libc.write(writeEnd, octet, 0, 1), watch }
+    return { looks: () => looks, stays, told: () => told, say: () => libc.write(writeEnd, octet, 0, 1), watch }
   }
 
   it('stays from the first event on, and leaves when there was none for a while, again and again', async () => {
@@ -49,6 +54,25 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       expect(stays.slice(-2)).toEqual(['stays', 'leaves'])
       expect(told()).toBe(round)
     }
+  })
+
+  it('waits: it does not look again and again', async () => {
+    const { looks, stays, say } = watched()
+    say()
+    await vi.waitFor(() => expect(stays).toEqual(['stays', 'leaves']), PATIENT)
+    // Every 4 ms for 100 ms; it may find a timer of this test due now and then.
+    expect(looks()).toBeLessThan(80)
+  })
+
+  it('does not stay where the runtime has many things to look after, as looking at them takes longer', async () => {
+    const timers = Array.from({ length: 200 }, () => setTimeout(() => {}, 60_000))
+    opened.push(() => timers.forEach(clearTimeout))
+    const { stays, told, say } = watched()
+    for (let i = 1; i <= 3; i++) {
+      say()
+      await vi.waitFor(() => expect(told()).toBe(i), PATIENT)
+    }
+    expect(stays).toEqual([])
   })
 
   it('all else of the runtime goes on meanwhile: files, timers, immediates, promises', async () => {
