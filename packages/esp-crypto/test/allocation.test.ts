@@ -15,20 +15,22 @@ describe.runIf(hasExactHeap)('no allocation per packet', () => {
     expect(await octetsPerPacket(transparent, transparent, [new Uint8Array(2048)], 2)).toBeLessThan(2)
   })
 
-  it('but for addresses, which are above what V8 keeps without an object of 16 octets: sealed and opened by libcrypto', async ({
-    skip,
-  }) => {
-    const keymat = new Uint8Array(GCM_256.keymatLength)
-    let aeads: Aead[]
-    try {
-      const provider = opensslProvider()
-      aeads = [provider.create(GCM_256, keymat), provider.create(GCM_256, keymat)]
-    } catch (error) {
-      return skip(String(error))
-    }
-    // A view of a buffer, the smallest mistake there is, would add over 100.
-    expect(await octetsPerPacket(aeads[0]!, aeads[1]!, [new Uint8Array(2048), new Uint8Array(2048)], 100)).toBeLessThan(100)
-  })
+  // Deno's moves with what its own threads do.
+  it.skipIf('Deno' in globalThis)(
+    'but for addresses, which are above what V8 keeps without an object of 16 octets: sealed and opened by libcrypto',
+    async ({ skip }) => {
+      const keymat = new Uint8Array(GCM_256.keymatLength)
+      let aeads: Aead[]
+      try {
+        const provider = opensslProvider()
+        aeads = [provider.create(GCM_256, keymat), provider.create(GCM_256, keymat)]
+      } catch (error) {
+        return skip(String(error))
+      }
+      // A view of a buffer, the smallest mistake there is, would add over 100.
+      expect(await octetsPerPacket(aeads[0]!, aeads[1]!, [new Uint8Array(2048), new Uint8Array(2048)], 100)).toBeLessThan(100)
+    },
+  )
 })
 
 /** Of one packet that passes both ends, in the first buffer before and after, in the last between; until it is below `enough`. */
