@@ -4,10 +4,6 @@ import type { Turn, Waiter } from './waiter.ts'
 /** Milliseconds without an event after which the watcher waits again. */
 const STAY = 100
 
-/** So many turns with events in a row make a busy time, in which the event loop has a turn of its own only so often: in milliseconds. */
-const BUSY_TURNS = 4
-const BUSY_TIME = 1
-
 /** Tells of events while the event loop waits for all that the runtime waits for. */
 export interface Watcher {
   /** It tells of nothing from here on: the event loop waits itself. Answers whether that can be. */
@@ -30,7 +26,6 @@ export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Wat
   let isWanted = false
   let isStaying = false
   let stayUntil = 0
-  let turnsInARow = 0
 
   const woken = (): void => {
     if (isStaying) return
@@ -45,17 +40,10 @@ export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Wat
     const patience = watcher.patience()
     if (patience < 0) return leave()
     const count = isWanted ? turn(patience) : 0
-    turnsInARow = count > 0 ? turnsInARow + 1 : 0
-    if (turnsInARow > BUSY_TURNS) goOn()
     const now = performance.now()
     if (count > 0) stayUntil = now + STAY
     else if (!isWanted || now > stayUntil) return leave()
     setImmediate(stay)
-  }
-  /** The way through the event loop takes as long as several packets do. */
-  const goOn = (): void => {
-    const until = performance.now() + BUSY_TIME
-    while (isWanted && performance.now() < until && turn(0) > 0);
   }
   const leave = (): void => {
     isStaying = false
