@@ -217,8 +217,10 @@ the clock's: sharing the cores hardly moves it, though it does cost caches and c
 to other machines, absolute figures do not. The commit is each section's own; a + after it means sources that were not committed yet.`
 }
 
-const machineOf = ({ machine: { cores, cpu, memoryGiB, kernel, arch } }) =>
-  `${cores} cores of ${cpu}, ${memoryGiB} GiB of memory; ${kernel} ${arch}`
+function machineOf({ machine: { cores, cpu, memoryGiB, kernel, arch } }) {
+  return `${cores} cores of ${cpu}, ${memoryGiB} GiB of memory; ${kernel} ${arch}`
+}
+;`${cores} cores of ${cpu}, ${memoryGiB} GiB of memory; ${kernel} ${arch}`
 
 function section({ title, text, result }) {
   const { before, after } = result.load
