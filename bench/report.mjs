@@ -220,7 +220,6 @@ to other machines, absolute figures do not. The commit is each section's own; a 
 function machineOf({ machine: { cores, cpu, memoryGiB, kernel, arch } }) {
   return `${cores} cores of ${cpu}, ${memoryGiB} GiB of memory; ${kernel} ${arch}`
 }
-;`${cores} cores of ${cpu}, ${memoryGiB} GiB of memory; ${kernel} ${arch}`
 
 function section({ title, text, result }) {
   const { before, after } = result.load
