@@ -50,13 +50,13 @@ export class UnsentLimit {
 
   /** The socket took no more. */
   full(): void {
-    // What goes out of our own queue from here on is not told.
-    this.#atMost = Number.POSITIVE_INFINITY
     if (this.#fullAt === 0) this.#fullAt = performance.now()
   }
 
   /** It takes more, and was not given it yet. */
   ready(): void {
+    // What goes out of our own queue now is not told.
+    this.#atMost = Number.POSITIVE_INFINITY
     if (this.#fullAt === 0) return
     const took = performance.now() - this.#fullAt
     this.#fullAt = 0

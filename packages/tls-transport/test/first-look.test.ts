@@ -49,7 +49,7 @@ describe.skipIf(tcpSockets().kind !== 'native')('a first look at a connection', 
     expect(seen[0]!.data).toEqual([7])
   })
 
-  it('of one address so many are looked at, at once; whoever owns connections judges the others', async () => {
+  it('RFC 9329 §10 (T-SEC-1): of one address so many are looked at, at once; whoever owns connections judges the others', async () => {
     const { listener, seen } = await gateway({ firstLook: look(() => 40) })
     for (let i = 0; i < 70; i++) await dial(listener)
     await until(() => listener.connections === 70)

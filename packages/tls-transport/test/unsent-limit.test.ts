@@ -78,7 +78,7 @@ describe('RFC 9329 §9.1 (T-PERF-2): how much a socket holds unsent', () => {
     expect(set.at(-1)).toBeLessThanOrEqual(300_000)
   })
 
-  it('asks the kernel again once 8 KiB more may lie there, and whenever something of ours had to wait', () => {
+  it('asks the kernel again once 8 KiB more may lie there, and whenever something of ours had waited', () => {
     const { limit, asked, holds } = limitOf()
     holds(100)
     for (let i = 0; i < 81; i++) limit.isReachedBy(100)
@@ -87,7 +87,7 @@ describe('RFC 9329 §9.1 (T-PERF-2): how much a socket holds unsent', () => {
     expect(asked()).toBe(1)
     limit.isReachedBy(100)
     expect(asked()).toBe(1)
-    limit.full()
+    limit.ready()
     holds(70_000)
     expect(limit.isReachedBy(100)).toBe(true)
   })

@@ -44,6 +44,7 @@ function readerOf(mtu: number, frames: readonly Uint8Array[]) {
 
 const whole = (length: number) => tcpPacket({}, octets(length - 40, random))
 
+// The rest of libc is the real one, which is Linux's; CI runs on it.
 describe.runIf(process.platform === 'linux').each([1400, LARGEST])('a reader for an MTU of %i', (mtu) => {
   it('delivers whole packets and the pieces of super-packets in their order, checksums complete', () => {
     const super3 = tcpPacket({ sequence: 100 }, octets(2500, random))

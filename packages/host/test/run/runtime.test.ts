@@ -58,6 +58,7 @@ describe('TCP', () => {
     expect(gateway.core.log.filter((line) => line.startsWith('closed'))).toEqual([])
   })
 
+  // ss(8) says what the sockets have; CI installs it. The runtime's own sockets have no such option.
   const hasSs = spawnSync('ss', ['-V']).status === 0
   it.runIf(hasSs && tcpSockets().kind === 'native')('both ends have the congestion control that was asked for', async () => {
     // The kernel always has it, and may be used to another.

@@ -252,6 +252,20 @@ describe('failures', () => {
     expect(heard).toEqual(['liveness'])
     expect(failures.map((failure) => failure.code)).toEqual(['LISTENER_FAILED', 'LISTENER_FAILED'])
   })
+
+  it('RFC 9329 §10 (T-SEC-1): tells once in ten seconds that connections cannot be accepted, and counts each time', () => {
+    const { clock, driver, failures } = makeBench()
+    const error = new Error('too many open files')
+    for (let i = 0; i < 3; i++) driver.acceptFailed(error)
+    expect(failures).toEqual([{ code: 'ACCEPT_FAILED', isFatal: false, error }])
+    clock.advanceTo(9_999)
+    driver.acceptFailed(error)
+    expect(failures).toHaveLength(1)
+    clock.advanceTo(10_000)
+    driver.acceptFailed(error)
+    expect(failures).toHaveLength(2)
+    expect(driver.inspect().counters['driver.acceptFailed']).toBe(5)
+  })
 })
 
 describe('RFC 9329 §6.1: stop()', () => {
