@@ -16,9 +16,9 @@ export const FULL = {
   patterns: ['random', 'bursty'],
   losses: LOSSES,
   parts: [
-    { part: 'must', roundTrip: 40, omit: 1, seconds: 3, repeats: 1 },
-    { part: 'rest', roundTrip: 10, omit: 1, seconds: 2, repeats: 1 },
-    { part: 'rest', roundTrip: 100, omit: 1, seconds: 3, repeats: 1 },
+    { part: 'must', roundTrip: 40, omit: 1, seconds: 5, repeats: 1 },
+    { part: 'rest', roundTrip: 10, omit: 1, seconds: 4, repeats: 1 },
+    { part: 'rest', roundTrip: 100, omit: 1, seconds: 8, repeats: 1 },
   ],
   focus: { ...FOCUS, omit: 1, seconds: 20, repeats: 3, closer: 10 },
 }
@@ -38,15 +38,12 @@ export const QUICK = {
  *   a worse link is not a better one's
  */
 export function seriesOf({ controls, patterns, losses, parts, focus }) {
-  const series = parts.flatMap((part) => controls.map((control) => ({ control, ...part })))
+  const series = parts.flatMap((part) => controls.flatMap((control) => patterns.map((pattern) => ({ control, ...part, pattern }))))
   return series.map((how) =>
-    losses.flatMap((loss) =>
+    losses
       // Without a loss the pattern is of nothing.
-      (loss === 0 ? patterns.slice(0, 1) : patterns).map((pattern) => {
-        const point = { ...how, pattern, loss }
-        return { ...point, ...focused(point, focus) }
-      }),
-    ),
+      .filter((loss) => loss > 0 || how.pattern === patterns[0])
+      .map((loss) => ({ ...how, loss, ...focused({ ...how, loss }, focus) })),
   )
 }
 

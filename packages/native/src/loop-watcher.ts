@@ -4,7 +4,7 @@ import { PollEvent } from './poll-set.ts'
 import type { Watcher } from './resident-waiter.ts'
 
 /** Milliseconds of a wait: timers, and immediates that keep nothing alive, are late by no more. */
-const PATIENCE = 4
+const PATIENCE = 1
 
 /** Handles and timers of the runtime's beyond which it does not step aside: it takes a look at each of them to know of immediates that are due. */
 const MANY = 50
