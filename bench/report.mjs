@@ -83,6 +83,15 @@ what did not is in [decision 14](decisions/0014-tcp-over-a-link-that-loses.md).
 ${peers(run)}`,
   },
   {
+    name: 'connections',
+    title: 'Several connections through a link that loses packets',
+    text: (run) =>
+      `${run.flows} TCP flows (iperf3) at the same time on a link of ${run.megabits} Mbit/s and ${run.roundTrip} ms, random losses each way, ${run.control?.toUpperCase()} inside and outside: by
+themselves, in one tunnel over one TCP connection, and in a tunnel each: an IKE SA, a Child SA and a TCP connection for each flow, of a client and a gateway
+of its own. What all of them carry together: the mean of the rounds, the least and the most, ${run.seconds} s each; in brackets of plain TCP's. In one connection all flows share
+one congestion window, and a loss holds all of them up; each further connection has a window of its own, as the flows would have without a tunnel.`,
+  },
+  {
     name: 'overhead',
     title: 'Octets around a packet',
     text: (run) =>
@@ -244,8 +253,10 @@ function peers({ peers: found = {}, iperf3 }) {
 /** Also of a result from before there was a plan. */
 function lossTimes({ plan, seconds, omit }) {
   if (plan === undefined) return `${seconds} s after ${omit} s that are not counted.`
-  const { focus, parts } = plan
-  const each = parts.map(({ roundTrip, seconds: long }) => `${long} s at ${roundTrip} ms`).join(', ')
+  const { focus, seconds: long } = plan
+  const each = Object.entries(long)
+    .map(([control, count]) => `${count} s with ${control.toUpperCase()}`)
+    .join(', ')
   return `${each}, after ${focus.omit} s that are not counted. At ${focus.loss} % and ${focus.roundTrip} ms ${focus.repeats} times ${focus.seconds} s, everybody in turn, each time with
   other losses: the mean, and in square brackets the least and the most.`
 }

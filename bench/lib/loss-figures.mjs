@@ -56,8 +56,8 @@ export function lossCharts(rows, { megabits, closer }) {
 }
 
 /**
- * `at3PercentAnd40ms`: goodput inside our TCP tunnel, of plain TCP's, random losses; the same with packets of up to 9,000 octets in it, to
- * OpenVPN's, and for our UDP tunnel. `worstTo…`: over all conditions that were measured.
+ * `at3PercentAnd40ms`: goodput inside our TCP tunnel, of plain TCP's, random losses; the same with packets of up to 9,000 octets in it, with
+ * BBR outside, to OpenVPN's, and for our UDP tunnel. `worstTo…`: over all conditions that were measured.
  */
 export function lossSummary(rows, { checks = [], closer = [] }) {
   const of = (group, who) => group.find((row) => row.who === who)
@@ -82,10 +82,12 @@ export function lossSummary(rows, { checks = [], closer = [] }) {
     ratios: {
       at3PercentAnd40ms: usual('tcp', 'plain'),
       at3PercentAnd40msJumbo: usual('tcp-jumbo', 'plain'),
+      at3PercentAnd40msOuterBbr: usual('tcp-bbr', 'plain'),
       at3PercentAnd40msToOpenVpn: usual('tcp', 'openvpn'),
       at3PercentAnd40msUdp: usual('udp', 'plain'),
       worstToOpenVpn: worst('tcp', 'openvpn'),
       worstJumboToOpenVpn: worst('tcp-jumbo', 'openvpn'),
+      worstOuterBbrToOpenVpn: worst('tcp-bbr', 'openvpn'),
       worstToPlain: worst('tcp', 'plain'),
     },
     closer: closer.map(({ connections: _, ...row }) => row),

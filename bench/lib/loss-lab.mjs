@@ -8,6 +8,8 @@ import { openLab } from './rounds.mjs'
 const { points, who, until } = JSON.parse(argv[2])
 const [{ control, roundTrip }] = points
 const taking = CARRIERS.filter((carrier) => who.includes(carrier.who))
+// Whoever asked is gone: nobody would end this one.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 try {
   await openLab().in({ congestionControl: control, hasLink: false }, async (ends) => {
     const lossy = await LossyEnds.start(ends, { carriers: taking, roundTrip })

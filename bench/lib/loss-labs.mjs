@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { PROGRESS } from './progress.mjs'
 
 const LAB = fileURLToPath(new URL('loss-lab.mjs', import.meta.url))
-/** For each core: what a pair of ends takes at 50 Mbit/s is about a third of one. */
-const LABS = Math.max(1, Math.min(4, Math.floor(1.5 * availableParallelism())))
+/** Of a core, what a pair of ends may take: CUBIC hardly ever fills a link that loses packets, BBR does. */
+const SHARES = { cubic: 1 / 3, bbr: 2 / 3 }
 
 /**
  * @template P
@@ -15,22 +15,27 @@ const LABS = Math.max(1, Math.min(4, Math.floor(1.5 * availableParallelism())))
  *   `who`: of the carriers, those that take part; `until`: on the clock of `Date.now`, nothing is begun after it
  */
 export async function measureInLabs(series, { who, until, onEntry, onFailure }) {
-  const running = new Set()
-  const stop = () => void Promise.all([...running].map(ended)).then(() => process.exit(1))
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
   const left = [...series]
-  const work = async () => {
-    for (let points = left.shift(); points !== undefined && Date.now() < until; points = left.shift()) {
-      const reason = await inLab(points, who(points))
-      if (reason !== undefined) onFailure(points, reason)
-    }
+  const running = new Map()
+  const stop = () => {
+    left.length = 0
+    for (const { lab } of running.values()) lab.kill('SIGTERM')
+    void Promise.all([...running.values()].map(({ ended }) => ended)).then(() => process.exit(1))
   }
-  await Promise.all(Array.from({ length: LABS }, work))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
+  while (true) {
+    const free = availableParallelism() - [...running.keys()].reduce((sum, points) => sum + shareOf(points), 0)
+    const next = Date.now() < until ? left.find((points) => running.size === 0 || shareOf(points) <= free) : undefined
+    if (next !== undefined) {
+      left.splice(left.indexOf(next), 1)
+      begin(next)
+    } else if (running.size > 0) await Promise.race([...running.values()].map(({ ended }) => ended))
+    else break
+  }
   for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, stop)
 
-  function inLab(points, takingPart) {
-    const lab = fork(LAB, [JSON.stringify({ points, who: takingPart, until })], { silent: true })
-    running.add(lab)
+  function begin(points) {
+    const lab = fork(LAB, [JSON.stringify({ points, who: who(points), until })], { silent: true })
     let failed
     let said = ''
     lab.stdout.resume()
@@ -43,18 +48,16 @@ export async function measureInLabs(series, { who, until, onEntry, onFailure }) 
       if (message.failed === undefined) onEntry(message.point, message.entry)
       else failed = message.failed
     })
-    return new Promise((resolve) => {
+    const ended = new Promise((resolve) => {
       lab.once('close', (code) => {
-        running.delete(lab)
-        resolve(failed ?? (code === 0 ? undefined : said.trim().split('\n')[0] || `ended with ${code}`))
+        running.delete(points)
+        const reason = failed ?? (code === 0 ? undefined : said.trim().split('\n')[0] || `ended with ${code}`)
+        if (reason !== undefined) onFailure(points, reason)
+        resolve()
       })
     })
+    running.set(points, { lab, ended })
   }
 }
 
-function ended(lab) {
-  return new Promise((resolve) => {
-    lab.once('close', resolve)
-    lab.kill('SIGTERM')
-  })
-}
+const shareOf = ([{ control }]) => SHARES[control] ?? 1

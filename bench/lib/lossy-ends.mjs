@@ -113,6 +113,17 @@ export class LossyEnds {
   }
 
   /**
+   * Flows at the same time, `parallel` of them to each carrier. Answers their goodput together, in Mbit/s.
+   * @param {{ who: string, parallel: number }[]} flows
+   */
+  async together(flows, { seconds, omit, roundTrip }) {
+    await this.#settled(roundTrip)
+    const each = flows.map(({ who, parallel }) => flow(this.#ends, this.#addresses.get(who), { seconds, omit, parallel, patience: 20 }))
+    const figures = await Promise.all(each)
+    return figures.reduce((sum, { gigabits }) => sum + gigabits * 1000, 0)
+  }
+
+  /**
    * A flow from its first octet on, its TCP connections sampled, and its packets' arrivals counted.
    * @returns {Promise<{ connections: Record<'outer' | 'inner', { at: number, mss: number, cwnd: number, ssthresh?: number, resent: number,
    *   sent: number, notSent: number, rtt: number }[]>, delay: object, bursts: object, probesLost: number }>} at the sending end; `at` in seconds

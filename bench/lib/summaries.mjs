@@ -1,4 +1,5 @@
 // A benchmark's result as the one line that `--json` ends with: contenders and ratios.
+import { connectionsSummary } from './connections-figures.mjs'
 import { lossSummary } from './loss-figures.mjs'
 import { overheadSummary } from './overhead-figures.mjs'
 import { pausesSummary } from './pauses-figures.mjs'
@@ -13,6 +14,7 @@ export function summary(result) {
 
 const SUMMARIES = {
   loss: lossSummary,
+  connections: connectionsSummary,
   overhead: overheadSummary,
   scale: scaleSummary,
   workers: workersSummary,

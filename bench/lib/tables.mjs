@@ -1,5 +1,6 @@
 // A benchmark's result as tables of text, for the terminal and for the page.
 import { COMPARISONS } from './comparisons.mjs'
+import { connectionsTable } from './connections-figures.mjs'
 import { closerTables } from './loss-closer.mjs'
 import { overheadTable } from './overhead-figures.mjs'
 import { pausesMoreTables, pausesTable } from './pauses-figures.mjs'
@@ -29,6 +30,7 @@ const MORE_TABLES = {
 }
 
 const TABLES = {
+  connections: connectionsTable,
   overhead: overheadTable,
   scale: scaleTable,
   workers: workersTable,

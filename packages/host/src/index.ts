@@ -28,6 +28,7 @@ export {
 export { type ControlCommandOptions, downCommand, statusCommand } from './program/control-commands.ts'
 export { clientPlan, gatewayPlan } from './program/dry-run.ts'
 export { type GatewayRunOptions, gatewayRun } from './program/gateway-run.ts'
+export { optimizeEarly } from './program/optimize-early.ts'
 export { type ProgramPorts, type RunningSession, type SessionOptions, systemPorts } from './program/ports.ts'
 export { type ProcessIo, processIo } from './program/process-io.ts'
 export { describeEvent, LEVELS, type Level, levelOf } from './report/event-words.ts'
