@@ -1,12 +1,23 @@
-import { readFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { loadGatewayConfig } from '@underpass/host'
+
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { configFile, type ProgramRun, runProgram } from '../../../packages/host/test/program-run.ts'
+import { tcpSockets } from '../../../packages/tls-transport/src/index.ts'
 import { main } from '../src/program.ts'
 
 const EXAMPLE = fileURLToPath(new URL('../examples/gateway.toml', import.meta.url))
+
+const PROGRAM = fileURLToPath(new URL('../dist/underpass-gateway.js', import.meta.url))
+
+/** Of this kernel. */
+function controls(which: 'allowed' | 'available'): string[] {
+  const path = `/proc/sys/net/ipv4/tcp_${which}_congestion_control`
+  return existsSync(path) ? readFileSync(path, 'latin1').trim().split(' ') : []
+}
 
 describe('underpass-gateway check-config', () => {
   it('says what the example would do, without its secrets; exit code 0', async () => {
@@ -74,6 +85,19 @@ describe('underpass-gateway run', () => {
     const { exitCode, err } = await gateway('run', '--config', file(FILE.replace('127.0.0.1:0', `127.0.0.1:${port}`)))
     expect(exitCode).toBe(1)
     expect(err).toMatch(new RegExp(`^cannot listen on TCP 127\\.0\\.0\\.1:${port}: .*\n$`))
+  })
+
+  // The kernel allows any of them to whoever may change the network. Root without that right is had by setpriv(1), which Debian always has.
+  const RUN = process.versions['deno'] === undefined ? [process.execPath] : [process.execPath, 'run', '-A']
+  const [forbidden] = controls('available').filter((name) => !controls('allowed').includes(name))
+  const withoutRight = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin']
+  const canDrop = spawnSync(withoutRight[0]!, [...withoutRight.slice(1), 'true']).status === 0
+  const isPossible = forbidden !== undefined && canDrop && existsSync(PROGRAM) && tcpSockets().kind === 'native'
+  it.runIf(isPossible)('a congestion control that is not allowed: one line that says what is; exit code 1', () => {
+    const words = [...withoutRight, ...RUN, PROGRAM, 'run', '--config', file(`tcp.congestion_control = "${forbidden}"\n${FILE}`)]
+    const { status, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', timeout: 20_000 })
+    expect(stderr).toMatch(/^\[tcp\] congestion_control = "\w+" is not allowed without CAP_NET_ADMIN; allowed is: .*reno.*\n$/)
+    expect(status).toBe(1)
   })
 
   it('--dry-run does nothing; exit code 0', async () => {

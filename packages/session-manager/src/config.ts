@@ -10,6 +10,8 @@ export interface SessionConfig {
   readonly aeadProvider: AeadProvider
   /** Whether IKE_SA_INIT requests from unknown addresses are answered. */
   readonly acceptsPeers: boolean
+  /** Of the TCP acknowledgements of one connection that wait behind each other only the last is sent (RFC 3449 §5.2.1). Off by default. */
+  readonly thinsAcks?: boolean
   /** This core's share of a gateway whose IKE SAs are spread over several cores; absent where it is the only one. */
   readonly shard?: Shard
 }

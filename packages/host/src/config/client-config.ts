@@ -32,7 +32,7 @@ export function loadClientConfig(file: string): ClientConfig {
 /** What the core is given, once the gateway's name is an address. */
 export function clientSessionConfig(config: ClientConfig, gatewayAddress: string): Omit<SessionConfig, 'aeadProvider'> {
   const peer: PeerConfig = { ...config.peer, dial: { address: gatewayAddress, transports: config.transports } }
-  return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false }
+  return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false, thinsAcks: config.thinsAcks }
 }
 
 const PEER_SHAPE = {

@@ -45,7 +45,7 @@ export function loadGatewayConfig(file: string): GatewayConfig {
 }
 
 export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig, 'aeadProvider'> {
-  return { peers: config.peers, limits: config.limits, timers: config.timers, acceptsPeers: true }
+  return { peers: config.peers, limits: config.limits, timers: config.timers, acceptsPeers: true, thinsAcks: config.thinsAcks }
 }
 
 interface WrittenListener extends UdpListener {

@@ -38,6 +38,8 @@ export interface SharedConfig {
   readonly crypto: CryptoProviderName
   /** Of TCP connections, accepted and dialled; `undefined`: the kernel's default. */
   readonly congestionControl: string | undefined
+  /** What waits for a full connection is fewer TCP acknowledgements. */
+  readonly thinsAcks: boolean
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -63,7 +65,7 @@ interface SharedKeys {
     readonly address?: readonly string[] | undefined
   }
   readonly provider: { readonly crypto?: CryptoProviderName | undefined }
-  readonly tcp: { readonly congestion_control?: string | undefined }
+  readonly tcp: { readonly congestion_control?: string | undefined; readonly thin_acks?: boolean | undefined }
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -100,6 +102,7 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
       .string()
       .regex(/^[\w-]{1,15}$/, { error: 'is no name of a congestion control, such as "bbr" or "cubic"' })
       .optional(),
+    thin_acks: z.boolean().optional(),
   }).optional(),
   limits: limits.optional(),
   timers: timers.optional(),
@@ -123,6 +126,7 @@ export function sharedConfig(
     },
     crypto: written.provider?.crypto ?? 'auto',
     congestionControl: written.tcp?.congestion_control,
+    thinsAcks: written.tcp?.thin_acks ?? false,
     limits: written.limits ?? DEFAULT_LIMITS,
     timers: written.timers ?? DEFAULT_TIMERS,
   }

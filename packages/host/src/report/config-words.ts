@@ -41,9 +41,10 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   ]
 }
 
-function useLine({ tun, crypto, congestionControl }: SharedConfig): string {
+function useLine({ tun, crypto, congestionControl, thinsAcks }: SharedConfig): string {
   const control = congestionControl === undefined ? '' : `; congestion control of TCP: ${congestionControl}`
-  return `use device ${describeDevice(tun)}; cryptography: ${crypto}${control}`
+  const acks = thinsAcks ? '; TCP acknowledgements that wait are thinned' : ''
+  return `use device ${describeDevice(tun)}; cryptography: ${crypto}${control}${acks}`
 }
 
 /** Each as what it is for, the command, and what undoes it. */

@@ -59,6 +59,7 @@ dns = "resolvectl"
 crypto = "noble"
 [tcp]
 congestion_control = "bbr"
+thin_acks = true
 [timers]
 udp_fallback = "500ms"
 liveness = "2m"
@@ -70,6 +71,7 @@ max_half_open = 7
       control: '/run/x.sock',
       keepRetrying: true,
       congestionControl: 'bbr',
+      thinsAcks: true,
       tun: { device: 'memory' },
       transports: [
         { transport: 'udp', port: 4501, natPort: 4501 },

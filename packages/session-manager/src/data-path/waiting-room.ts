@@ -30,7 +30,7 @@ export class WaitingRoom {
 
   enter(core: Core, connection: Connection, child: ChildSa, packet: Uint8Array, offset: number, length: number): void {
     const { store, salt, times, counters } = this.#sharedOf(core)
-    connection.waiting ??= new FlowQueues(store, times, counters)
+    connection.waiting ??= new FlowQueues(store, times, counters, core.config.thinsAcks === true)
     const { waiting } = connection
     const { maxSendQueue } = core.config.limits
     const maxOctets = waiting.storedOctets < store.freeOctets * SHARE ? maxSendQueue : Math.min(maxSendQueue, waiting.octets)
@@ -62,7 +62,11 @@ export class WaitingRoom {
       store: new PacketStore(limits.maxSendQueues),
       salt: readU32(core.random(4)),
       times: { target: timers.queueTarget, interval: timers.queueInterval },
-      counters: { dropped: () => core.count('queue-dropped'), marked: () => core.count('queue-marked') },
+      counters: {
+        dropped: () => core.count('queue-dropped'),
+        marked: () => core.count('queue-marked'),
+        thinned: () => core.count('queue-thinned'),
+      },
     }
     return this.#shared
   }

@@ -5,6 +5,7 @@
 import { Codel, type CodelTimes } from './codel.ts'
 import { markCongestion } from './congestion-mark.ts'
 import { type PacketHandle, type PacketStore, storedOctets } from './packet-store.ts'
+import { supersedes } from './pure-ack.ts'
 
 /** Octets of a packet of full length, until there was a longer one. */
 const FULL_LENGTH = 1_514
@@ -18,6 +19,8 @@ export interface FlowQueuesCounters {
   dropped(): void
   /** Packets that it marked, where their ends take a mark for a loss (RFC 3168, RFC 8290 §4.2). */
   marked(): void
+  /** TCP acknowledgements that a later one stands for. */
+  thinned(): void
 }
 
 class Flow {
@@ -51,6 +54,7 @@ export class FlowQueues<Owner> {
   readonly #store: PacketStore<Owner>
   readonly #times: CodelTimes
   readonly #counters: FlowQueuesCounters
+  readonly #thinsAcks: boolean
   readonly #flows = new Map<number, Flow>()
   readonly #spare: Flow[] = []
   readonly #new = new FlowList()
@@ -64,10 +68,12 @@ export class FlowQueues<Owner> {
    */
   #fullLength = FULL_LENGTH
 
-  constructor(store: PacketStore<Owner>, times: CodelTimes, counters: FlowQueuesCounters) {
+  /** `thinsAcks`: of TCP acknowledgements one behind the other the last is enough. */
+  constructor(store: PacketStore<Owner>, times: CodelTimes, counters: FlowQueuesCounters, thinsAcks: boolean = false) {
     this.#store = store
     this.#times = times
     this.#counters = counters
+    this.#thinsAcks = thinsAcks
   }
 
   get octets(): number {
@@ -92,6 +98,7 @@ export class FlowQueues<Owner> {
     const cost = costOf(length)
     if (length > this.#fullLength) this.#fullLength = length
     const known = this.#flows.get(flowKey) ?? this.#flows.get(sharedKeyOf(flowKey))
+    if (this.#thinsAcks && known?.head !== undefined && this.#thin(known, packet, offset, length, owner)) return 0
     // What is longer than it may be now becomes shorter by what arrives, not all at once: others may have used up the store for a moment.
     const limit = Math.max(maxOctets, this.#octets - cost)
     let drops = 0
@@ -147,6 +154,19 @@ export class FlowQueues<Owner> {
     this.#new.first = undefined
     this.#old.first = undefined
     return lost
+  }
+
+  /** The packet takes the place of its flow's last, where that is an acknowledgement which this one stands for. */
+  #thin(flow: Flow, packet: Uint8Array, offset: number, length: number, owner: Owner): boolean {
+    const store = this.#store
+    const { tail } = flow
+    if (!supersedes(packet, offset, length, store.bufferOf(tail), store.positionIn(tail), store.lengthOf(tail))) return false
+    const grows = costOf(length) - costOf(store.lengthOf(tail))
+    store.replace(tail, packet, offset, length, owner)
+    flow.octets += grows
+    this.#octets += grows
+    this.#counters.thinned()
+    return true
   }
 
   #headOf(flow: Flow, now: number): PacketHandle | undefined {

@@ -58,6 +58,13 @@ export class PacketStore<Owner> {
     return first
   }
 
+  /** Another packet in the place and with the arrival of one that is in one block, as the new one has to be. */
+  replace(handle: PacketHandle, packet: Uint8Array, offset: number, length: number, owner: Owner): void {
+    this.#chunkOf(handle).set(packet.subarray(offset, offset + length), positionOf(handle))
+    this.#lengths[handle] = length
+    this.#owners[handle] = owner
+  }
+
   free(handle: PacketHandle): void {
     this.#owners[handle] = undefined
     let last = handle

@@ -35,7 +35,8 @@ describe('what a packet that waits leaves on the heap', () => {
 
 class Waiting {
   readonly #store = new PacketStore<object>(1 << 22)
-  readonly #queues = new FlowQueues<object>(this.#store, TIMES, { dropped: () => this.#lost++, marked: () => this.#lost++ })
+  readonly #lose = (): number => this.#lost++
+  readonly #queues = new FlowQueues<object>(this.#store, TIMES, { dropped: this.#lose, marked: this.#lose, thinned: this.#lose })
   readonly #packets = Array.from({ length: FLOWS }, (_, i) => ipv4Packet('10.2.0.1', `10.8.0.${i}`, LENGTH))
   readonly #target = new Uint8Array(LENGTH)
   readonly #owner = {}

@@ -20,26 +20,35 @@ export class Rig {
   readonly capacity: number
   dropped = 0
   marked = 0
+  thinned = 0
   refused = 0
   /** By flow: how many came. */
   readonly sent = new Map<number, number>()
 
-  constructor(capacity: number = ROOMY) {
+  readonly #thinsAcks: boolean
+
+  constructor(capacity: number = ROOMY, thinsAcks: boolean = false) {
     this.capacity = capacity
+    this.#thinsAcks = thinsAcks
     this.store = new PacketStore(capacity)
     this.queues = this.another()
   }
 
   /** Queues of another connection on the same store. */
   another(): FlowQueues<Label> {
-    return new FlowQueues<Label>(this.store, TIMES, { dropped: () => this.dropped++, marked: () => this.marked++ })
+    const counters = { dropped: () => this.dropped++, marked: () => this.marked++, thinned: () => this.thinned++ }
+    return new FlowQueues<Label>(this.store, TIMES, counters, this.#thinsAcks)
   }
 
   /** Answers how many were dropped for want of room. */
   put(flow: number, length: number, options: { now?: number; max?: number; ecn?: number } = {}): number {
+    return this.putPacket(flow, ipv4Header(length, options.ecn ?? 0), options)
+  }
+
+  putPacket(flow: number, packet: Uint8Array, options: { now?: number; max?: number } = {}): number {
+    const { length } = packet
     const number = this.sent.get(flow) ?? 0
     this.sent.set(flow, number + 1)
-    const packet = ipv4Header(length, options.ecn ?? 0)
     const refused = this.queues.enqueue(packet, 0, length, flow, { flow, number }, options.now ?? 0, options.max ?? ROOMY)
     this.refused += refused
     return refused
