@@ -22,6 +22,7 @@ const BENCHMARKS = {
   latency: { seconds: 2400, quick: 300, isComparison: true },
   loss: { seconds: 4500, quick: 240, isComparison: true },
   connections: { seconds: 1200, quick: 200, isComparison: true },
+  thinning: { seconds: 1200, quick: 200, isComparison: true },
   overhead: { seconds: 900, quick: 180, isComparison: true },
   scale: { seconds: 1500, quick: 240 },
   workers: { seconds: 900, quick: 240 },

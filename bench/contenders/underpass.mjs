@@ -29,10 +29,18 @@ const LANES = {
 /**
  * Underpass's own client and gateway as processes of one runtime.
  * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: keyof MTU['tcp'], cipher?: 'aes' | 'chacha',
- *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string }} how `congestionControl`: of the outer connection, other than
- *   what the ends have
+ *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string, thinAcks?: boolean }} how `congestionControl`: of the outer
+ *   connection, other than what the ends have
  */
-export function underpass({ runtime, transport, frames = 'standard', cipher = 'aes', lane = 'first', congestionControl }) {
+export function underpass({
+  runtime,
+  transport,
+  frames = 'standard',
+  cipher = 'aes',
+  lane = 'first',
+  congestionControl,
+  thinAcks = false,
+}) {
   const { command, prefix } = runtimes().find(({ name }) => name === runtime)
   const mtu = MTU[transport][frames]
   const extras = [...(frames === 'standard' ? [] : [`${frames} MTU`]), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
@@ -48,7 +56,7 @@ export function underpass({ runtime, transport, frames = 'standard', cipher = 'a
 
     async start(ends) {
       const device = hasTun() ? 'tun' : 'packet'
-      const how = { transport, device, mtu, cipher, congestionControl, ...LANES[lane] }
+      const how = { transport, device, mtu, cipher, congestionControl, thinAcks, ...LANES[lane] }
       const gateway = program(
         ends,
         ends.gateway,
@@ -86,8 +94,8 @@ function listening(ends, how, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, port, device, mtu, cipher, congestionControl, inner, pool, names }) => `
-${controlLine(congestionControl)}
+const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names, ...tcp }) => `
+${tcpLines(tcp)}
 [listen]
 address = ["${GATEWAY}"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
@@ -107,8 +115,8 @@ pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, port, device, mtu, cipher, congestionControl, inner, names }) => `
-${controlLine(congestionControl)}
+const clientSettings = ({ transport, port, device, mtu, cipher, inner, names, ...tcp }) => `
+${tcpLines(tcp)}
 [peer]
 gateway = "${GATEWAY}"
 transports = ["${transport === 'tcp' ? `tcp:${port}` : 'udp'}"]
@@ -123,5 +131,8 @@ mtu = ${mtu}
 ${nameLine(names.client)}
 `
 
-const controlLine = (name) => (name === undefined ? '' : `tcp.congestion_control = "${name}"`)
+const tcpLines = ({ congestionControl, thinAcks }) =>
+  [congestionControl === undefined ? '' : `tcp.congestion_control = "${congestionControl}"`, thinAcks ? 'tcp.thin_acks = true' : ''].join(
+    '\n',
+  )
 const nameLine = (name) => (name === undefined ? '' : `name = "${name}"`)

@@ -21,12 +21,16 @@ answer({
       })
   },
 
-  /** Direction 0 is from the first device to the second. `roundTrip` in milliseconds; the queue of each direction holds one round trip's worth. */
-  configure({ megabits, roundTrip, pattern, loss, seed }) {
-    const octetsPerMillisecond = (megabits * 1e6) / 8 / 1000
+  /**
+   * Direction 0 is from the first device to the second, direction 1 the way back, which may have another rate. `roundTrip` in milliseconds; the
+   * queue of each direction holds one round trip's worth, and ten packets at least.
+   */
+  configure({ megabits, megabitsBack = megabits, roundTrip, pattern, loss, seed }) {
     for (const [i, direction] of directions.entries()) {
+      const octetsPerMillisecond = ((i === 0 ? megabits : megabitsBack) * 1e6) / 8 / 1000
+      const queueOctets = Math.max(octetsPerMillisecond * roundTrip, 10 * MTU)
       const isLost = losses({ pattern, loss, seed: seed + i })
-      direction.configure({ octetsPerMillisecond, delay: roundTrip / 2, queueOctets: octetsPerMillisecond * roundTrip, isLost })
+      direction.configure({ octetsPerMillisecond, delay: roundTrip / 2, queueOctets, isLost })
     }
   },
 

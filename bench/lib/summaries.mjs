@@ -4,6 +4,7 @@ import { lossSummary } from './loss-figures.mjs'
 import { overheadSummary } from './overhead-figures.mjs'
 import { pausesSummary } from './pauses-figures.mjs'
 import { scaleSummary } from './scale-figures.mjs'
+import { thinningSummary } from './thinning-figures.mjs'
 import { workersSummary } from './workers-figures.mjs'
 
 /** @returns {object} the result itself where a benchmark compares nobody */
@@ -15,6 +16,7 @@ export function summary(result) {
 const SUMMARIES = {
   loss: lossSummary,
   connections: connectionsSummary,
+  thinning: thinningSummary,
   overhead: overheadSummary,
   scale: scaleSummary,
   workers: workersSummary,

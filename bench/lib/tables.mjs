@@ -5,6 +5,7 @@ import { closerTables } from './loss-closer.mjs'
 import { overheadTable } from './overhead-figures.mjs'
 import { pausesMoreTables, pausesTable } from './pauses-figures.mjs'
 import { scaleMoreTables, scaleTable } from './scale-figures.mjs'
+import { thinningTable } from './thinning-figures.mjs'
 import { count, gigabits, octets, ranged, ratio } from './words.mjs'
 import { workersMoreTables, workersTable } from './workers-figures.mjs'
 
@@ -31,6 +32,7 @@ const MORE_TABLES = {
 
 const TABLES = {
   connections: connectionsTable,
+  thinning: thinningTable,
   overhead: overheadTable,
   scale: scaleTable,
   workers: workersTable,

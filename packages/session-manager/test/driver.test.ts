@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Output } from '../../src/contract.ts'
-import { batchOf, LOCAL, MemoryStream, MemoryTunPort, makeBench, packetsOf, REMOTE, turn } from './scripted-core.ts'
+import type { Output } from '../src/contract.ts'
+import { batchOf, LOCAL, MemoryStream, MemoryTunPort, makeBench, packetsOf, REMOTE, turn } from './driver/scripted-core.ts'
 
 const event: Output = { kind: 'event', event: { kind: 'liveness', ikeSa: 'a', peer: 'office', result: 'alive' } }
 const toTun = (...packets: number[][]): Output => ({ kind: 'write-tun', batch: batchOf(...packets) })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { MessageWindow } from '../src/ike/message-window.ts'
-import { equal } from '../src/octets.ts'
+import { MessageWindow } from '../../src/ike/message-window.ts'
+import { equal } from '../../src/octets.ts'
 
 describe('RFC 7296 §2.2 Use of Sequence Numbers for Message ID', () => {
   it('the initiator goes on with 1 after IKE_SA_INIT, the responder begins its own with 0', () => {
