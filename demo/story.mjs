@@ -113,8 +113,8 @@ async function raiseTunnel({ lab, screen, psk }) {
   const client = lab.startClient({ psk, onEvent })
   const up = await client.event('tunnel-up', 20_000)
   await lab.tunnelUp?.(up)
-  const device = up.device === undefined ? '' : ` on ${up.device}`
-  screen.event(`client: the tunnel is up, ${up.addresses.join(', ')}${device} over ${up.path}, to ${up.remoteTs.join(', ')}`, 'good')
+  const where = lab.facts.device === 'memory' ? 'in memory, without an interface,' : `on ${up.device}`
+  screen.event(`client: the tunnel is up, ${up.addresses.join(', ')} ${where} over ${up.path}, to ${up.remoteTs.join(', ')}`, 'good')
   return { transport: up.path.split(' ')[0], path: up.path, reason: tried.at(-1).reason, tried }
 }
 

@@ -10,7 +10,8 @@ import { quietEnvironment, root } from './runtimes.mjs'
 
 const HELP = `npm start [-- options]: a gateway and a client on this machine, UDP blocked, traffic through the tunnel
 
-  --json            words to stderr, and one line of JSON as the last (here: only) line of stdout
+  --json            words to stderr, and one line of JSON as the last line of stdout; without npm's own lines before it:
+                    npm start -s -- --json
   --memory          without network namespaces: a TUN in memory instead of a real one
   --once            stop when the checks are done, with a terminal too
   --without <list>  behave as if these programs were not here: --without nft,iptables,ping

@@ -31,8 +31,11 @@ describe('underpass check-config', () => {
 
   it('the values that the example has commented out are the defaults', () => {
     const written = loadClientConfig(EXAMPLE)
-    // Not those that exclude what is there, nor those that name another file or another list.
-    const uncommented = readFileSync(EXAMPLE, 'utf8').replace(/^# (?!local |address |ike |esp |control )(\w+ = .*)$/gm, '$1')
+    // Not those that exclude what is there, nor those that name another file or another list, nor what is the kernel's to choose.
+    const uncommented = readFileSync(EXAMPLE, 'utf8').replace(
+      /^# (?!local |address |ike |esp |control |congestion_control )(\w+ = .*)$/gm,
+      '$1',
+    )
     expect(uncommented).not.toBe(readFileSync(EXAMPLE, 'utf8'))
     const all = loadClientConfig(file(uncommented))
     expect({ ...all, file: '', warnings: [] }).toEqual({ ...written, file: '', warnings: [] })
@@ -43,7 +46,7 @@ describe('underpass check-config', () => {
     const { exitCode, out, err } = await underpass('check-config', '--config', path)
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
     expect(err).toBe(
-      `${path}:7: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?\n`,
+      `${path}:7: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?\n`,
     )
   })
 
@@ -111,6 +114,16 @@ describe('underpass up', () => {
   it('a wrong configuration: exit code 2', async () => {
     expect((await underpass('up', '--config', file('[peer]\n'))).exitCode).toBe(2)
   })
+
+  it.each(['check-config', 'up --dry-run', 'up'])(
+    'a congestion control that cannot be had here is a wrong configuration: %s',
+    async (command) => {
+      const path = file(`tcp.congestion_control = "no-such"\n${PEER}`)
+      const { exitCode, out, err } = await underpass(...command.split(' '), '--config', path)
+      expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
+      expect(err).toMatch(new RegExp(`^${path}:1: tcp\\.congestion_control: "no-such" .*\\n$`))
+    },
+  )
 })
 
 /** What `runCommandLine` of @underpass/host does for either program is tested here, on a real commander. */

@@ -33,8 +33,11 @@ describe('underpass-gateway check-config', () => {
 
   it('the values that the example has commented out are the defaults', () => {
     const written = loadGatewayConfig(EXAMPLE)
-    // Not those that name another file or another list.
-    const uncommented = readFileSync(EXAMPLE, 'utf8').replace(/^# (?!address |remote_id |ike |esp |control )(\w+ = .*)$/gm, '$1')
+    // Not those that name another file or another list, nor what is the kernel's to choose.
+    const uncommented = readFileSync(EXAMPLE, 'utf8').replace(
+      /^# (?!address |remote_id |ike |esp |control |congestion_control )(\w+ = .*)$/gm,
+      '$1',
+    )
     expect(uncommented).not.toBe(readFileSync(EXAMPLE, 'utf8'))
     const all = loadGatewayConfig(file(uncommented))
     expect({ ...all, file: '', warnings: [] }).toEqual({ ...written, file: '', warnings: [] })
@@ -53,6 +56,22 @@ describe('underpass-gateway run', () => {
     running.io.signal('SIGTERM')
     expect(await running).toMatchObject({ exitCode: 0, err: '' })
     expect((await gateway('status', '--config', path)).exitCode).toBe(1)
+  })
+
+  // The kernel always has it. Where there are no native sockets it is a wrong configuration.
+  it.runIf(tcpSockets().kind === 'native')('status says which congestion control and what becomes of acknowledgements', async () => {
+    const path = file(`tcp = { congestion_control = "reno", thin_acks = true }\n${FILE}`)
+    const running = gateway('run', '--config', path)
+    await running.io.said('gateway up')
+    expect((await gateway('status', '--config', path)).out).toContain(
+      '\ncongestion control of TCP: reno; TCP acknowledgements that wait are thinned\n',
+    )
+    expect(JSON.parse((await gateway('status', '--json', '--config', path)).out)).toMatchObject({
+      congestionControl: 'reno',
+      thinsAcks: true,
+    })
+    running.io.signal('SIGTERM')
+    await running
   })
 
   it('goes down when asked to; exit code 0 on both sides', async () => {
@@ -93,11 +112,13 @@ describe('underpass-gateway run', () => {
   const withoutRight = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin']
   const canDrop = spawnSync(withoutRight[0]!, [...withoutRight.slice(1), 'true']).status === 0
   const isPossible = forbidden !== undefined && canDrop && existsSync(PROGRAM) && tcpSockets().kind === 'native'
-  it.runIf(isPossible)('a congestion control that is not allowed: one line that says what is; exit code 1', () => {
+  it.runIf(isPossible)('a congestion control that is not allowed: one line with file, line, key and what is; exit code 2', () => {
     const words = [...withoutRight, ...RUN, PROGRAM, 'run', '--config', file(`tcp.congestion_control = "${forbidden}"\n${FILE}`)]
     const { status, stderr } = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', timeout: 20_000 })
-    expect(stderr).toMatch(/^\[tcp\] congestion_control = "\w+" is not allowed without CAP_NET_ADMIN; allowed is: .*reno.*\n$/)
-    expect(status).toBe(1)
+    expect(stderr).toMatch(
+      /^\S+gateway\.toml:1: tcp\.congestion_control: "\w+" is not allowed without CAP_NET_ADMIN; allowed is: .*reno.*\n$/,
+    )
+    expect(status).toBe(2)
   })
 
   it('--dry-run does nothing; exit code 0', async () => {

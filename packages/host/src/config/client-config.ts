@@ -5,7 +5,7 @@ import { parseIp } from '../ip-prefix.ts'
 import { EVEN_IF_WRONG, framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
-import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
+import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -83,9 +83,9 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
   const requestAddresses = peer.request_addresses ?? (peer.local ? [] : ['ipv4' as const])
   if (!peer.local && requestAddresses.length === 0)
     findings.issue(['peer', 'request_addresses'], 'is empty and there is no local: nothing would be on this side')
-  findings.subnets(['peer', 'local'], peer.local)
-  findings.subnets(['peer', 'remote'], peer.remote)
-  if (Array.isArray(network?.routes)) findings.subnets(['network', 'routes'], network.routes)
+  const local = peer.local && findings.subnets(['peer', 'local'], peer.local)
+  const remote = peer.remote && findings.subnets(['peer', 'remote'], peer.remote)
+  const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
   const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
   const config: ClientConfig = {
@@ -98,15 +98,16 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
       remoteId: anyIdentity(peer.remote_id),
       psk,
       ...peerAlgorithms(peer),
-      localSubnets: peer.local ?? 'virtual',
-      remoteSubnets: peer.remote ?? everything(requestAddresses),
+      localSubnets: local ?? 'virtual',
+      remoteSubnets: remote ?? everything(requestAddresses),
       requestAddresses,
       pool: undefined,
     },
     keepRetrying: written.keep_retrying ?? false,
-    routes: network?.routes ?? 'negotiated',
+    routes: typeof routes === 'string' ? routes : findings.subnets(['network', 'routes'], routes),
     dns: network?.dns ?? 'report',
   }
+  if (transports.some(({ transport: one }) => one === 'udp')) warnOfMtu(config.tun, 'transports = ["tcp:4500"]', findings)
   findings.ofCore(clientSessionConfig(config, parseIp(peer.gateway) ? peer.gateway : ANY_ADDRESS))
   return config
 }

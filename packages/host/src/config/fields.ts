@@ -6,7 +6,7 @@ import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
-import { didYouMean } from './issues.ts'
+import { nearest } from './issues.ts'
 
 /** A table whose unknown keys are errors; `issuesOf` reads the known ones back out of the message. */
 export function table<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
@@ -18,9 +18,13 @@ export const EVEN_IF_WRONG: { readonly when: (payload: { readonly value: unknown
   when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value),
 }
 
-/** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. */
-export function textAs<T>(parse: (text: string) => T | undefined, isNot: string | ((text: string) => string)): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
+/** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. `notText`: of what is no text at all. */
+export function textAs<T>(
+  parse: (text: string) => T | undefined,
+  isNot: string | ((text: string) => string),
+  notText: (issue: { readonly input?: unknown }) => string | undefined = () => undefined,
+): z.ZodType<T, string> {
+  return z.string({ error: notText }).transform((text, context) => {
     const value = parse(text)
     if (value !== undefined) return value
     context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${typeof isNot === 'string' ? isNot : isNot(text)}` })
@@ -28,8 +32,14 @@ export function textAs<T>(parse: (text: string) => T | undefined, isNot: string 
   })
 }
 
+const NO_DURATION = 'is not a duration; write "500ms", "30s" or "2m"'
+
 /** '500ms', '30s', '2m' or '1h' as milliseconds. */
-export const duration: z.ZodType<number, string> = textAs(parseDuration, 'is not a duration; write "500ms", "30s" or "2m"')
+export const duration: z.ZodType<number, string> = textAs(parseDuration, NO_DURATION, ({ input }) => {
+  if (typeof input !== 'number') return undefined
+  const meant = `${input}ms`
+  return `${input} ${parseDuration(meant) === undefined ? NO_DURATION : `has no unit; write it as text with one, such as "${meant}"`}`
+})
 
 const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
 
@@ -82,9 +92,10 @@ export type WrittenTransport =
   | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined }
 
 export const transport: z.ZodType<WrittenTransport> = z.union([
-  textAs(
-    parseTransport,
-    (text) => `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${didYouMean(text.split(':')[0]!, ['udp', 'tcp'])}`,
+  textAs(parseTransport, (text) =>
+    /^(udp|tcp):\d+$/.test(text.trim())
+      ? 'has a port out of range; use 1 to 65535'
+      : `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${transportMeant(text)}`,
   ),
   table({ transport: z.literal('tcp'), port, framing: framing.optional() }).transform((tcp) => ({
     transport: 'tcp' as const,
@@ -131,6 +142,14 @@ function parseTransport(text: string): WrittenTransport | undefined {
   if (number !== undefined && (number < 1 || number > 65_535)) return undefined
   if (match[1] === 'udp') return { transport: 'udp', port: number ?? 500, natPort: number ?? 4500 }
   return number === undefined ? undefined : { transport: 'tcp', port: number, framing: undefined }
+}
+
+/** What is suggested is accepted. */
+function transportMeant(text: string): string {
+  const [protocol = '', number] = text.split(':')
+  const meant = nearest(protocol.trim(), ['udp', 'tcp'])
+  if (meant === undefined) return ''
+  return `; did you mean "${[`${meant}:${number}`, meant].find(parseTransport) ?? `${meant}:4500`}"?`
 }
 
 function suite<T>(parse: (text: string) => T): z.ZodType<T, string> {

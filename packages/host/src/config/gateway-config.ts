@@ -1,8 +1,6 @@
 /** The gateway's file: where it listens, which peers it knows (the PAD of RFC 4301 §4.4.3) and what they may reach. */
-import { isIP } from 'node:net'
 import {
   describeIdentity,
-  type FramingProfileName,
   type Identity,
   MAX_SHARDS,
   type PeerConfig,
@@ -12,20 +10,13 @@ import {
 import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
-import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table, textAs } from './fields.ts'
+import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
+import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
-import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig } from './shared-schema.ts'
+import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
-/** `address` undefined: every address of the machine. */
-export interface UdpListener {
-  readonly address: string | undefined
-  readonly port: number
-}
-
-export interface TcpListener extends UdpListener {
-  readonly framing: FramingProfileName
-}
+export type { TcpListener, UdpListener } from './listeners.ts'
 
 export interface GatewayConfig extends SharedConfig {
   readonly udp: readonly UdpListener[]
@@ -47,23 +38,6 @@ export function loadGatewayConfig(file: string): GatewayConfig {
 export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig, 'aeadProvider'> {
   return { peers: config.peers, limits: config.limits, timers: config.timers, acceptsPeers: true, thinsAcks: config.thinsAcks }
 }
-
-interface WrittenListener extends UdpListener {
-  readonly framing: FramingProfileName | undefined
-}
-
-/** 0: any that is free. */
-const listenPort = z.int().min(0).max(65_535)
-
-const listener: z.ZodType<WrittenListener> = z.union([
-  listenPort.transform((number) => ({ address: undefined, port: number, framing: undefined })),
-  textAs(parseListener, 'is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"'),
-  table({ port: listenPort, address: address.optional(), framing: framing.optional() }).transform((one) => ({
-    address: one.address,
-    port: one.port,
-    framing: one.framing,
-  })),
-])
 
 const CONNECTION_SHAPE = {
   ...SECRET_KEYS,
@@ -129,15 +103,7 @@ function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefine
 
 function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   const { listen, network } = written
-  const addresses: readonly (string | undefined)[] = listen?.address ?? [undefined]
-  const profile = listen?.framing ?? 'rfc9329'
-  const udp = (listen?.udp ?? [anywhere(500), anywhere(4500)]).flatMap((one) => everywhere(one, addresses))
-  const tcp = (listen?.tcp ?? [anywhere(4500)]).flatMap((one) =>
-    everywhere(one, addresses).map((at) => ({ ...at, framing: one.framing ?? profile })),
-  )
-  if (udp.length + tcp.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
-  for (const [i, one] of (listen?.udp ?? []).entries())
-    if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
+  const { udp, tcp } = readListeners(listen ?? {}, findings)
   const secrets = readSecrets(written, findings)
   const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
   checkDistinct(written, peers, findings)
@@ -151,6 +117,7 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }
+  if (udp.length > 0) warnOfMtu(config.tun, 'listen.udp = []', findings)
   checkWorkers(written, config, findings)
   findings.ofCore(gatewaySessionConfig(config))
   return config
@@ -170,15 +137,14 @@ function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
 function peersOf(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): PeerConfig[] {
   const at = ['connection', index]
   const pool: PoolConfig | undefined = written.pool && {
-    ranges: written.pool.ranges,
+    ranges: findings.subnets([...at, 'pool', 'ranges'], written.pool.ranges),
     dns: written.pool.dns ?? [],
-    subnets: written.pool.subnets ?? [],
+    subnets: findings.subnets([...at, 'pool', 'subnets'], written.pool.subnets ?? []),
   }
   if (pool && written.remote)
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
-  findings.subnets([...at, 'local'], written.local)
-  findings.subnets([...at, 'remote'], written.remote)
-  findings.subnets([...at, 'pool', 'ranges'], written.pool?.ranges)
+  const local = written.local && findings.subnets([...at, 'local'], written.local)
+  const remote = written.remote && findings.subnets([...at, 'remote'], written.remote)
   const admitted = admittedBy(written, index, secrets, findings)
   return admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
@@ -187,8 +153,8 @@ function peersOf(written: WrittenConnection, index: number, secrets: readonly Se
     psk,
     ...peerAlgorithms(written),
     dial: undefined,
-    localSubnets: written.local ?? everythingFor(pool),
-    remoteSubnets: written.remote ?? 'virtual',
+    localSubnets: local ?? everythingFor(pool),
+    remoteSubnets: remote ?? 'virtual',
     requestAddresses: [],
     pool,
   }))
@@ -276,21 +242,4 @@ function isSame(a: Identity, b: Identity): boolean {
 
 function everythingFor(pool: PoolConfig | undefined): string[] {
   return pool?.ranges.some((range) => range.includes(':')) ? ['0.0.0.0/0', '::/0'] : ['0.0.0.0/0']
-}
-
-function anywhere(number: number): WrittenListener {
-  return { address: undefined, port: number, framing: undefined }
-}
-
-function everywhere(one: WrittenListener, addresses: readonly (string | undefined)[]): UdpListener[] {
-  return (one.address === undefined ? addresses : [one.address]).map((at) => ({ address: at, port: one.port }))
-}
-
-function parseListener(text: string): WrittenListener | undefined {
-  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text.trim())
-  const number = Number(match?.[3])
-  const at = match?.[1] ?? match?.[2]
-  if (!match || number > 65_535) return undefined
-  if (at !== undefined && isIP(at) !== (match[1] === undefined ? 4 : 6)) return undefined
-  return { address: at, port: number, framing: undefined }
 }

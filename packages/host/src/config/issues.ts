@@ -17,9 +17,17 @@ export function formatIssue(file: string, { line, column, key, message }: Config
   return `${file}:${line}:${column === undefined ? '' : `${column}:`} ${key === '' ? '' : `${key}: `}${message}`
 }
 
-/** In the order of the file. */
-export function issuesOf(error: z.ZodError, locator: TomlLocator): ConfigIssue[] {
-  return flatten(error.issues, [], locator).sort((a, b) => a.line - b.line)
+/** Unknown keys first, as they may be the cause of the rest; then, as among themselves, in the order of the file. */
+export function issuesOf(error: z.ZodError, locator: TomlLocator, parsed: unknown): ConfigIssue[] {
+  const found = flatten(error.issues, [])
+  const unknown = found.filter(({ known }) => known !== undefined)
+  const misspelt = unknown.flatMap((one) => meantBy(one)).filter((path) => !isThere(parsed, path))
+  const others = found.filter(
+    ({ path, known }) => known === undefined && !misspelt.some((meant) => meant.every((key, i) => key === path[i])),
+  )
+  return [unknown, others].flatMap((some) =>
+    some.map(({ path, message }) => issueAt(locator, path, message)).sort((a, b) => a.line - b.line),
+  )
 }
 
 export function issueAt(locator: TomlLocator, path: KeyPath, message: string): ConfigIssue {
@@ -53,12 +61,16 @@ export function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
 
 /** ', did you mean "x"?' where one of the words is near; else nothing. */
 export function didYouMean(given: unknown, known: readonly string[]): string {
-  if (typeof given !== 'string') return ''
-  const nearest = known
+  const meant = typeof given === 'string' ? nearest(given, known) : undefined
+  return meant === undefined ? '' : `; did you mean "${meant}"?`
+}
+
+/** `undefined`: none is near. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  return known
     .map((word) => ({ word, distance: editDistance(given.toLowerCase(), word.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)
-    .find(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)) || isBeginning(given, word))
-  return nearest ? `; did you mean "${nearest.word}"?` : ''
+    .find(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)) || isBeginning(given, word))?.word
 }
 
 /** One is the other and more: 'transports_in_order', 'remote_identity' for 'remote_id'. */
@@ -67,15 +79,36 @@ function isBeginning(a: string, b: string): boolean {
   return short.length >= 4 && long.startsWith(short)
 }
 
-function flatten(issues: readonly z.core.$ZodIssue[], base: KeyPath, locator: TomlLocator): ConfigIssue[] {
+interface Found {
+  readonly path: KeyPath
+  readonly message: string
+  /** Of an unknown key: those that are known in its place. */
+  readonly known?: readonly string[]
+}
+
+function flatten(issues: readonly z.core.$ZodIssue[], base: KeyPath): Found[] {
   return issues.flatMap((issue) => {
     const path = [...base, ...(issue.path as KeyPath)]
     // `table()` puts the known keys where zod has its message, because only it knows them.
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => issueAt(locator, [...path, key], unknownKey(key, issue.message.split(' '))))
+    if (issue.code === 'unrecognized_keys') {
+      const known = issue.message.split(' ')
+      return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, known), known }))
+    }
     const meant = issue.code === 'invalid_union' ? issue.errors.find((branch) => !branch.some(isOfAnotherKind)) : undefined
-    return meant ? flatten(meant, path, locator) : [issueAt(locator, path, issue.message)]
+    return meant ? flatten(meant, path) : [{ path, message: issue.message }]
   })
+}
+
+/** The key that the writer of an unknown one may have had in mind, if any. */
+function meantBy({ path, known = [] }: Found): KeyPath[] {
+  const meant = nearest(String(path.at(-1)), known)
+  return meant === undefined ? [] : [[...path.slice(0, -1), meant]]
+}
+
+function isThere(parsed: unknown, path: KeyPath): boolean {
+  return (
+    path.reduce<unknown>((value, key) => (value as Readonly<Record<string | number, unknown>> | undefined)?.[key], parsed) !== undefined
+  )
 }
 
 /** Of a union's branches: not the one that was meant. */

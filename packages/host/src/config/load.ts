@@ -30,14 +30,16 @@ export class Findings {
     this.warnings.push(formatIssue(this.file, this.#at(path, message)))
   }
 
-  /** Subnets that say more than they mean, such as an interface's address in the place of its network. */
-  subnets(path: KeyPath, written: readonly string[] | undefined): void {
-    for (const [i, text] of (written ?? []).entries()) {
+  /** What subnets mean, where they say more, such as an interface's address in the place of its network. */
+  subnets(path: KeyPath, written: readonly string[]): string[] {
+    return written.map((text, i) => {
       const prefix = text.includes('/') ? parseIpPrefix(text) : undefined
       const meant = prefix && prefixesOf(parseIpRange(text)!)[0]!
-      if (prefix && meant && prefix.value !== meant.value)
-        this.warn([...path, i], `${JSON.stringify(text)} has bits beyond its prefix; ${formatIpPrefix(meant)} is taken`)
-    }
+      if (!prefix || !meant || prefix.value === meant.value) return text
+      const taken = formatIpPrefix(meant)
+      this.warn([...path, i], `${JSON.stringify(text)} has bits beyond its prefix; ${taken} is taken`)
+      return taken
+    })
   }
 
   /** What the core would refuse at the start, where nothing is known to be wrong before. */
@@ -95,11 +97,16 @@ export function loadConfig<Written, Config>(
   const mistake = mistaken(parsed)
   if (mistake) throw invalid(file, [issueAt(locator, mistake.path, mistake.message)])
   const checked = schema.safeParse(parsed, { error: wordIssue })
-  if (!checked.success) throw invalid(file, issuesOf(checked.error, locator))
+  if (!checked.success) throw invalid(file, issuesOf(checked.error, locator, parsed))
   const findings = new Findings(file, (path, message) => issueAt(locator, path, message))
   const config = build(checked.data, findings)
   if (findings.issues.length > 0) throw invalid(file, findings.issues)
   return config
+}
+
+/** An error of a key in a file that was loaded. */
+export function invalidAt(file: string, path: KeyPath, message: string): HostError<'CONFIG_INVALID'> {
+  return invalid(file, [issueAt(locateKeys(readText(file)), path, message)])
 }
 
 function readText(file: string): string {

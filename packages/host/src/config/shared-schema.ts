@@ -14,6 +14,7 @@ import {
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
+import type { Findings } from './load.ts'
 import { limits, timers } from './tunables.ts'
 
 export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl' | 'ipsec-mb'
@@ -140,6 +141,18 @@ export function peerAlgorithms(written: Written<PeerKeys>): Pick<PeerConfig, 'ik
     replayWindow: written.replay_window ?? DEFAULT_REPLAY_WINDOW,
   }
 }
+
+/** TCP carries packets of any size. */
+export function warnOfMtu({ mtu }: TunConfig, withoutUdp: string, findings: Findings): void {
+  if (mtu <= MAX_MTU_OVER_UDP) return
+  findings.warn(
+    ['tun', 'mtu'],
+    `packets of up to ${mtu} octets do not fit into UDP on an ordinary path of 1500, and are fragmented or lost; set at most ${MAX_MTU_OVER_UDP}, or leave UDP out, as with ${withoutUdp}`,
+  )
+}
+
+/** 1500 without 20 + 8 of IPv4 and UDP and 8 + 8 + 16 of AES-GCM's ESP is 1440, of which two are the trailer's. */
+const MAX_MTU_OVER_UDP = 1438
 
 /** Fits ESP in UDP in IPv6 on a 1500-octet path: 40 + 8 outside, 8 + 8 + 18 + padding for ESP, and some to spare. */
 const DEFAULT_MTU = 1400

@@ -19,6 +19,9 @@ export interface ProgramStatus {
   readonly startedAt: string
   readonly configFile: string
   readonly runsOn: RunsOn
+  /** Of TCP connections, where one is configured. */
+  readonly congestionControl?: string | undefined
+  readonly thinsAcks?: boolean
   readonly host: HostStatus
   readonly session: SessionStatus
   /** The latest, oldest first. */

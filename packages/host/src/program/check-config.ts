@@ -1,10 +1,13 @@
 /** `check-config`: is the file right, and what would it do. */
 import type { ClientConfig } from '../config/client-config.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
+import { invalidAt } from '../config/load.ts'
+import type { SharedConfig } from '../config/shared-schema.ts'
 import { HostError } from '../host-error.ts'
 import { configAsJson } from '../report/config-words.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../report/exit-codes.ts'
 import type { Output } from '../report/reporter.ts'
+import { refusedCongestionControl } from '../run/congestion-control.ts'
 
 export interface CheckConfigOptions {
   readonly json: boolean
@@ -32,13 +35,21 @@ export async function checkConfig<C extends ClientConfig | GatewayConfig>(
 }
 
 /** The configuration, or the exit code when there is none; why is told then, one line for each thing wrong. */
-export function loadOrTell<C>(load: () => C, { json, out, err }: CheckConfigOptions): C | ExitCode {
+export function loadOrTell<C extends SharedConfig>(load: () => C, { json, out, err }: CheckConfigOptions): C | ExitCode {
   try {
-    return load()
+    const config = load()
+    checkOnThisMachine(config)
+    return config
   } catch (error) {
     if (!(error instanceof HostError)) throw error
     if (json) out.write(`${JSON.stringify({ kind: 'config', ok: false, ...error.context })}\n`)
     err.write(`${error.message}\n`)
     return exitCodeOf(error)
   }
+}
+
+/** What no file shows by itself. Throws `HostError` CONFIG_INVALID. */
+function checkOnThisMachine({ file, congestionControl }: SharedConfig): void {
+  const refusal = congestionControl === undefined ? undefined : refusedCongestionControl(congestionControl)
+  if (refusal !== undefined) throw invalidAt(file, ['tcp', 'congestion_control'], refusal.reason)
 }

@@ -1,4 +1,4 @@
-/** A program that runs until somebody or something ends it: the first signal ends it in order, the second at once. */
+/** A program that runs until somebody or something ends it: the first signal ends it in order, a later one at once. */
 import type { SharedConfig } from '../config/shared-schema.ts'
 import { reasonOf } from '../host-error.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../report/exit-codes.ts'
@@ -9,6 +9,8 @@ export interface ForegroundOptions {
   readonly config: Pick<SharedConfig, 'warnings'>
   readonly io: ProcessIo
   readonly reporter: Reporter
+  /** Milliseconds of a clock that is never set. */
+  readonly now?: () => number
 }
 
 /** What has been started. Its end answers what could not be undone. */
@@ -18,11 +20,11 @@ export interface Started {
 
 /** From the warnings to the summary; answers the exit code. `start` answers `undefined` where the program is to end before there is anything. */
 export async function inForeground(
-  { config, io, reporter }: ForegroundOptions,
+  { config, io, reporter, now = () => performance.now() }: ForegroundOptions,
   start: (foreground: Foreground) => Promise<Started | undefined>,
 ): Promise<ExitCode> {
   for (const warning of config.warnings) reporter.notice(warning, 'warn')
-  const foreground = new Foreground(io, reporter)
+  const foreground = new Foreground(io, reporter, now)
   let ending: Ending
   let problems: readonly string[] = []
   try {
@@ -58,20 +60,21 @@ export class Foreground {
   readonly #resolve: (ending: Ending) => void
   readonly #detach: readonly (() => void)[]
   #ending: Ending | undefined
-  #signals = 0
+  #firstSignalAt: number | undefined
 
-  constructor(io: ProcessIo, reporter: Reporter) {
+  constructor(io: ProcessIo, reporter: Reporter, now: () => number) {
     const { promise, resolve } = withResolvers<Ending>()
     this.ended = promise
     this.#resolve = resolve
     this.#detach = [
       io.onSignal((signal) => {
-        this.#signals++
-        if (this.#signals > 1) {
+        if (this.#firstSignalAt !== undefined) {
+          if (now() - this.#firstSignalAt < ONE_WISH) return
           reporter.error('stopped at once; the next start undoes what is left of the host changes')
           io.exitNow(EXIT.FAILURE)
           return
         }
+        this.#firstSignalAt = now()
         reporter.notice(`${signal}: going down; once more to stop at once`)
         this.end({ exitCode: signal === 'SIGINT' ? this.exitCodeOfInterrupt : EXIT.OK, reason: signal })
       }),
@@ -108,6 +111,9 @@ export class Foreground {
     for (const detach of this.#detach) detach()
   }
 }
+
+/** Milliseconds in which signals are one wish: timeout(1) sends its own to the program and to the program's group. */
+const ONE_WISH = 500
 
 /** `Promise.withResolvers` is not in Node 20. */
 function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {

@@ -66,6 +66,8 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       startedAt,
       configFile: config.file,
       runsOn: runsOn(config.crypto, session, opened?.device),
+      congestionControl: config.congestionControl,
+      thinsAcks: config.thinsAcks,
       host: {
         device: opened && describeDevice(opened.device),
         listening: session ? listeningWords(session) : [],

@@ -41,10 +41,19 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   ]
 }
 
-function useLine({ tun, crypto, congestionControl, thinsAcks }: SharedConfig): string {
-  const control = congestionControl === undefined ? '' : `; congestion control of TCP: ${congestionControl}`
-  const acks = thinsAcks ? '; TCP acknowledgements that wait are thinned' : ''
-  return `use device ${describeDevice(tun)}; cryptography: ${crypto}${control}${acks}`
+function useLine(config: SharedConfig): string {
+  return [`use device ${describeDevice(config.tun)}`, `cryptography: ${config.crypto}`, ...tcpChoices(config)].join('; ')
+}
+
+/** What is not TCP's default. */
+export function tcpChoices({
+  congestionControl,
+  thinsAcks = false,
+}: Partial<Pick<SharedConfig, 'congestionControl' | 'thinsAcks'>>): string[] {
+  return [
+    ...(congestionControl === undefined ? [] : [`congestion control of TCP: ${congestionControl}`]),
+    ...(thinsAcks ? ['TCP acknowledgements that wait are thinned'] : []),
+  ]
 }
 
 /** Each as what it is for, the command, and what undoes it. */

@@ -96,8 +96,17 @@ export function plainReason(reason: string): string {
   return reason
     .replace(/no better answer than NO_PROPOSAL_CHOSEN/, 'no common algorithms (see ike), says an answer that nothing protects')
     .replace(/only NO_PROPOSAL_CHOSEN, which nothing protects/, 'only "no common algorithms", which nothing protects; see ike')
-    .replace(/((?:a datagram did not get there|cannot connect to TCP [^ ]+):) .*ECONNREFUSED.*/, '$1 nothing listens there (ECONNREFUSED)')
+    .replace(
+      /((?:a datagram did not get there|cannot connect to TCP [^ ]+):) .*(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH).*/,
+      (_, what: string, code: keyof typeof NO_WAY) => `${what} ${NO_WAY[code]} (${code})`,
+    )
 }
+
+const NO_WAY = {
+  ECONNREFUSED: 'nothing listens there',
+  EHOSTUNREACH: 'nobody has that address, or a firewall refuses it',
+  ENETUNREACH: 'no route leads there',
+} as const
 
 /** 'tcp 192.0.2.9:4500', with the framing where it is not the RFC's. */
 export function describePath(path: PathDescription): string {

@@ -113,18 +113,24 @@ describe('what is wrong with a client configuration is told with its key and lin
     [
       'not a transport',
       `${GOOD}transports = ["udp", "tpc:4500"]`,
-      'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp"?',
+      'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
     ],
     [
       'TCP without a port',
       `${GOOD}transports = ["tcp"]`,
-      'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"',
+      'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
     ],
     [
       'a port that is none',
-      `${GOOD}transports = ["tcp:70000"]`,
-      'client.toml:5: peer.transports[0]: "tcp:70000" is not a transport; use "udp", "udp:PORT", "tcp:PORT"',
+      `${GOOD}transports = ["tcp:99999"]`,
+      'client.toml:5: peer.transports[0]: "tcp:99999" has a port out of range; use 1 to 65535',
     ],
+    [
+      'a protocol that is misspelt, and no port',
+      `${GOOD}transports = ["tpc:any"]`,
+      'is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
+    ],
+    ['port 0', `${GOOD}transports = ["udp:0"]`, 'client.toml:5: peer.transports[0]: "udp:0" has a port out of range; use 1 to 65535'],
     ['no transport', `${GOOD}transports = []`, 'client.toml:5: peer.transports: must not be empty'],
     ['an unknown key', `${GOOD}transport = ["udp"]`, 'client.toml:5: peer.transport: is not a key here; did you mean "transports"?'],
     ['an unknown table', `${GOOD}[lmits]\n`, 'client.toml:5: lmits: is not a key here; did you mean "limits"?'],
@@ -168,7 +174,27 @@ describe('what is wrong with a client configuration is told with its key and lin
       `${GOOD}[timers]\nretry = "30"`,
       'client.toml:6: timers.retry: "30" is not a duration; write "500ms", "30s" or "2m"',
     ],
-    ['a duration that is a number', `${GOOD}[timers]\nretry = 30`, 'client.toml:6: timers.retry: 30 is not text'],
+    [
+      'a duration that is a number',
+      `${GOOD}[timers]\nudp_fallback = 1600`,
+      'client.toml:6: timers.udp_fallback: 1600 has no unit; write it as text with one, such as "1600ms"',
+    ],
+    [
+      'a duration that is a number below nothing',
+      `${GOOD}[timers]\nudp_fallback = -1`,
+      'client.toml:6: timers.udp_fallback: -1 is not a duration; write "500ms", "30s" or "2m"',
+    ],
+    ['a duration that is yes or no', `${GOOD}[timers]\nretry = true`, 'client.toml:6: timers.retry: true is not text'],
+    [
+      '[peers]',
+      `keep_retrying = true\n${GOOD.replace('[peer]', '[peers]')}`,
+      'client.toml:2: peers: is not a key here; did you mean "peer"?',
+    ],
+    [
+      'a required key that is misspelt',
+      GOOD.replace('gateway', 'gatewya'),
+      'client.toml:2: peer.gatewya: is not a key here; did you mean "gateway"?',
+    ],
     [
       'an address with a part missing',
       GOOD.replace('vpn.example.com', '192.0.2'),
@@ -246,25 +272,44 @@ describe('what is wrong with a client configuration is told with its key and lin
     expect(complaint(text).split('\n')).toHaveLength(1)
   })
 
-  it('host bits of a subnet are a warning that says what is taken', () => {
-    const { warnings } = load(`${GOOD}remote = ["10.2.0.5/24"]\n[network]\nroutes = ["10.2.0.0/25", "fd00::1/64"]\n`)
+  it('host bits of a subnet are a warning that says what is taken, and it is', () => {
+    const { warnings, peer, routes } = load(`${GOOD}remote = ["10.2.0.5/24"]\n[network]\nroutes = ["10.2.0.0/25", "fd00::1/64"]\n`)
+    expect([peer.remoteSubnets, routes]).toEqual([['10.2.0.0/24'], ['10.2.0.0/25', 'fd00::/64']])
     expect(warnings.map((text) => text.replace(/^.*client/, 'client'))).toEqual([
       'client.toml:5: peer.remote[0]: "10.2.0.5/24" has bits beyond its prefix; 10.2.0.0/24 is taken',
       'client.toml:7: network.routes[1]: "fd00::1/64" has bits beyond its prefix; fd00::/64 is taken',
     ])
   })
 
-  it('tells everything that is wrong at once, in the order of the file', () => {
+  it.each([9000, 1439])('an mtu of %i beside a UDP transport is a warning that says what to do', (mtu) => {
+    const file = `${GOOD}[tun]\nmtu = ${mtu}\n`
+    expect(load(file).warnings.map((text) => text.replace(/^.*client/, 'client'))).toEqual([
+      `client.toml:6: tun.mtu: packets of up to ${mtu} octets do not fit into UDP on an ordinary path of 1500, and are fragmented or lost; set at most 1438, or leave UDP out, as with transports = ["tcp:4500"]`,
+    ])
+    expect(load(file.replace('[tun]', 'transports = ["tcp:4500"]\n[tun]')).warnings).toEqual([])
+    expect(load(file.replace(`${mtu}`, '1438')).warnings).toEqual([])
+  })
+
+  it('tells everything that is wrong at once: unknown keys, which may be the cause of the rest, and then in the order of the file', () => {
     expect(
       complaint(`tun = "tap"\n[peer]\ngateway = 1\nlocal_id = ""\nbogus = 1\n`)
         .split('\n')
         .map((line) => line.slice(0, 30)),
     ).toEqual([
+      'client.toml:5: peer.bogus: is ',
       'client.toml:1: tun.device: "ta',
       'client.toml:2: peer.psk: is re',
       'client.toml:3: peer.gateway: 1',
       'client.toml:4: peer.local_id: ',
-      'client.toml:5: peer.bogus: is ',
+    ])
+  })
+
+  it('a misspelt table beside the right one takes nothing away from what is required', () => {
+    expect(complaint('[peer]\n[peers]\n').split('\n')).toEqual([
+      'client.toml:2: peers: is not a key here; did you mean "peer"?',
+      'client.toml:1: peer.gateway: is required',
+      'client.toml:1: peer.local_id: is required',
+      'client.toml:1: peer.psk: is required (or psk_file)',
     ])
   })
 

@@ -87,6 +87,11 @@ remote = ["10.3.0.0/24"]
       `[listen]\ntcp = ["x:1"]\n${PEOPLE}${SECRETS}`,
       'gw.toml:2: listen.tcp[0]: "x:1" is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"',
     ],
+    [
+      'text with a port out of range',
+      `[listen]\ntcp = ["192.0.2.1:70000"]\n${PEOPLE}${SECRETS}`,
+      'gw.toml:2: listen.tcp[0]: "192.0.2.1:70000" has a port out of range; use 1 to 65535',
+    ],
     ['a port out of range', `[listen]\nudp = [500,\n  70000]\n${PEOPLE}${SECRETS}`, 'gw.toml:3: listen.udp[1]: '],
     [
       'framing for UDP',
@@ -158,6 +163,56 @@ remote = ["10.3.0.0/24"]
       'gw.toml:5: connection[0].rmeote_id: is not a key here; did you mean "remote_id"?',
     ],
   ]
+  it.each([
+    ['tcp = [4500, 4500]', 'tcp[1]: port 4500 is the same as port 4500 of listen.tcp[0]: leave one of them out'],
+    ['udp = [500, "500"]', 'udp[1]: port 500 is the same as port 500 of listen.udp[0]: leave one of them out'],
+    ['tcp = ["192.0.2.1:4500", 4500]', 'tcp[1]: port 4500 contains 192.0.2.1:4500 of listen.tcp[0]: leave one of them out'],
+    ['tcp = ["[::]:4500", "192.0.2.1:4500"]', 'tcp[1]: 192.0.2.1:4500 is within [::]:4500 of listen.tcp[0]: leave one of them out'],
+    ['udp = [500, "0.0.0.0:500"]', 'udp[1]: 0.0.0.0:500 is within port 500 of listen.udp[0]: leave one of them out'],
+    [
+      'udp = ["[2001:db8::1]:500", "[2001:db8:0::1]:500"]',
+      'udp[1]: [2001:db8::1]:500 is the same as [2001:db8::1]:500 of listen.udp[0]: leave one of them out',
+    ],
+    [
+      'tcp = [4500, { port = 4500, framing = "pauly-03" }]',
+      'tcp[1]: port 4500 is the same as port 4500 of listen.tcp[0]: each framing needs a port of its own',
+    ],
+    [
+      'tcp = [4500, { address = "0.0.0.0", port = 4500, framing = "pauly-03" }]',
+      'tcp[1]: 0.0.0.0:4500 is within port 4500 of listen.tcp[0]: each framing needs a port of its own',
+    ],
+    ['address = ["192.0.2.1", "0.0.0.0"]', 'address[1]: 0.0.0.0:500 contains 192.0.2.1:500 of listen.address[0]: leave one of them out'],
+  ])('%s: the second would find the port taken', (listen, message) => {
+    expect(complaint(`[listen]\n${listen}\n${PEOPLE}${SECRETS}`)).toBe(`gw.toml:2: listen.${message}`)
+  })
+
+  it.each([
+    'tcp = [0, 0]',
+    'tcp = ["0.0.0.0:4500", 4500]',
+    'tcp = ["[::]:4500", "0.0.0.0:4500"]',
+    'tcp = ["0.0.0.0:4500", "[2001:db8::1]:4500", "192.0.2.1:4501"]',
+    'udp = ["[::]:500", "0.0.0.0:500", 4500]',
+    'address = ["0.0.0.0", "::"]',
+  ])('%s stand side by side', (listen) => {
+    expect(load(`[listen]\n${listen}\n${PEOPLE}${SECRETS}`).warnings).toEqual([])
+  })
+
+  it('[[connections]] is one line, and what a connection requires is not listed', () => {
+    expect(complaint(`${PEOPLE.replace('[[connection]]', '[[connections]]')}${SECRETS}`)).toBe(
+      'gw.toml:1: connections: is not a key here; did you mean "connection"?',
+    )
+  })
+
+  it('an mtu that does not fit into UDP is a warning where there is a UDP listener', () => {
+    const tun = '[tun]\nmtu = 9000\n'
+    expect(load(`${PEOPLE}${SECRETS}${tun}`).warnings).toEqual([
+      expect.stringMatching(
+        /gw\.toml:12: tun\.mtu: packets of up to 9000 octets do not fit into UDP .+; set at most 1438, or leave UDP out, as with listen\.udp = \[\]$/,
+      ),
+    ])
+    expect(load(`listen.udp = []\n${PEOPLE}${SECRETS}${tun}`).warnings).toEqual([])
+  })
+
   it('every required key that is missing, at once and on the line of its table', () => {
     expect(complaint('').split('\n')).toEqual([
       'gw.toml:1: connection[0].name: is required',
@@ -229,13 +284,20 @@ remote = ["10.3.0.0/24"]
     expect(complaint(text)).toBe(message)
   })
 
-  it('host bits of a subnet are a warning that says what is taken', () => {
-    const { warnings } = load(`${PEOPLE}local = ["10.2.0.5/24", "10.3.0.0/24", "10.4.0.1-10.4.0.2"]\n${SECRETS}`)
+  it('host bits of a subnet are a warning that says what is taken, and it is', () => {
+    const { warnings, peers } = load(`${PEOPLE}local = ["10.2.0.5/24", "10.3.0.0/24", "10.4.0.1-10.4.0.2"]\n${SECRETS}`)
+    expect(peers[0]!.localSubnets).toEqual(['10.2.0.0/24', '10.3.0.0/24', '10.4.0.1-10.4.0.2'])
     expect(warnings).toEqual([
       expect.stringMatching(
         /gw\.toml:5: connection\[0\]\.local\[0\]: "10\.2\.0\.5\/24" has bits beyond its prefix; 10\.2\.0\.0\/24 is taken$/,
       ),
     ])
+  })
+
+  it('so are those of what a pool announces', () => {
+    const { warnings, peers } = load(`${PEOPLE.replace('dns = ["10.2.0.53"]', 'subnets = ["10.2.0.5/24"]')}${SECRETS}`)
+    expect(warnings).toEqual([expect.stringMatching(/connection\[0\]\.pool\.subnets\[0\]: .* 10\.2\.0\.0\/24 is taken$/)])
+    expect(peers[0]!.pool!.subnets).toEqual(['10.2.0.0/24'])
   })
 
   it('a pool that is too small for the workers, a device that has one queue, and too many workers', () => {

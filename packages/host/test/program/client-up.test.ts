@@ -257,15 +257,6 @@ describe('underpass up', () => {
     expect(await exit).toBe(0)
   })
 
-  it('a second Ctrl-C exits at once', async () => {
-    const { world, exit } = up((session) => session.emit(...comesUp()))
-    await world.io.said('tunnel up')
-    world.io.signal('SIGINT')
-    world.io.signal('SIGINT')
-    expect(world.io.exits).toEqual([1])
-    expect(await exit).toBe(0)
-  })
-
   it('a route that cannot be made ends it, and what was made is undone', async () => {
     const { world, exit } = up((session) => session.emit(...comesUp()))
     world.ip.answer('ip -4 route add', { exitCode: 2, stderr: 'RTNETLINK answers: Invalid argument' })

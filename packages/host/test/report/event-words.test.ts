@@ -50,6 +50,28 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     {
       kind: 'transport-failed',
       peer: 'gw',
+      transport: 'tcp:4500',
+      reason: 'cannot connect to TCP 192.0.2.9:4500: connect EHOSTUNREACH 192.0.2.9:4500',
+      afterMilliseconds: 3100,
+    },
+    'warn',
+    'gw: tcp:4500 failed after 3.1 s: cannot connect to TCP 192.0.2.9:4500: nobody has that address, or a firewall refuses it (EHOSTUNREACH)',
+  ],
+  [
+    {
+      kind: 'transport-failed',
+      peer: 'gw',
+      transport: 'udp:500',
+      reason: 'no answer to IKE_SA_INIT, and a datagram did not get there: 192.0.2.9:500: ENETUNREACH, Network is unreachable',
+      afterMilliseconds: 500,
+    },
+    'warn',
+    'gw: udp:500 failed after 500 ms: no answer to IKE_SA_INIT, and a datagram did not get there: no route leads there (ENETUNREACH)',
+  ],
+  [
+    {
+      kind: 'transport-failed',
+      peer: 'gw',
       transport: 'udp:500',
       reason: 'no better answer than NO_PROPOSAL_CHOSEN',
       afterMilliseconds: 500,

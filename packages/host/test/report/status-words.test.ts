@@ -21,6 +21,8 @@ describe('status in words', () => {
         esp: { kind: 'openssl', reason: 'the fastest, and libcrypto is here', isFallback: false },
         offload: { kind: 'yes', isFallback: false },
       },
+      congestionControl: 'bbr',
+      thinsAcks: true,
       host: {
         device: { name: 'underpass0', kind: 'tun', mtu: 1400, counters: {} },
         listening: [],
@@ -83,6 +85,7 @@ runs on Node 20.20.2, linux x64
   ESP cryptography: openssl, the fastest, and libcrypto is here
   TUN offloads: yes
 device underpass0 (tun, mtu 1400)
+congestion control of TCP: bbr; TCP acknowledgements that wait are thinned
 
 gw: up
   udp:500: failed, no answer in 1.6 s

@@ -1,0 +1,144 @@
+/** Where a gateway listens: the forms in which a listener is written, and which of them cannot stand beside each other. */
+import { isIP } from 'node:net'
+import type { FramingProfileName } from '@underpass/session-manager'
+import * as z from 'zod'
+import { formatIp, parseIp } from '../ip-prefix.ts'
+import { describeEndpoint, familyOf, isWildcard } from '../run/addresses.ts'
+import { address, framing, table, textAs } from './fields.ts'
+import type { Findings } from './load.ts'
+
+/** `address` undefined: every address of the machine. */
+export interface UdpListener {
+  readonly address: string | undefined
+  readonly port: number
+}
+
+export interface TcpListener extends UdpListener {
+  readonly framing: FramingProfileName
+}
+
+export interface WrittenListener extends UdpListener {
+  readonly framing: FramingProfileName | undefined
+}
+
+/** 0: any that is free. */
+const listenPort = z.int().min(0).max(65_535)
+
+export const listener: z.ZodType<WrittenListener> = z.union([
+  listenPort.transform((number) => ({ address: undefined, port: number, framing: undefined })),
+  textAs(parseListener, (text) =>
+    /(^|:)\d{5,}\s*$/.test(text)
+      ? 'has a port out of range; use 1 to 65535'
+      : 'is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"',
+  ),
+  table({ port: listenPort, address: address.optional(), framing: framing.optional() }).transform((one) => ({
+    address: one.address,
+    port: one.port,
+    framing: one.framing,
+  })),
+])
+
+export interface WrittenListen {
+  readonly address?: readonly string[] | undefined
+  readonly udp?: readonly WrittenListener[] | undefined
+  readonly tcp?: readonly WrittenListener[] | undefined
+  readonly framing?: FramingProfileName | undefined
+}
+
+/** RFC 9329 §2, §11: UDP 500 and 4500 and TCP 4500 where the file says nothing. */
+export function readListeners(
+  written: WrittenListen,
+  findings: Findings,
+): { readonly udp: readonly UdpListener[]; readonly tcp: readonly TcpListener[] } {
+  const udp = placed('udp', written.udp ?? [anywhere(500), anywhere(4500)], written)
+  const tcp = placed('tcp', written.tcp ?? [anywhere(4500)], written)
+  if (udp.length + tcp.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
+  for (const [i, one] of (written.udp ?? []).entries())
+    if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
+  checkApart([...udp, ...tcp], findings)
+  return {
+    udp: udp.map(({ address: at, port }) => ({ address: at, port })),
+    tcp: tcp.map(({ address: at, port, framing: profile }) => ({ address: at, port, framing: profile })),
+  }
+}
+
+/** A listener at one of the addresses it is meant for. */
+interface Placed extends TcpListener {
+  readonly protocol: 'udp' | 'tcp'
+  /** Its place in the file. */
+  readonly index: number
+  /** That of its address in `listen.address`. */
+  readonly addressIndex: number
+}
+
+function placed(protocol: 'udp' | 'tcp', listeners: readonly WrittenListener[], written: WrittenListen): Placed[] {
+  const everywhere: readonly (string | undefined)[] = written.address ?? [undefined]
+  return listeners.flatMap((one, index) =>
+    (one.address === undefined ? everywhere : [one.address]).map((at, addressIndex) => ({
+      protocol,
+      index,
+      addressIndex,
+      address: at === undefined ? undefined : spelled(at),
+      port: one.port,
+      framing: one.framing ?? written.framing ?? 'rfc9329',
+    })),
+  )
+}
+
+/** One port, one socket: the second would find it taken, by ourselves. */
+function checkApart(listeners: readonly Placed[], findings: Findings): void {
+  const told = new Set<string>()
+  for (const [i, one] of listeners.entries()) {
+    const other = listeners.slice(0, i).find((before) => isTakenBy(one, before))
+    if (other === undefined) continue
+    // Both from one listener: it is the addresses that are listed twice.
+    const list = one.index === other.index ? 'address' : one.protocol
+    const [here, there] = list === 'address' ? [one.addressIndex, other.addressIndex] : [one.index, other.index]
+    if (told.has(`${list} ${here}`)) continue
+    told.add(`${list} ${here}`)
+    const isWithin = contains(other, one)
+    const relation = !isWithin ? 'contains' : contains(one, other) ? 'is the same as' : 'is within'
+    const remedy = one.framing === other.framing ? 'leave one of them out' : 'each framing needs a port of its own'
+    findings.issue(['listen', list, here], `${describe(one)} ${relation} ${describe(other)} of listen.${list}[${there}]: ${remedy}`)
+  }
+}
+
+function isTakenBy(one: Placed, other: Placed): boolean {
+  if (one.protocol !== other.protocol || one.port !== other.port || one.port === 0) return false
+  return (contains(one, other) || contains(other, one)) && !isShadowed(one, other) && !isShadowed(other, one)
+}
+
+/** Over TCP '::' takes what comes to '0.0.0.0', which `run/runtime.ts` therefore leaves out. */
+function isShadowed(one: Placed, other: Placed): boolean {
+  return one.protocol === 'tcp' && one.framing === other.framing && one.address === '0.0.0.0' && (other.address ?? '::') === '::'
+}
+
+/** Whether what comes to `inner` comes to `outer` too. TCP on '::' is one socket for both families, UDP has one for each. */
+function contains(outer: Placed, inner: Placed): boolean {
+  if (outer.address === undefined || outer.address === inner.address) return true
+  if (outer.protocol === 'tcp' && outer.address === '::') return true
+  return inner.address !== undefined && isWildcard(outer.address) && familyOf(outer.address) === familyOf(inner.address)
+}
+
+function describe({ address: at, port }: UdpListener): string {
+  return at === undefined ? `port ${port}` : describeEndpoint(at, port)
+}
+
+/** As everybody spells it, so that it can be compared. */
+function spelled(text: string): string {
+  const ip = parseIp(text)
+  return ip ? formatIp(ip) : text
+}
+
+function anywhere(number: number): WrittenListener {
+  return { address: undefined, port: number, framing: undefined }
+}
+
+function parseListener(text: string): WrittenListener | undefined {
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text.trim())
+  const number = Number(match?.[3])
+  const at = match?.[1] ?? match?.[2]
+  if (!match || number > 65_535) return undefined
+  if (at !== undefined && isIP(at) !== (match[1] === undefined ? 4 : 6)) return undefined
+  return { address: at, port: number, framing: undefined }
+}
