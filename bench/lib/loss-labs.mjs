@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { PROGRESS } from './progress.mjs'
 
 const LAB = fileURLToPath(new URL('loss-lab.mjs', import.meta.url))
-/** Of a core, what a pair of ends may take: CUBIC hardly ever fills a link that loses packets, BBR does. */
-const SHARES = { cubic: 1 / 3, bbr: 2 / 3 }
+/** At once: where the links are full, as without losses, a pair of ends takes two thirds of a core. */
+const LABS = Math.max(1, Math.floor(1.5 * availableParallelism()))
 
 /**
  * @template P
@@ -24,12 +24,9 @@ export async function measureInLabs(series, { who, until, onEntry, onFailure }) 
   }
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
   while (true) {
-    const free = availableParallelism() - [...running.keys()].reduce((sum, points) => sum + shareOf(points), 0)
-    const next = Date.now() < until ? left.find((points) => running.size === 0 || shareOf(points) <= free) : undefined
-    if (next !== undefined) {
-      left.splice(left.indexOf(next), 1)
-      begin(next)
-    } else if (running.size > 0) await Promise.race([...running.values()].map(({ ended }) => ended))
+    const next = running.size < LABS && Date.now() < until ? left.shift() : undefined
+    if (next !== undefined) begin(next)
+    else if (running.size > 0) await Promise.race([...running.values()].map(({ ended }) => ended))
     else break
   }
   for (const signal of ['SIGINT', 'SIGTERM']) process.removeListener(signal, stop)
@@ -59,5 +56,3 @@ export async function measureInLabs(series, { who, until, onEntry, onFailure }) 
     running.set(points, { lab, ended })
   }
 }
-
-const shareOf = ([{ control }]) => SHARES[control] ?? 1
