@@ -6,7 +6,7 @@ const HEIGHT = 380
 const FRAME = { left: 64, right: 610, top: 60, bottom: 330 }
 
 /**
- * @typedef {{ label: string, style: 'bare' | 'peer' | 'peer-too' | 'ours' | 'ours-too' | 'ours-jumbo', points: [x: number, y: number][] }} Line
+ * @typedef {{ label: string, style: 'bare' | 'peer' | 'peer-too' | 'ours' | 'ours-too' | 'ours-jumbo' | 'ours-bbr', points: [x: number, y: number][] }} Line
  * @param {{ title: string, subtitle: string, across: string, ticks?: number[], lines: Line[] }} chart `across`: what the level axis shows.
  *   Values are above 0. With `ticks`, which the axis then goes from and to, points are many and have no dots
  */
@@ -33,8 +33,8 @@ ${lines.map((line, i) => drawn(line, i, at, given === undefined)).join('\n')}
 
 const STYLE = `
 .grid{fill:none;stroke:#8c959f;stroke-width:.5;opacity:.6}.line{fill:none;stroke-width:2}.dot{stroke:none}
-.line.bare{stroke:#8c959f;fill:none}.line.peer,.line.peer-too{stroke:#d4833c;fill:none}.line.peer-too{stroke-dasharray:5 4}.line.ours,.line.ours-too,.line.ours-jumbo{stroke:#2f6fd0;fill:none}.line.ours-too{stroke-dasharray:5 4}.line.ours-jumbo{stroke-dasharray:1 3;stroke-width:3}.dot.ours-too,.dot.ours-jumbo{fill:#2f6fd0}
-@media(prefers-color-scheme:dark){.line.ours,.line.ours-too,.line.ours-jumbo{stroke:#4c8dec}.dot.ours-too,.dot.ours-jumbo{fill:#4c8dec}}
+.line.bare{stroke:#8c959f;fill:none}.line.peer,.line.peer-too{stroke:#d4833c;fill:none}.line.peer-too{stroke-dasharray:5 4}.line.ours,.line.ours-too,.line.ours-jumbo,.line.ours-bbr{stroke:#2f6fd0;fill:none}.line.ours-bbr{stroke-dasharray:12 3 2 3}.line.ours-too{stroke-dasharray:5 4}.line.ours-jumbo{stroke-dasharray:1 3;stroke-width:3}.dot.ours-too,.dot.ours-jumbo,.dot.ours-bbr{fill:#2f6fd0}
+@media(prefers-color-scheme:dark){.line.ours,.line.ours-too,.line.ours-jumbo,.line.ours-bbr{stroke:#4c8dec}.dot.ours-too,.dot.ours-jumbo,.dot.ours-bbr{fill:#4c8dec}}
 `
 
 /** Where two neighbours are too near for a number each, the right one goes without. */

@@ -4,7 +4,7 @@ import { digits } from './words.mjs'
 
 const NAMES = { cubic: 'CUBIC', bbr: 'BBR' }
 const PATTERNS = ['random', 'bursty']
-const STYLES = { plain: 'bare', tcp: 'ours', 'tcp-jumbo': 'ours-jumbo', openvpn: 'peer', udp: 'ours-too' }
+const STYLES = { plain: 'bare', tcp: 'ours', 'tcp-jumbo': 'ours-jumbo', 'tcp-bbr': 'ours-bbr', openvpn: 'peer', udp: 'ours-too' }
 
 /** The condition that stands for all others, under each congestion control. */
 const USUAL = { roundTrip: 40, pattern: 'random', loss: 3 }
@@ -35,12 +35,14 @@ export function lossCharts(rows, { megabits, closer }) {
     [...new Set(rows.map(({ pattern }) => pattern))].flatMap((pattern) => {
       const isShown = (row) =>
         row.megabits > 0 && row.control === control && row.roundTrip === USUAL.roundTrip && (row.pattern === pattern || row.loss === 0)
-      const lines = carriersOf(rows).map(([who, label]) => ({
-        label,
-        style: STYLES[who],
-        points: rows.filter((row) => row.who === who && isShown(row)).map((row) => [row.loss, row.megabits]),
-      }))
-      if (lines.some(({ points }) => points.length < 2)) return []
+      const lines = carriersOf(rows)
+        .map(([who, label]) => ({
+          label,
+          style: STYLES[who],
+          points: rows.filter((row) => row.who === who && isShown(row)).map((row) => [row.loss, row.megabits]),
+        }))
+        .filter(({ points }) => points.length > 1)
+      if (lines.length === 0) return []
       return [
         {
           name: `loss-${control}-${pattern}`,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { contains, formatIp, formatIpPrefix, isCovered, parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../../src/ip-prefix.ts'
+import { contains, formatIp, formatIpPrefix, isCovered, parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../src/ip-prefix.ts'
 
 describe('prefixes and ranges', () => {
   it.each([
