@@ -1,5 +1,5 @@
 // The suite `connections` in a table and in one line.
-import { digits } from './words.mjs'
+import { digits, significant } from './words.mjs'
 
 export const connectionsTable = (rows) => [
   ['lost', ...namesOf(rows).map((name) => `${name}, Mbit/s`), 'several connections to one'],
@@ -30,5 +30,4 @@ function cell(row, plain) {
   return `${digits(row.megabits)} [${digits(Math.min(...row.values))}–${digits(Math.max(...row.values))}]${share}`
 }
 
-const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
 const times = (value) => (Number.isFinite(value) ? `${digits(value)}×` : '–')

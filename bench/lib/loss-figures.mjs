@@ -1,6 +1,6 @@
 // The suite `loss` in a table, in charts and in one line.
 import { closerCharts } from './loss-closer.mjs'
-import { digits } from './words.mjs'
+import { digits, significant } from './words.mjs'
 
 const NAMES = { cubic: 'CUBIC', bbr: 'BBR' }
 const PATTERNS = ['random', 'bursty']
@@ -64,7 +64,6 @@ export function lossCharts(rows, { megabits, closer }) {
 export function lossSummary(rows, { checks = [], closer = [] }) {
   const of = (group, who) => group.find((row) => row.who === who)
   const conditions = conditionsOf(rows)
-  const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
   const usual = (one, other) =>
     Object.fromEntries(
       Object.keys(NAMES).map((control) => {

@@ -2,7 +2,7 @@
 import { EspOutbound, espTransform, nobleProvider } from '@underpass/esp-crypto'
 import { parseEspSuite } from '@underpass/session-manager'
 import { espFrameOverhead } from '@underpass/tcp-framing'
-import { digits } from './words.mjs'
+import { digits, significant } from './words.mjs'
 
 /** Octets of headers: IPv4 and IPv6 without options, UDP, TCP with the timestamps that Linux uses. */
 const IP = { 4: 20, 6: 40 }
@@ -62,7 +62,6 @@ export function overheadSummary(rows) {
   const bulk = (row) => row?.sizes?.at(-1).measured?.bulk
   const ours = (transport) => rows.find((row) => row.transport === transport && row.suite === 'aes256gcm16' && row.family === 4 && row.esn)
   const peer = rows.find(({ who }) => who === 'OpenVPN')
-  const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
   const compared = rows.flatMap((row) =>
     (row.sizes ?? []).filter(({ alone, measured }) => alone !== undefined && measured?.alone !== undefined),
   )

@@ -1,6 +1,6 @@
 // The suite `scale` in tables and in one line.
 import { AWAY } from './scale-comebacks.mjs'
-import { count, digits, fixed, ranged } from './words.mjs'
+import { count, digits, fixed, ranged, significant } from './words.mjs'
 
 export const scaleTable = (rows) => [
   [
@@ -58,7 +58,6 @@ export function scaleSummary(rows, { idle, comeBack, listener, restart }) {
   const none = { megabytesPerThousand: null, extraClientMilliseconds: null, costGrowth: null, handshakeGrowth: null, pingGrowth: null }
   if (first === undefined) return { contenders: [], ratios: { ...none, memoryGrowth: null, reconnectSeconds: null } }
   const growth = (key) => last[key].median / first[key].median
-  const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)
   return {
     contenders: [],
     ratios: {

@@ -1,5 +1,5 @@
 // The suite `thinning` in a table and in one line.
-import { digits, ranged } from './words.mjs'
+import { digits, ranged, significant } from './words.mjs'
 
 export const thinningTable = (rows) => [
   ['way back, Mbit/s', ...namesOf(rows).map((name) => `${name}, Mbit/s`), 'thinned to not'],
@@ -23,5 +23,3 @@ function thinnedToNot(rows, back) {
   const of = (wanted) => rows.find((row) => row.back === back && row.who === wanted)?.megabits?.median
   return of('thin') / of('tcp')
 }
-
-const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)

@@ -21,3 +21,6 @@ export const count = (value) => Math.round(value).toLocaleString('en-US')
 export const ratio = (one, other) => (one === undefined || other === undefined ? '–' : `${digits(one.median / other.median)}×`)
 
 export const gigabits = (perSecond, size) => (perSecond === undefined ? '–' : digits((perSecond.median * size * 8) / 1e9))
+
+/** A ratio for the last line; JSON has no number for what could not be measured. */
+export const significant = (value) => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null)

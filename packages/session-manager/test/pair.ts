@@ -27,6 +27,8 @@ export interface PairOptions {
   readonly clientLimits?: Partial<Limits>
   readonly gatewayLimits?: Partial<Limits>
   readonly gatewayShard?: Shard
+  /** The gateway's. */
+  readonly thinsAcks?: boolean
 }
 
 export const TCP: TransportOption = { transport: 'tcp', port: 4500, framing: 'rfc9329' }
@@ -44,6 +46,7 @@ export class Pair extends Network {
     this.gateway = this.add('gateway', GATEWAY_ADDRESS, {
       ...sessionConfig([{ ...gatewayPeer(), ...options.gateway }], true, options.gatewayTimers, options.gatewayLimits),
       ...(options.gatewayShard && { shard: options.gatewayShard }),
+      ...(options.thinsAcks !== undefined && { thinsAcks: options.thinsAcks }),
     })
     this.client = this.add(
       'client',

@@ -34,6 +34,7 @@ describe('Compiling early', () => {
     expect(usualCalls('after')).toBeLessThan(0.75 * before)
   })
 
+  // The other half of the same: CI runs it on Bun and Deno.
   it.runIf(!isNode)('does no harm elsewhere', () => {
     expect(optimizeEarly).not.toThrow()
   })

@@ -3,6 +3,8 @@
  * earlier need not be sent (ACK filtering, RFC 3449 §5.2.1). Duplicates, SACK, and whatever carries data or another flag stay: they say more.
  */
 
+import { readU32 } from '../octets.ts'
+
 const TCP = 6
 const ACK = 0x10
 /** The sender saw a mark (RFC 3168 §6.1.3). */
@@ -21,9 +23,9 @@ export function supersedes(
   size: number,
 ): boolean {
   const tcp = segmentAt(later, offset, length)
-  const before = segmentAt(earlier, position, size)
-  if (tcp < 0 || tcp !== before) return false
-  const [at, was] = [offset + tcp, position + before]
+  if (tcp < 0 || tcp !== segmentAt(earlier, position, size)) return false
+  const at = offset + tcp
+  const was = position + tcp
   const isIpv4 = later[offset]! >> 4 === 4
   return (
     isSame(later, offset, earlier, position, 2) &&
@@ -33,7 +35,7 @@ export function supersedes(
     later[at + 13] === earlier[was + 13] &&
     isAckAlone(later, at, offset + length) &&
     isAckAlone(earlier, was, position + size) &&
-    ((word(later, at + 8) - word(earlier, was + 8)) | 0) > 0
+    ((readU32(later, at + 8) - readU32(earlier, was + 8)) | 0) > 0
   )
 }
 
@@ -46,7 +48,9 @@ function segmentAt(packet: Uint8Array, offset: number, length: number): number {
 }
 
 function isAckAlone(packet: Uint8Array, tcp: number, end: number): boolean {
-  if ((packet[tcp + 13]! & ~ECE) !== ACK || tcp + ((packet[tcp + 12]! >> 4) << 2) !== end) return false
+  // The bits behind the header's length are reserved, or count marks with ECE (AccECN).
+  const hasOthers = (packet[tcp + 12]! & 0x0f) !== 0 || (packet[tcp + 13]! & ~ECE) !== ACK
+  if (hasOthers || tcp + ((packet[tcp + 12]! >> 4) << 2) !== end) return false
   let at = tcp + 20
   while (at < end)
     if (packet[at] === NOP) at++
@@ -58,8 +62,4 @@ function isAckAlone(packet: Uint8Array, tcp: number, end: number): boolean {
 function isSame(one: Uint8Array, at: number, other: Uint8Array, position: number, count: number): boolean {
   for (let i = 0; i < count; i++) if (one[at + i] !== other[position + i]) return false
   return true
-}
-
-function word(packet: Uint8Array, at: number): number {
-  return (packet[at]! << 24) | (packet[at + 1]! << 16) | (packet[at + 2]! << 8) | packet[at + 3]!
 }

@@ -11,6 +11,7 @@ interface Made {
   readonly sequence?: number
   readonly port?: number
   readonly flags?: number
+  readonly reserved?: number
   readonly options?: readonly number[]
   readonly payload?: number
   readonly ecn?: number
@@ -22,7 +23,7 @@ interface Made {
 /** An acknowledgement of TCP's, or what differs from one (RFC 9293 §3.1). */
 function segment(made: Made = {}): Uint8Array {
   const { family = 4, ack = 1_000, sequence = 7, port = 80, flags = 0x10, options = NOP_NOP_TIMESTAMPS } = made
-  const { payload = 0, ecn = 0, fragment = 0, protocol = 6, address = 1 } = made
+  const { payload = 0, ecn = 0, fragment = 0, protocol = 6, address = 1, reserved = 0 } = made
   const tcpLength = 20 + options.length
   const words = (value: number): number[] => [24, 16, 8, 0].map((by) => (value >>> by) & 0xff)
   const total = tcpLength + payload
@@ -30,7 +31,22 @@ function segment(made: Made = {}): Uint8Array {
     family === 4
       ? [0x45, ecn, 0, 20 + total, 0, 1, fragment >> 8, fragment & 0xff, 64, protocol, 0, 0, 10, 0, 0, address, 10, 0, 0, 2]
       : [0x60, ecn << 4, 0, 0, 0, total, protocol, 64, ...Array(15).fill(0), address, ...Array(15).fill(0), 2]
-  const tcp = [port >> 8, port & 0xff, 0x20, 0, ...words(sequence), ...words(ack), (tcpLength / 4) << 4, flags, 1, 0, 0, 0, 0, 0]
+  const tcp = [
+    port >> 8,
+    port & 0xff,
+    0x20,
+    0,
+    ...words(sequence),
+    ...words(ack),
+    ((tcpLength / 4) << 4) | reserved,
+    flags,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+  ]
   return Uint8Array.from([...ip, ...tcp, ...options, ...Array(payload).fill(9)])
 }
 
@@ -63,6 +79,8 @@ describe.each([4, 6] as const)('RFC 3449 §5.2.1 a later TCP acknowledgement sta
     ['FIN', { flags: 0x11 }],
     ['PSH', { flags: 0x18 }],
     ['RST', { flags: 0x14 }],
+    ['CWR (RFC 3168 §6.1.2)', { flags: 0x90 }],
+    ['a reserved bit', { reserved: 1 }],
     ['SACK (RFC 2018)', { options: SACK }],
     ['an option that we do not know', { options: [254, 4, 0, 0] }],
     ['another protocol', { protocol: 17 }],

@@ -54,6 +54,20 @@ describe('RFC 8290 §4.2 what waits for a connection whose socket is full', () =
     expect(pair.gateway.core.inspect(pair.now).connections[0]!.queuedOctets).toBe(0)
   })
 
+  it.each([
+    { what: 'all of', thinsAcks: false, arrive: 20 },
+    { what: 'RFC 3449 §5.2.1 with `thinsAcks` the last of', thinsAcks: true, arrive: 1 },
+  ])('$what the acknowledgements of a connection that wait behind each other are sent', ({ thinsAcks, arrive }) => {
+    const { pair, blocked, drained } = session({ thinsAcks })
+    blocked()
+    const acks = Array.from({ length: 20 }, (_, i) => acknowledgement(pair, 1_000 * (i + 1)))
+    for (const ack of acks) pair.send(pair.gateway, ack)
+    drained(100_000)
+    pair.settle()
+    expect(pair.client.received).toEqual(acks.slice(-arrive))
+    expect(pair.counter(pair.gateway, 'queue-thinned')).toBe(20 - arrive)
+  })
+
   it('a connection that breaks takes them with it too, and they are counted; the next one begins with an empty queue', () => {
     const { pair, blocked } = session()
     blocked()
@@ -217,6 +231,15 @@ function ping(pair: Pair): Uint8Array {
   const packet = ipv4Packet('10.2.0.1', pair.clientAddress, PING)
   packet[9] = 1
   return packet
+}
+
+/** A TCP header without options, ACK alone (RFC 9293 §3.1): Acknowledgment Number, Data Offset, flags. */
+function acknowledgement(pair: Pair, number: number): Uint8Array {
+  const packet = ipv4Packet('10.2.0.1', pair.clientAddress, 40)
+  packet[9] = 6
+  packet[32] = 0x50
+  packet[33] = 0x10
+  return withNumber(packet, number)
 }
 
 /** Behind what tells flows apart. */
