@@ -1,5 +1,6 @@
 // Everybody who takes part, in the order of the tables.
 import { bareLink } from './bare-link.mjs'
+import { keptOnCores } from './kept-on-cores.mjs'
 import { openconnect } from './openconnect.mjs'
 import { openvpn } from './openvpn.mjs'
 import { strongswan } from './strongswan.mjs'
@@ -30,4 +31,11 @@ export const CONTENDERS = [
   ...RUNTIMES.map((runtime) => underpass({ runtime, transport: 'tcp', frames: 'large' })),
   underpass({ runtime: 'node', transport: 'tcp', cipher: 'chacha' }),
   ...RUNTIMES.map((runtime) => underpass({ runtime, transport: 'udp' })),
+]
+
+/** Of those, the ones of one thread that gain most by staying where they are. @type {Contender[]} */
+export const KEPT_ON_CORES = [
+  keptOnCores(openvpn),
+  keptOnCores(openconnect),
+  ...RUNTIMES.map((runtime) => underpass({ runtime, transport: 'tcp', frames: 'large', isKept: true })),
 ]

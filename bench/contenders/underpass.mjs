@@ -5,6 +5,7 @@ import { until } from '../../interop/lib/process.mjs'
 import { root, runtimes } from '../../tools/runtimes.mjs'
 import { GATEWAY } from '../lib/two-ends.mjs'
 import { hasTun } from './installed.mjs'
+import { CPUS, keptName, withoutCores } from './kept-on-cores.mjs'
 
 const PROGRAMS = { gateway: join(root, 'apps/gateway/dist/underpass-gateway.js'), client: join(root, 'apps/client/dist/underpass.js') }
 const SECRET = 'a shared secret that only a benchmark has'
@@ -29,8 +30,8 @@ const LANES = {
 /**
  * Underpass's own client and gateway as processes of one runtime.
  * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: keyof MTU['tcp'], cipher?: 'aes' | 'chacha',
- *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string, thinAcks?: boolean }} how `congestionControl`: of the outer
- *   connection, other than what the ends have
+ *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string, thinAcks?: boolean, isKept?: boolean }} how `congestionControl`: of
+ *   the outer connection, other than what the ends have; `isKept`: each end's event loop on a core
  */
 export function underpass({
   runtime,
@@ -40,23 +41,26 @@ export function underpass({
   lane = 'first',
   congestionControl,
   thinAcks = false,
+  isKept = false,
 }) {
   const { command, prefix } = runtimes().find(({ name }) => name === runtime)
   const mtu = MTU[transport][frames]
   const extras = [...(frames === 'standard' ? [] : [`${frames} MTU`]), ...(cipher === 'chacha' ? ['ChaCha20-Poly1305'] : [])]
+  const name = ['Underpass', transport.toUpperCase(), ...extras, TITLES[runtime]].join(', ').replace('Underpass, ', 'Underpass ')
   return {
-    name: ['Underpass', transport.toUpperCase(), ...extras, TITLES[runtime]].join(', ').replace('Underpass, ', 'Underpass '),
+    name: isKept ? keptName(name) : name,
     group: 'ours',
     outer: transport.toUpperCase(),
-    labels: { runtime, transport, frames, cipher, mtu },
+    labels: { runtime, transport, frames, cipher, mtu, isKept },
     isInstalled() {
       if (!command) return `not installed (no binary of ${TITLES[runtime]} for this platform came with npm ci)`
+      if (isKept && withoutCores() !== undefined) return withoutCores()
       return Object.values(PROGRAMS).every(existsSync) ? undefined : 'not built: npm run build'
     },
 
     async start(ends) {
       const device = hasTun() ? 'tun' : 'packet'
-      const how = { transport, device, mtu, cipher, congestionControl, thinAcks, ...LANES[lane] }
+      const how = { transport, device, mtu, cipher, congestionControl, thinAcks, isKept, ...LANES[lane] }
       const gateway = program(
         ends,
         ends.gateway,
@@ -94,7 +98,8 @@ function listening(ends, how, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names, ...tcp }) => `
+const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names, isKept, ...tcp }) => `
+${isKept ? `cpus = [${CPUS[1]}]` : ''}
 ${tcpLines(tcp)}
 [listen]
 address = ["${GATEWAY}"]
@@ -115,7 +120,8 @@ pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, port, device, mtu, cipher, inner, names, ...tcp }) => `
+const clientSettings = ({ transport, port, device, mtu, cipher, inner, names, isKept, ...tcp }) => `
+${isKept ? `cpus = [${CPUS[0]}]` : ''}
 ${tcpLines(tcp)}
 [peer]
 gateway = "${GATEWAY}"

@@ -20,8 +20,8 @@ export const CARRIERS = [
     contender: underpass({ runtime: 'node', transport: 'tcp', frames: 'jumbo', lane: 'third' }),
   },
   {
-    ...{ who: 'tcp-bbr', name: 'Underpass TCP, outer BBR', group: 'ours', port: 4503, outerControl: 'bbr' },
-    contender: underpass({ runtime: 'node', transport: 'tcp', lane: 'fourth', congestionControl: 'bbr' }),
+    ...{ who: 'tcp-bbr', name: 'Underpass TCP, MTU 9,000, outer BBR', group: 'ours', port: 4503, outerControl: 'bbr' },
+    contender: underpass({ runtime: 'node', transport: 'tcp', frames: 'jumbo', lane: 'fourth', congestionControl: 'bbr' }),
   },
   { who: 'openvpn', name: 'OpenVPN TCP', group: 'peer', port: 1194, contender: openvpn },
   { who: 'udp', name: 'Underpass UDP', group: 'ours', contender: underpass({ runtime: 'node', transport: 'udp', lane: 'second' }) },

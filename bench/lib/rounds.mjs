@@ -6,20 +6,22 @@ import { TwoEnds } from './two-ends.mjs'
 
 /**
  * @template F
- * @param {{ rounds: number, only?: string, takesPart?: (contender: import('../contenders/index.mjs').Contender) => boolean }} options
- *   `only`: part of a name, in any case
+ * @param {{ rounds: number, only?: string, takesPart?: (contender: import('../contenders/index.mjs').Contender) => boolean,
+ *   among?: import('../contenders/index.mjs').Contender[] }} options `only`: part of a name, in any case
  * @param {(ends: TwoEnds, address: string, contender: import('../contenders/index.mjs').Contender) => Promise<F>} measure
  * @returns {Promise<{ entries: { contender: import('../contenders/index.mjs').Contender, missing?: string, figures: F[] }[], notes: string[] }>}
  *   an entry for each contender that takes part, `missing` where it could not; a round that failed is a note and no figure
  */
-export async function rounds({ rounds: count, only, takesPart = () => true }, measure) {
+export async function rounds({ rounds: count, only, takesPart = () => true, among = CONTENDERS }, measure) {
   const words = only?.toLowerCase().split(',')
   const isWanted = ({ name }) => words === undefined || words.some((word) => name.toLowerCase().includes(word))
-  const entries = CONTENDERS.filter((one) => takesPart(one) && isWanted(one)).map((contender) => ({
-    contender,
-    missing: contender.isInstalled(),
-    figures: [],
-  }))
+  const entries = among
+    .filter((one) => takesPart(one) && isWanted(one))
+    .map((contender) => ({
+      contender,
+      missing: contender.isInstalled(),
+      figures: [],
+    }))
   const notes = []
   const lab = openLab()
   for (let round = 1; round <= count; round++) {

@@ -138,21 +138,17 @@ const nulls = (figures) => Object.fromEntries(Object.entries(figures).map(([name
  * @param {(of: Record<string, number>) => Record<string, number>} ratios
  */
 export function ratiosOf(rows, figure, best, ratios) {
-  const peers = rows.filter((row) => row.group === 'peer' && figure(row) !== undefined)
-  const bestPeer = peers.length === 0 ? undefined : best(...peers.map(figure))
+  const bestOf = (some) => {
+    const figures = some.map(figure).filter((value) => value !== undefined)
+    return figures.length === 0 ? undefined : best(...figures)
+  }
+  const peers = rows.filter(({ group }) => group === 'peer')
+  const bestPeer = bestOf(peers)
   const bare = figure(rows.find((row) => row.group === 'bare'))
   const on = (runtime) => {
+    // Kept on cores or not, as it is with the peers.
     const ours = (transport, frames) =>
-      figure(
-        rows.find(
-          (row) =>
-            row.runtime === runtime &&
-            row.transport === transport &&
-            row.frames === frames &&
-            row.cipher === 'aes' &&
-            row.missing === undefined,
-        ),
-      )
+      bestOf(rows.filter((row) => row.runtime === runtime && row.transport === transport && row.frames === frames && row.cipher === 'aes'))
     const all = ratios({ tcp: ours('tcp', 'standard'), large: ours('tcp', 'large'), udp: ours('udp', 'standard'), bestPeer, bare })
     return Object.fromEntries(
       Object.entries(all).map(([name, value]) => [name, Number.isFinite(value) ? Number(value.toPrecision(4)) : null]),
@@ -162,7 +158,7 @@ export function ratiosOf(rows, figure, best, ratios) {
   return {
     ratios: on('node'),
     ratiosByRuntime: Object.fromEntries(runtimes.map((runtime) => [runtime, on(runtime)])),
-    bestPeer: peers.find((row) => figure(row) === bestPeer)?.name ?? null,
+    bestPeer: bestPeer === undefined ? null : peers.find((row) => figure(row) === bestPeer).name,
   }
 }
 

@@ -57,6 +57,8 @@ export interface Libc {
   eventfd(): number
   /** Non-blocking ends: `[read, write]`. */
   pipe(): [number, number]
+  /** The CPUs that this thread, and those that it makes from now on, may run on: numbers from 0 (sched_setaffinity(2)). */
+  setAffinity(cpus: readonly number[]): void
   /** Name of an errno value: `EPERM`, or `errno 524` for one without a name. */
   errnoName(errno: number): string
   /** The libc's text for an errno value. */
@@ -86,6 +88,9 @@ export const Errno = {
   ENETDOWN: 100,
   ENOBUFS: 105,
 } as const
+
+/** The size of glibc's cpu_set_t. */
+const MOST_CPUS = 1024
 
 let libc: Libc | undefined
 
@@ -129,6 +134,7 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   const addresses = bindAddresses(library)
   const eventfd = library.func('int eventfd(unsigned int initial, int flags)')
   const pipe = library.func('int pipe2(uintptr_t fds, int flags)')
+  const setAffinity = library.func('int sched_setaffinity(int thread, size_t length, uintptr_t mask)')
   const strerror = library.func('const char *strerror(int errno)')
   const names = errnoNames(koffi)
 
@@ -205,6 +211,11 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
       orFail(pipe(fds.address, OpenFlag.O_NONBLOCK | OpenFlag.O_CLOEXEC), 'pipe2', '')
       const [readEnd, writeEnd] = new Int32Array(fds.bytes.buffer)
       return [readEnd, writeEnd]
+    },
+    setAffinity(cpus) {
+      const mask = nativeBuffer(MOST_CPUS / 8)
+      for (const cpu of cpus) mask.bytes[cpu >>> 3] |= 1 << (cpu & 7)
+      orFail(setAffinity(0, mask.bytes.length, mask.address), 'sched_setaffinity', `CPU ${cpus.join(', ')}`)
     },
     errnoName: nameOf,
     errnoText: strerror as NativeFunction & ((errno: number) => string),

@@ -40,6 +40,8 @@ export function residentWaiter(turn: Turn, watcherOf: (woken: () => void) => Wat
     const patience = watcher.patience()
     if (patience < 0) return leave()
     const count = isWanted ? turn(patience) : 0
+    // What they did may have made another ready, as a packet that is handed on is answered: that need not wait for the event loop's turn.
+    if (count > 0 && isWanted) turn(0)
     const now = performance.now()
     if (count > 0) stayUntil = now + STAY
     else if (!isWanted || now > stayUntil) return leave()

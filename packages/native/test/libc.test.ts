@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { addressOf, Errno, loadLibc, NativeError, nativeBuffer, OpenFlag, PollEvent, PollSet } from '../src/index.ts'
 
@@ -129,5 +130,30 @@ describe('poll', () => {
     const set = new PollSet([{ fd, events: PollEvent.POLLIN }])
     expect(await new Promise<number>((resolve) => libc.pollAsync(set, 10, resolve))).toBe(0)
     libc.close(fd)
+  })
+})
+
+describe('CPUs', () => {
+  const affinity = (): string => /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1] ?? ''
+  const numbers = (list: string): number[] =>
+    list.split(',').flatMap((range) => {
+      const [first = 0, last = first] = range.split('-').map(Number)
+      return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    })
+
+  it('keeps this thread on those that it is told, until it is told others', () => {
+    const before = affinity()
+    const last = numbers(before).at(-1)!
+    libc.setAffinity([last])
+    expect(affinity()).toBe(String(last))
+    libc.setAffinity(numbers(before))
+    expect(affinity()).toBe(before)
+  })
+
+  it('throws where there is none of them', () => {
+    expect(thrown(() => libc.setAffinity([1023]))).toMatchObject({
+      code: 'SYSTEM',
+      context: { call: 'sched_setaffinity', errno: 'EINVAL', subject: 'CPU 1023' },
+    })
   })
 })

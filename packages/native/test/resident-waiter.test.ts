@@ -18,7 +18,7 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
   })
 
   /** A pipe under a reactor, and what the waiter did with libuv's own descriptor. */
-  function watched() {
+  function watched(onTold: (count: number) => void = () => {}) {
     const stays: string[] = []
     const listening: Libc = Object.create(libc)
     const [readEnd, writeEnd] = libc.pipe()
@@ -36,6 +36,7 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
     const watch = reactor.watch(readEnd, PollEvent.POLLIN, () => {
       told++
       libc.read(readEnd, octet, 0, 1)
+      onTold(told)
     })
     opened.push(() => {
       watch.close()
@@ -54,6 +55,21 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
       expect(stays.slice(-2)).toEqual(['stays', 'leaves'])
       expect(told()).toBe(round)
     }
+  })
+
+  it('tells of what an event has made ready before the event loop has its turn', async () => {
+    const order: string[] = []
+    const { stays, told, say } = watched((count) => {
+      if (count === 3) order.push('told')
+      if (count !== 2) return
+      setImmediate(() => order.push('immediate'))
+      say()
+    })
+    say()
+    await vi.waitFor(() => expect(stays).toEqual(['stays']), PATIENT)
+    say()
+    await vi.waitFor(() => expect(told()).toBe(3), PATIENT)
+    await vi.waitFor(() => expect(order).toEqual(['told', 'immediate']), PATIENT)
   })
 
   it('waits: it does not look again and again', async () => {

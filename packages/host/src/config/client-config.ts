@@ -5,7 +5,7 @@ import { parseIp } from '../ip-prefix.ts'
 import { EVEN_IF_WRONG, framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
-import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
+import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -108,6 +108,7 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     dns: network?.dns ?? 'report',
   }
   if (transports.some(({ transport: one }) => one === 'udp')) warnOfMtu(config.tun, 'transports = ["tcp:4500"]', findings)
+  checkCpus(config, 1, findings)
   findings.ofCore(clientSessionConfig(config, parseIp(peer.gateway) ? peer.gateway : ANY_ADDRESS))
   return config
 }

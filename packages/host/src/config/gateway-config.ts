@@ -14,7 +14,7 @@ import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from
 import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
-import { PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
+import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
 export type { TcpListener, UdpListener } from './listeners.ts'
 
@@ -119,6 +119,7 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   }
   if (udp.length > 0) warnOfMtu(config.tun, 'listen.udp = []', findings)
   checkWorkers(written, config, findings)
+  checkCpus(config, config.workers, findings)
   findings.ofCore(gatewaySessionConfig(config))
   return config
 }

@@ -41,6 +41,8 @@ export interface SharedConfig {
   readonly congestionControl: string | undefined
   /** What waits for a full connection is fewer TCP acknowledgements. */
   readonly thinsAcks: boolean
+  /** One for each event loop, or none: the kernel chooses. */
+  readonly cpus: readonly number[]
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -59,6 +61,7 @@ interface PeerKeys {
 
 interface SharedKeys {
   readonly control: string
+  readonly cpus: readonly number[]
   readonly tun: {
     readonly device?: TunConfig['device'] | undefined
     readonly name?: string | undefined
@@ -82,6 +85,7 @@ export const PEER_KEYS: Keys<PeerKeys> = {
 /** Top-level keys of both files. */
 export const SHARED_KEYS: Keys<SharedKeys> = {
   control: z.string().min(1).optional(),
+  cpus: z.array(z.int().min(0).max(1_023)).optional(),
   tun: z
     .preprocess(
       // `tun = "memory"` is short for `[tun] device = "memory"`.
@@ -128,6 +132,7 @@ export function sharedConfig(
     crypto: written.provider?.crypto ?? 'auto',
     congestionControl: written.tcp?.congestion_control,
     thinsAcks: written.tcp?.thin_acks ?? false,
+    cpus: written.cpus ?? [],
     limits: written.limits ?? DEFAULT_LIMITS,
     timers: written.timers ?? DEFAULT_TIMERS,
   }
@@ -140,6 +145,19 @@ export function peerAlgorithms(written: Written<PeerKeys>): Pick<PeerConfig, 'ik
     esn: written.esn ?? true,
     replayWindow: written.replay_window ?? DEFAULT_REPLAY_WINDOW,
   }
+}
+
+/** A CPU for each event loop, or none for any. */
+export function checkCpus({ cpus }: Pick<SharedConfig, 'cpus'>, eventLoops: number, findings: Findings): void {
+  if (cpus.length === 0) return
+  if (new Set(cpus).size < cpus.length) findings.issue(['cpus'], `names a CPU twice: ${cpus.join(', ')}`)
+  else if (cpus.length !== eventLoops)
+    findings.issue(
+      ['cpus'],
+      eventLoops === 1
+        ? `names ${cpus.length} CPUs, and there is one thread to keep on them; name one`
+        : `names ${cpus.length} CPUs for ${eventLoops} workers; name one for each`,
+    )
 }
 
 /** TCP carries packets of any size. */

@@ -22,6 +22,8 @@ export interface ProgramStatus {
   /** Of TCP connections, where one is configured. */
   readonly congestionControl?: string | undefined
   readonly thinsAcks?: boolean
+  /** That the event loops are kept on. */
+  readonly cpus?: readonly number[]
   readonly host: HostStatus
   readonly session: SessionStatus
   /** The latest, oldest first. */

@@ -8,6 +8,7 @@ import { configAsJson } from '../report/config-words.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../report/exit-codes.ts'
 import type { Output } from '../report/reporter.ts'
 import { refusedCongestionControl } from '../run/congestion-control.ts'
+import { refusedCpu } from '../run/cpus.ts'
 
 export interface CheckConfigOptions {
   readonly json: boolean
@@ -49,7 +50,11 @@ export function loadOrTell<C extends SharedConfig>(load: () => C, { json, out, e
 }
 
 /** What no file shows by itself. Throws `HostError` CONFIG_INVALID. */
-function checkOnThisMachine({ file, congestionControl }: SharedConfig): void {
+function checkOnThisMachine({ file, congestionControl, cpus }: SharedConfig): void {
   const refusal = congestionControl === undefined ? undefined : refusedCongestionControl(congestionControl)
   if (refusal !== undefined) throw invalidAt(file, ['tcp', 'congestion_control'], refusal.reason)
+  for (const [i, cpu] of cpus.entries()) {
+    const reason = refusedCpu(cpu)
+    if (reason !== undefined) throw invalidAt(file, ['cpus', i], reason)
+  }
 }

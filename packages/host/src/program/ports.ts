@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
   readonly congestionControl: string | undefined
+  /** Of the event loop, or of each worker's; none: the kernel chooses. */
+  readonly cpus: readonly number[]
 }
 
 export interface RunningSession {
@@ -46,9 +48,9 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
-  async start({ sessionConfig, crypto, listeners, congestionControl }) {
+  async start({ sessionConfig, crypto, listeners, congestionControl, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, congestionControl })
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, congestionControl, cpu })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
 }

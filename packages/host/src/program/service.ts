@@ -68,6 +68,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       runsOn: runsOn(config.crypto, session, opened?.device),
       congestionControl: config.congestionControl,
       thinsAcks: config.thinsAcks,
+      cpus: config.cpus,
       host: {
         device: opened && describeDevice(opened.device),
         listening: session ? listeningWords(session) : [],
@@ -97,7 +98,8 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
   }
   try {
     // First what may fail without a trace: the ports. Who comes before the device is there finds a gateway whose packets are lost.
-    session = await ports.start({ ...options.session, crypto: config.crypto, congestionControl: config.congestionControl })
+    const { crypto, congestionControl, cpus } = config
+    session = await ports.start({ ...options.session, crypto, congestionControl, cpus })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)

@@ -42,15 +42,17 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
 }
 
 function useLine(config: SharedConfig): string {
-  return [`use device ${describeDevice(config.tun)}`, `cryptography: ${config.crypto}`, ...tcpChoices(config)].join('; ')
+  return [`use device ${describeDevice(config.tun)}`, `cryptography: ${config.crypto}`, ...choices(config)].join('; ')
 }
 
-/** What is not TCP's default. */
-export function tcpChoices({
+/** What is not left to the kernel, or not the default. */
+export function choices({
   congestionControl,
   thinsAcks = false,
-}: Partial<Pick<SharedConfig, 'congestionControl' | 'thinsAcks'>>): string[] {
+  cpus = [],
+}: Partial<Pick<SharedConfig, 'congestionControl' | 'thinsAcks' | 'cpus'>>): string[] {
   return [
+    ...(cpus.length === 0 ? [] : [`kept on CPU ${cpus.join(', ')}`]),
     ...(congestionControl === undefined ? [] : [`congestion control of TCP: ${congestionControl}`]),
     ...(thinsAcks ? ['TCP acknowledgements that wait are thinned'] : []),
   ]

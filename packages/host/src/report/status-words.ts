@@ -2,7 +2,7 @@
 import type { IkeSaStatus, PeerStatus } from '@underpass/session-manager'
 import { formatDuration } from '../config/fields.ts'
 import type { ProgramStatus } from '../control/protocol.ts'
-import { tcpChoices } from './config-words.ts'
+import { choices } from './config-words.ts'
 import { describeAddress, describeEvent, describePath } from './event-words.ts'
 import { describeRunsOn } from './runs-on-words.ts'
 
@@ -15,8 +15,8 @@ export function describeStatus(status: ProgramStatus, now: number): string {
   const [runtime, ...ways] = describeRunsOn(status.runsOn)
   lines.push(`runs on ${runtime}`, ...ways.map((way) => `  ${way}`))
   if (host.device) lines.push(`device ${host.device.name} (${host.device.kind}, mtu ${host.device.mtu})`)
-  const tcp = tcpChoices(status)
-  if (tcp.length > 0) lines.push(tcp.join('; '))
+  const chosen = choices(status)
+  if (chosen.length > 0) lines.push(chosen.join('; '))
   if (host.listening.length > 0) lines.push(`listening on ${host.listening.join(', ')}`)
   for (const peer of session.peers)
     lines.push(

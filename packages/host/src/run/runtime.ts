@@ -8,6 +8,7 @@ import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
 import { checkCongestionControl } from './congestion-control.ts'
+import { stayOnCpu } from './cpus.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
 import { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
@@ -21,6 +22,8 @@ export interface RuntimeOptions {
   readonly tun?: TunPort
   /** Of TCP connections, accepted and dialled: 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
   readonly congestionControl?: string | undefined
+  /** That this thread is kept on. Default whichever the kernel has it on. */
+  readonly cpu?: number | undefined
   /** Default 10,000. */
   readonly connectTimeoutMilliseconds?: number
   readonly random?: RandomSource
@@ -51,8 +54,8 @@ export interface Runtime {
 }
 
 /**
- * Throws `TransportError` or `UdpError` where a listener cannot be bound, `HostError` where the congestion control cannot be had, and leaves
- * nothing open then.
+ * Throws `TransportError` or `UdpError` where a listener cannot be bound, `HostError` where the congestion control or the CPU cannot be had,
+ * and leaves nothing open then.
  */
 export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom, createPacketMemory), options)
@@ -60,7 +63,8 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
-  const { tun, listeners, sharing, congestionControl } = options
+  const { tun, listeners, sharing, congestionControl, cpu } = options
+  if (cpu !== undefined) stayOnCpu(cpu)
   if (congestionControl !== undefined) checkCongestionControl(congestionControl)
   const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []

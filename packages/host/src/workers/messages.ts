@@ -16,6 +16,7 @@ export interface WorkerStart {
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
   readonly congestionControl: string | undefined
+  readonly cpu: number | undefined
   /** To each of the other workers, by number. */
   readonly neighbours: readonly (MessagePort | undefined)[]
   /** Int32: octets that were handed to each worker and that it has not dealt with yet. */

@@ -89,6 +89,7 @@ class Supervisor implements RunningSession {
         sessionConfig: this.#configFor(index),
         crypto: this.#options.crypto,
         congestionControl: this.#options.congestionControl,
+        cpu: this.#options.cpus[index],
         listeners: ports,
         neighbours: channels[index]!,
         backlog,

@@ -63,6 +63,7 @@ export class GatewayWorker {
         sessionConfig: { ...start.sessionConfig, aeadProvider: provider },
         listeners: start.listeners,
         congestionControl: start.congestionControl,
+        cpu: start.cpu,
         sharing: {
           udp: { size: start.count, spiMask: SPI_MASK },
           firstLook: (listener, framing) => firstLook(start, neighbours, listener, framing),

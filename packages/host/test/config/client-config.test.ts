@@ -40,6 +40,7 @@ describe('a client configuration', () => {
   it('takes every key', () => {
     const config = load(`control = "/run/x.sock"
 keep_retrying = true
+cpus = [1]
 tun = "memory"
 ${GOOD}name = "office"
 transports = ["udp:4501", "tcp:443", { transport = "tcp", port = 444, framing = "3gpp-ftt" }]
@@ -72,6 +73,7 @@ max_half_open = 7
       keepRetrying: true,
       congestionControl: 'bbr',
       thinsAcks: true,
+      cpus: [1],
       tun: { device: 'memory' },
       transports: [
         { transport: 'udp', port: 4501, natPort: 4501 },

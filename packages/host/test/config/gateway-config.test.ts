@@ -300,6 +300,17 @@ remote = ["10.3.0.0/24"]
     expect(peers[0]!.pool!.subnets).toEqual(['10.2.0.0/24'])
   })
 
+  it('a CPU twice, more or fewer CPUs than workers, and what is no number of a CPU', () => {
+    expect(complaint(`cpus = [0, 0]\nworkers = 2\n${PEOPLE}${SECRETS}`)).toBe('gw.toml:1: cpus: names a CPU twice: 0, 0')
+    expect(complaint(`cpus = [0]\nworkers = 2\n${PEOPLE}${SECRETS}`)).toBe('gw.toml:1: cpus: names 1 CPUs for 2 workers; name one for each')
+    expect(complaint(`cpus = [0, 1]\n${PEOPLE}${SECRETS}`)).toBe(
+      'gw.toml:1: cpus: names 2 CPUs, and there is one thread to keep on them; name one',
+    )
+    expect(complaint(`cpus = [-1]\n${PEOPLE}${SECRETS}`)).toContain('gw.toml:1: cpus[0]: ')
+    expect(load(`cpus = [3, 1]\nworkers = 2\n${PEOPLE}${SECRETS}`).cpus).toEqual([3, 1])
+    expect(load(PEOPLE + SECRETS).cpus).toEqual([])
+  })
+
   it('a pool that is too small for the workers, a device that has one queue, and too many workers', () => {
     const connection = PEOPLE.replace('10.99.0.2-10.99.0.9', '10.99.0.2-10.99.0.4')
     expect(complaint(`workers = 4\n${connection}${SECRETS}`)).toBe(

@@ -23,6 +23,7 @@ describe('status in words', () => {
       },
       congestionControl: 'bbr',
       thinsAcks: true,
+      cpus: [0, 1],
       host: {
         device: { name: 'underpass0', kind: 'tun', mtu: 1400, counters: {} },
         listening: [],
@@ -85,7 +86,7 @@ runs on Node 20.20.2, linux x64
   ESP cryptography: openssl, the fastest, and libcrypto is here
   TUN offloads: yes
 device underpass0 (tun, mtu 1400)
-congestion control of TCP: bbr; TCP acknowledgements that wait are thinned
+kept on CPU 0, 1; congestion control of TCP: bbr; TCP acknowledgements that wait are thinned
 
 gw: up
   udp:500: failed, no answer in 1.6 s
