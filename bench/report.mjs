@@ -29,6 +29,8 @@ one of the two ends to run.
   module. strongSwan: kernel-libipsec, ESP in UDP, AES-256-GCM.
 - **The link**: a veth pair hands on TCP segments, and UDP datagrams that were given to it together (UDP_SEGMENT), uncut. Whoever uses that gains by it
   here; a network card would cut them. Debian's wireguard-go and strongSwan give every datagram by itself.
+- **On a core each**: the process at the client's end stays on one core and that at the gateway's on the other, ours by their key \`cpus\`, others by taskset(1); iperf3
+  stays where the kernel has it. For those of one thread that gain most by it.
 - **Of the best peer** compares one flow with the quickest of the others.
 
 ${peers(run)}`,
@@ -68,8 +70,8 @@ All carriers of a condition are up at the same time, and are measured one after 
 
 | At 3 % and 40 ms, CUBIC | |
 |---|---|
-| Helped | at least 8 KiB unsent in the socket (5 points of plain TCP's goodput); inner packets of 9,000 octets (10); CoDel that knows how long a packet is (5); BBR outside (6 to 22 times) |
-| Did not | longer queues or none, more unsent octets (delay for others), \`MSG_MORE\`, \`TCP_QUICKACK\` |
+| Helped | at least 8 KiB unsent in the socket (5 points of plain TCP's goodput); inner packets of 9,000 octets (10); CoDel that knows how long a packet is (5); BBR outside (6 to 22 times); [several connections](#several-connections-through-a-link-that-loses-packets) for several flows (four times with four) |
+| Did not | longer queues or none, more unsent octets (delay for others), \`MSG_MORE\`, \`TCP_QUICKACK\`, [fewer inner acknowledgements](#fewer-acknowledgements-on-a-slow-way-back) |
 
 How that was found is in [decision 14](decisions/0014-tcp-over-a-link-that-loses.md).
 

@@ -51,7 +51,7 @@ describe('underpass-gateway run', () => {
   it('serves until SIGTERM; status shows it; exit code 0', async () => {
     const path = file(FILE)
     const running = gateway('run', '--config', path)
-    await running.io.said('gateway up: listening on 127.0.0.1:')
+    await running.io.said('/tcp, no device\n')
     expect((await gateway('status', '--config', path)).out).toMatch(/listening on 127\.0\.0\.1:\d+\/tcp\n\npeople: idle\n/)
     running.io.signal('SIGTERM')
     expect(await running).toMatchObject({ exitCode: 0, err: '' })

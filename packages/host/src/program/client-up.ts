@@ -134,7 +134,8 @@ function tellUp(tunnel: TunnelFacts, { network, device }: Service<ClientNetwork>
   const unrouted = network?.unrouted ?? []
   reporter.headline(upLine(tunnel, network && device.name, unrouted), 'tunnel-up', {
     ...tunnel,
-    device: device.name,
+    // None with `tun = "memory"`.
+    ...(network && { device: device.name }),
     ...(unrouted.length === 0 ? {} : { unrouted }),
   })
 }

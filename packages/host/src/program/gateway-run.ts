@@ -33,8 +33,16 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       onSession: ({ driver }) => driver.onEvent((event) => reporter.event(event)),
     })
     const listening = listeningWords(service.session)
-    const device = service.device.name
-    reporter.headline(`gateway up: listening on ${listening.join(', ')}, device ${device}`, 'gateway-up', { listening, device })
+    // None with `tun = "memory"`.
+    const device = service.network && service.device.name
+    reporter.headline(
+      `gateway up: listening on ${listening.join(', ')}, ${device === undefined ? 'no device' : `device ${device}`}`,
+      'gateway-up',
+      {
+        listening,
+        ...(device !== undefined && { device }),
+      },
+    )
     return service
   })
 }

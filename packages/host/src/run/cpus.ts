@@ -1,14 +1,17 @@
 /** The CPU that an event loop is kept on: it moves no more, and what it has in the caches stays there. */
 import { readFileSync } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { HostError, reasonOf } from '../host-error.ts'
 
 // An optional dependency, as in tls-transport.
 const native = await import('@underpass/native').catch(() => undefined)
 
-/** This thread. Throws `HostError` NOT_SUPPORTED where it cannot be. */
-export function stayOnCpu(cpu: number): void {
+/** This thread; those of Node's pool stay free. Throws `HostError` NOT_SUPPORTED where it cannot be. */
+export async function stayOnCpu(cpu: number): Promise<void> {
   const refusal = refusedCpu(cpu)
   if (refusal !== undefined) throw new HostError('NOT_SUPPORTED', `cpus: ${refusal}`, { what: `cpus = [${cpu}]` })
+  // Node makes the threads of its pool when the first of them is needed, and they would have this thread's CPU.
+  await access('/proc/self')
   native?.loadLibc().setAffinity([cpu])
 }
 

@@ -64,7 +64,7 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
   const { tun, listeners, sharing, congestionControl, cpu } = options
-  if (cpu !== undefined) stayOnCpu(cpu)
+  if (cpu !== undefined) await stayOnCpu(cpu)
   if (congestionControl !== undefined) checkCongestionControl(congestionControl)
   const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []

@@ -18,6 +18,8 @@ interface Waiting<T> {
   reject(error: Error): void
 }
 
+const ENTRY = new URL('./worker-entry.js', import.meta.url)
+
 export class WorkerThread {
   readonly #index: number
   readonly #worker: Worker
@@ -30,10 +32,15 @@ export class WorkerThread {
   #nextQuestion = 1
   #lastAnswer: WorkerAnswer | undefined
 
-  constructor(index: number, told: (index: number, message: Told) => void, died: (index: number, error: Error) => void) {
+  constructor(
+    index: number,
+    told: (index: number, message: Told) => void,
+    died: (index: number, error: Error) => void,
+    entry: URL = ENTRY,
+  ) {
     this.#index = index
     this.#told = told
-    this.#worker = new Worker(new URL('./worker-entry.js', import.meta.url))
+    this.#worker = new Worker(entry)
     const gone = (error: Error): void => {
       if (this.#death !== undefined) return
       this.#death = error
