@@ -33,7 +33,7 @@ export const CONTENDERS = [
   ...RUNTIMES.map((runtime) => underpass({ runtime, transport: 'udp' })),
 ]
 
-/** Of those, the ones of one thread that gain most by staying where they are. @type {Contender[]} */
+/** Of those, some with each end's process on a core of its own. @type {Contender[]} */
 export const KEPT_ON_CORES = [
   keptOnCores(openvpn),
   keptOnCores(openconnect),

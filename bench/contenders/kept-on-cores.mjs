@@ -1,15 +1,16 @@
 // A contender whose process at each end stays on a core of its own. The kernel else moves both about, and with them the load.
 import { availableParallelism } from 'node:os'
+import { needs } from './installed.mjs'
 
 /** [the client's, the gateway's] */
 export const CPUS = [0, 1]
 
-/** @returns {import('./index.mjs').Contender} another's, by taskset(1); one of several threads would lose by it */
+/** @returns {import('./index.mjs').Contender} another's, by taskset(1): all its threads and processes at an end share a core then */
 export function keptOnCores(contender) {
   return {
     ...contender,
     name: keptName(contender.name),
-    isInstalled: () => withoutCores() ?? contender.isInstalled(),
+    isInstalled: () => withoutCores() ?? needs({ taskset: 'util-linux' }) ?? contender.isInstalled(),
     start: (ends) => contender.start(onCores(ends)),
   }
 }

@@ -11,20 +11,21 @@ const USUAL = { roundTrip: 40, pattern: 'random', loss: 3 }
 
 export function lossTable(rows) {
   const carriers = carriersOf(rows)
+  const ours = carriers.filter(([who]) => who.startsWith('tcp'))
   return [
     [
       ...['congestion control', 'round trip', 'lost', ...carriers.map(([, name]) => `${name}, Mbit/s`)],
-      ...['Underpass TCP to OpenVPN', 'one way, 99th percentile, ms'],
+      ...[`to OpenVPN: ${ours.map(([, name]) => name.replace('Underpass TCP, ', '')).join(' / ')}`, 'one way, 99th percentile, ms'],
     ],
     ...conditionsOf(rows).map((group) => {
       const { control, roundTrip, loss, pattern } = group[0]
       const of = (who) => group.find((row) => row.who === who)
       const cells = carriers.map(([who]) => cell(of(who), of('plain')))
       const delays = carriers.map(([who]) => of(who)?.delay?.p99).map((value) => (value === undefined ? '–' : digits(value)))
-      const toPeer = quotient(of('tcp'), of('openvpn'))
+      const toPeer = ours.map(([who]) => quotient(of(who), of('openvpn'))).map((value) => (value === undefined ? '–' : `${digits(value)}×`))
       return [
         ...[NAMES[control] ?? control, `${roundTrip} ms`, `${loss} %${loss > 0 ? ` ${pattern}` : ''}`, ...cells],
-        ...[toPeer === undefined ? '–' : `${digits(toPeer)}×`, delays.join(' / ')],
+        ...[toPeer.join(' / '), delays.join(' / ')],
       ]
     }),
   ]

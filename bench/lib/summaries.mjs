@@ -146,7 +146,7 @@ export function ratiosOf(rows, figure, best, ratios) {
   const bestPeer = bestOf(peers)
   const bare = figure(rows.find((row) => row.group === 'bare'))
   const on = (runtime) => {
-    // Kept on cores or not, as it is with the peers.
+    // The better, where there are those that were kept on cores and those that were not; so it is with the peers.
     const ours = (transport, frames) =>
       bestOf(rows.filter((row) => row.runtime === runtime && row.transport === transport && row.frames === frames && row.cipher === 'aes'))
     const all = ratios({ tcp: ours('tcp', 'standard'), large: ours('tcp', 'large'), udp: ours('udp', 'standard'), bestPeer, bare })

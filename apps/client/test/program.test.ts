@@ -124,6 +124,13 @@ describe('underpass up', () => {
       expect(err).toMatch(new RegExp(`^${path}:1: tcp\\.congestion_control: "no-such" .*\\n$`))
     },
   )
+
+  it.each(['check-config', 'up --dry-run', 'up'])('a CPU that cannot be had here is a wrong configuration: %s', async (command) => {
+    const path = file(`cpus = [1023]\n${PEER}`)
+    const { exitCode, out, err } = await underpass(...command.split(' '), '--config', path)
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
+    expect(err).toMatch(new RegExp(`^${path}:1: cpus\\[0\\]: (1023 is not among the CPUs|a CPU can only be chosen) .*\\n$`))
+  })
 })
 
 /** What `runCommandLine` of @underpass/host does for either program is tested here, on a real commander. */

@@ -1,5 +1,5 @@
 /** A gateway of two workers as it is installed, and its clients, each in a network namespace of its own: only as root on Linux, and built. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryDirectory } from '../../../packages/host/test/temporary.ts'
@@ -37,6 +37,17 @@ describe.skipIf(reason !== undefined)('a gateway of two workers', () => {
     expect(new Set(Object.values(await lab.workersOfIkeSas())).size).toBeGreaterThan(1)
     expect(await lab.stopGateway()).toBe(0)
   }, 120_000)
+
+  const cpusOf = (task: string): string | undefined => /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`${task}/status`, 'latin1'))?.[1]
+  it.runIf(/^0-/.test(cpusOf('/proc/self') ?? ''))('each stays on the CPU that is its own', async () => {
+    const lab = new Lab()
+    onTestFinished(() => lab.close())
+    await lab.startGateway('workers = 2\ncpus = [1, 0]\n')
+    const { pid, cpus } = await lab.status()
+    expect(cpus).toEqual([1, 0])
+    const lists = readdirSync(`/proc/${pid}/task`).map((thread) => cpusOf(`/proc/${pid}/task/${thread}`))
+    expect(lists).toEqual(expect.arrayContaining(['0', '1', cpusOf('/proc/self')]))
+  })
 
   it('RFC 9329 §6.1: an IKE SA stays in its worker, whichever its next connection comes to', async () => {
     const lab = await startLab()

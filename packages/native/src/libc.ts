@@ -57,7 +57,9 @@ export interface Libc {
   eventfd(): number
   /** Non-blocking ends: `[read, write]`. */
   pipe(): [number, number]
-  /** The CPUs that this thread, and those that it makes from now on, may run on: numbers from 0 (sched_setaffinity(2)). */
+  /** The CPUs that this thread may run on, and that there are: numbers from 0 (sched_getaffinity(2)). */
+  affinity(): number[]
+  /** The CPUs that this thread, and those that it makes from now on, may run on. */
   setAffinity(cpus: readonly number[]): void
   /** Name of an errno value: `EPERM`, or `errno 524` for one without a name. */
   errnoName(errno: number): string
@@ -134,6 +136,7 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
   const addresses = bindAddresses(library)
   const eventfd = library.func('int eventfd(unsigned int initial, int flags)')
   const pipe = library.func('int pipe2(uintptr_t fds, int flags)')
+  const getAffinity = library.func('int sched_getaffinity(int thread, size_t length, uintptr_t mask)')
   const setAffinity = library.func('int sched_setaffinity(int thread, size_t length, uintptr_t mask)')
   const strerror = library.func('const char *strerror(int errno)')
   const names = errnoNames(koffi)
@@ -211,6 +214,11 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
       orFail(pipe(fds.address, OpenFlag.O_NONBLOCK | OpenFlag.O_CLOEXEC), 'pipe2', '')
       const [readEnd, writeEnd] = new Int32Array(fds.bytes.buffer)
       return [readEnd, writeEnd]
+    },
+    affinity() {
+      const { bytes, address } = nativeBuffer(MOST_CPUS / 8)
+      orFail(getAffinity(0, bytes.length, address), 'sched_getaffinity', '')
+      return Array.from({ length: MOST_CPUS }, (_, cpu) => cpu).filter((cpu) => (bytes[cpu >>> 3] & (1 << (cpu & 7))) !== 0)
     },
     setAffinity(cpus) {
       const mask = nativeBuffer(MOST_CPUS / 8)

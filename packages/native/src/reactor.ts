@@ -18,9 +18,9 @@ export interface Watch {
 
 /**
  * Tells the owners of many descriptors that they are ready, on the thread of the event loop, without a watcher of the runtime for
- * each: one epoll instance for all. A turn follows each turn of the event loop while something is ready, and for a while after; how the
- * event loop hears of the next event then is the waiter's (see waiter.ts). Timers and the runtime's own sockets get their turns in
- * between. An epoll instance keeps no file open: a closed TUN's name is free at once.
+ * each: one epoll instance for all. A turn follows each turn of the event loop while something is ready, and for a while after, and at most a
+ * second one each that found something; how the event loop hears of the next event then is the waiter's (see waiter.ts). Timers and the
+ * runtime's own sockets get their turns in between. An epoll instance keeps no file open: a closed TUN's name is free at once.
  */
 export class Reactor {
   readonly #libc: Libc

@@ -126,7 +126,7 @@ export class NativeStream implements ByteStream {
     else if (!this.#isClosed && this.#reading !== 'flowing' && (events & ~(POLLIN | POLLOUT)) !== 0) this.#hungUp()
   }
 
-  /** One read a turn: other descriptors and the timers get theirs. */
+  /** One read a turn of the reactor's: other descriptors and the timers get theirs. */
   #receive(): void {
     receiveBuffer ??= new Uint8Array(RECEIVE)
     const length = this.#sockets.calls.receive(this.#fd, receiveBuffer, 0, RECEIVE)

@@ -70,7 +70,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       thinsAcks: config.thinsAcks,
       cpus: config.cpus,
       host: {
-        device: opened && describeDevice(opened.device),
+        device: isReal && opened ? describeDevice(opened.device) : undefined,
         listening: session ? listeningWords(session) : [],
         changes: host?.changes ?? [],
       },

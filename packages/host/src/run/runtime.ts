@@ -22,7 +22,7 @@ export interface RuntimeOptions {
   readonly tun?: TunPort
   /** Of TCP connections, accepted and dialled: 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
   readonly congestionControl?: string | undefined
-  /** That this thread is kept on. Default whichever the kernel has it on. */
+  /** That this thread is kept on until it is closed. Default whichever the kernel has it on. */
   readonly cpu?: number | undefined
   /** Default 10,000. */
   readonly connectTimeoutMilliseconds?: number
@@ -64,7 +64,7 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
   const { tun, listeners, sharing, congestionControl, cpu } = options
-  if (cpu !== undefined) await stayOnCpu(cpu)
+  const leaveCpu = cpu === undefined ? undefined : await stayOnCpu(cpu)
   if (congestionControl !== undefined) checkCongestionControl(congestionControl)
   const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []
@@ -106,6 +106,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])
+    leaveCpu?.()
     throw error
   }
   driver.start()
@@ -118,6 +119,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
       const listenersClosed = closeListeners()
       await driver.stop(closing)
       await Promise.all([listenersClosed, udp?.close()])
+      leaveCpu?.()
     },
   }
 }

@@ -18,14 +18,9 @@ export interface TunChoice {
 
 /**
  * Packets that wait in the interface while this process is off the processor: 20 ms at two hundred thousand a second, where the kernel's own
- * 500 are gone in three. It is no queue for a slow link, as it is always read. Of long packets fewer: what several flows have in there is to
- * stay in the processor's cache, where 4,000 packets of 64 kB would be 260 MB.
+ * 500 are gone in three. It is no queue for a slow link, as it is always read.
  */
-export function queueLength(mtu: number): number {
-  return Math.min(4_000, Math.max(128, Math.floor(QUEUE_OCTETS / mtu)))
-}
-
-const QUEUE_OCTETS = 8_388_608
+const QUEUE_LENGTH = 4_000
 
 export interface OpenedTun {
   readonly device: TunDevice
@@ -39,7 +34,7 @@ export function openTunDevice(choice: TunChoice): OpenedTun {
   return explained(() => {
     switch (choice.device) {
       case 'tun':
-        return owning(openTun({ name, mtu, queueLength: queueLength(mtu) }))
+        return owning(openTun({ name, mtu, queueLength: QUEUE_LENGTH }))
       case 'memory':
         return owning(new MemoryTun(name, { mtu }))
       case 'packet': {
@@ -57,7 +52,7 @@ export function openTunDevice(choice: TunChoice): OpenedTun {
 
 /** A TUN that `open` makes in its own way. Throws `TunError`, whose message says what to do. */
 export function openTunWith(open: (options: TunOptions) => TunDevice, { name, mtu }: Pick<TunChoice, 'name' | 'mtu'>): OpenedTun {
-  return explained(() => owning(open({ name, mtu, queueLength: queueLength(mtu) })))
+  return explained(() => owning(open({ name, mtu, queueLength: QUEUE_LENGTH })))
 }
 
 function explained(open: () => OpenedTun): OpenedTun {
