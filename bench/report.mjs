@@ -70,7 +70,7 @@ All carriers of a condition are up at the same time, and are measured one after 
 
 | At 3 % and 40 ms, CUBIC | |
 |---|---|
-| Helped | at least 8 KiB unsent in the socket (5 points of plain TCP's goodput); inner packets of 9,000 octets (10); CoDel that knows how long a packet is (5); BBR outside (6 to 22 times); [several connections](#several-connections-through-a-link-that-loses-packets) for several flows (four times with four) |
+| Helped | at least 8 KiB unsent in the socket (5 points of plain TCP's goodput); inner packets of 9,000 octets (10); CoDel that knows how long a packet is (5); BBR outside (25 times); [several connections](#several-connections-through-a-link-that-loses-packets) for several flows (four times with four) |
 | Did not | longer queues or none, more unsent octets (delay for others), \`MSG_MORE\`, \`TCP_QUICKACK\` |
 
 How that was found is in [decision 14](decisions/0014-tcp-over-a-link-that-loses.md).
