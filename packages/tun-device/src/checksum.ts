@@ -96,11 +96,14 @@ export function storeChecksum(buffer: Uint8Array, at: number, sum: number): void
   storeSum(buffer, at, ~sum & 0xffff)
 }
 
-/** Sum of the pseudo-header (RFC 9293 §3.1, RFC 8200 §8.1) of the IP packet at `packet`, for a transport part of `length` octets. */
+/**
+ * Sum of the pseudo-header (RFC 9293 §3.1, RFC 8200 §8.1) of the IP packet at `packet`, for a transport part of `length` octets; of a long
+ * super-packet's length the upper half counts too, as the kernel has it.
+ */
 export function pseudoHeaderSum(buffer: Uint8Array, packet: number, protocol: number, length: number): number {
   const isIpv4 = buffer[packet] >>> 4 === 4
   const addresses = isIpv4 ? checksumOf(buffer, packet + 12, 8) : checksumOf(buffer, packet + 8, 32)
-  return fold(addresses + swap(protocol) + swap(length))
+  return fold(addresses + swap(protocol) + swap(length & 0xffff) + swap(length >>> 16))
 }
 
 /** Computes and stores the header checksum of the IPv4 packet at `packet` (RFC 791 §3.1). */

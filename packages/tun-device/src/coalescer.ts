@@ -16,7 +16,13 @@ import {
   writeU16,
 } from './virtio-net-header.ts'
 
-const MAX_PACKET = 65_535
+export const MAX_PACKET = 65_535
+/**
+ * Octets of a TCP super-packet over IPv4 where the kernel takes longer ones than a packet can be ("BIG TCP"): its Total Length is 0 then, and
+ * the virtio_net_hdr's is what counts. The kernel keeps it in at most 17 pieces, which are of 32 kB if it has them. The receiver is woken once
+ * for all of it, so this is for packets of which few fit into 64 kB.
+ */
+export const LONG_PACKET: number = 8 * MAX_PACKET
 const MAX_RUNS = 8
 
 /** Of {@link transportOf}: nothing that a run could hold. */
@@ -37,6 +43,8 @@ const UNUSUAL = -1
 export class Coalescer {
   /** UDP datagrams are joined too: the kernel knows GSO_UDP_L4. */
   joinsUdp: boolean
+  /** Octets of a TCP super-packet over IPv4 at most; of any other it is what a packet can have. */
+  longest: number
   runs = 0
   first: Int32Array = new Int32Array(0)
   next: Int32Array = new Int32Array(0)
@@ -56,8 +64,9 @@ export class Coalescer {
   #transport = 0
   #headerLength = 0
 
-  constructor(joinsUdp: boolean) {
+  constructor(joinsUdp: boolean, longest: number = MAX_PACKET) {
     this.joinsUdp = joinsUdp
+    this.longest = longest
   }
 
   plan(batch: PacketBatch): void {
@@ -108,7 +117,7 @@ export class Coalescer {
     const length = this.lengths[run]
     for (let i = 0; i < headerLength; i++) out[header + i] = buffer[packet + i]
     if (isIpv4) {
-      writeBigEndian16(out, header + 2, length)
+      writeBigEndian16(out, header + 2, length > MAX_PACKET ? 0 : length)
       storeIpv4HeaderChecksum(out, header, 20)
     } else {
       writeBigEndian16(out, header + 4, length - 40)
@@ -169,7 +178,8 @@ export class Coalescer {
     const isTcp = this.#protocol === TCP
     if (isTcp && readBigEndian32(buffer, packet + transport + 4) !== this.#sequence[run]) return false
     if (payload > lengths[this.first[run]] - this.#headerLength) return false
-    if (this.lengths[run] + payload > MAX_PACKET || this.packets[run] === (isTcp ? MAX_TCP_RUN : MAX_UDP_RUN)) return false
+    const longest = isTcp && transport === 20 ? this.longest : MAX_PACKET
+    if (this.lengths[run] + payload > longest || this.packets[run] === (isTcp ? MAX_TCP_RUN : MAX_UDP_RUN)) return false
     if (transport === 20 ? !this.#isSameIpv4(buffer, packet, first, run) : !isSameIpv6(buffer, packet, first)) return false
     if (isTcp && !isSameTcp(buffer, packet + transport, first + transport, this.#headerLength - transport)) return false
     if (this.#isVerified[run] === 0) {

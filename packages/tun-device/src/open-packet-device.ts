@@ -56,7 +56,13 @@ export function openPacketDevice(options: PacketDeviceOptions): TunDevice {
       throw new TunError('ARGUMENT', 'an Ethernet address has 6 octets', { interface: name })
     setUp(libc, fd, name)
     // A packet socket says nothing of what it takes: the first UDP super-packet that it refuses is the last.
-    const layout = { linkLength: ETHERNET_HEADER, hasVirtioHeader: true, takesUdpSuperPackets: true, mtu: actualMtu }
+    const layout = {
+      linkLength: ETHERNET_HEADER,
+      hasVirtioHeader: true,
+      takesUdpSuperPackets: true,
+      takesLongSuperPackets: false,
+      mtu: actualMtu,
+    }
     return new PacketDevice(libc, fd, options.name ?? name, name, layout, ourMac, peerMac)
   } catch (error) {
     libc.close(fd)

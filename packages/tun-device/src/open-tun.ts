@@ -1,3 +1,4 @@
+import { release } from 'node:os'
 import { type Libc, loadLibc, OpenFlag } from '@underpass/native'
 import { DescriptorDevice } from './descriptor-device.ts'
 import {
@@ -172,7 +173,9 @@ function openQueue(options: TunOptions): { readonly libc: Libc; readonly queue: 
     if (mtu !== undefined) setInterfaceMtu(libc, actualName, mtu)
     if (queueLength !== undefined) setQueueLength(libc, actualName, queueLength)
     const actualMtu = interfaceMtu(libc, actualName)
-    const layout = { linkLength: 0, hasVirtioHeader: hasOffload, takesUdpSuperPackets: (features & UDP_OFFLOADS) !== 0, mtu: actualMtu }
+    const takesUdpSuperPackets = (features & UDP_OFFLOADS) !== 0
+    const takesLongSuperPackets = (features & TCP_OFFLOADS) === TCP_OFFLOADS && isLinuxFrom(6, 3)
+    const layout = { linkLength: 0, hasVirtioHeader: hasOffload, takesUdpSuperPackets, takesLongSuperPackets, mtu: actualMtu }
     return { libc, queue: { descriptor: fd, name: actualName, layout } }
   } catch (error) {
     libc.close(fd)
@@ -202,6 +205,12 @@ function setOffload(libc: Libc, fd: number): number {
     }
   }
   return 0
+}
+
+/** What an older kernel makes of a Total Length of 0 it does not say: it drops the packet. */
+function isLinuxFrom(major: number, minor: number): boolean {
+  const [ours = 0, oursMinor = 0] = release().split('.').map(Number)
+  return ours > major || (ours === major && oursMinor >= minor)
 }
 
 /** In a user namespace the ioctl is refused, and netlink, which `ip` speaks, is not. */

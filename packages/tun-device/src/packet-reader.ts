@@ -13,6 +13,8 @@ export interface PacketLayout {
   readonly hasVirtioHeader: boolean
   /** The kernel may know GSO_UDP_L4 (Linux 6.2), so that UDP super-packets are worth trying. */
   readonly takesUdpSuperPackets: boolean
+  /** The kernel knows IPv4 super-packets that are longer than an IPv4 packet (Linux 6.3). */
+  readonly takesLongSuperPackets: boolean
   readonly mtu: number
 }
 

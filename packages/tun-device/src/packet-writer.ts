@@ -1,5 +1,5 @@
 import { addressOf, Errno, type Libc, nativeBuffer } from '@underpass/native'
-import { Coalescer } from './coalescer.ts'
+import { Coalescer, LONG_PACKET, MAX_PACKET } from './coalescer.ts'
 import type { PacketBatch } from './packet-batch.ts'
 import type { PacketLayout } from './packet-reader.ts'
 import type { TunCounters } from './tun-device.ts'
@@ -29,7 +29,7 @@ export class PacketWriter {
     this.#fd = fd
     this.#layout = layout
     this.#counters = counters
-    this.#coalescer = new Coalescer(layout.takesUdpSuperPackets)
+    this.#coalescer = new Coalescer(layout.takesUdpSuperPackets, layout.takesLongSuperPackets ? LONG_PACKET : undefined)
     const prefix = nativeBuffer(VIRTIO_NET_HEADER_LENGTH + layout.linkLength + MAX_HEADER)
     this.prefix = prefix.bytes
     this.#prefixAddress = prefix.address
@@ -85,9 +85,11 @@ export class PacketWriter {
       octets += lengths[index]
     }
     const result = this.#libc.writev(this.#fd, this.#vectorsAddress, vectors)
-    if (result === -Errno.EINVAL && !coalescer.isTcp(batch, run)) {
-      // A kernel without GSO_UDP_L4 calls the header invalid; nothing else is wrong with it.
-      coalescer.joinsUdp = false
+    const isLong = coalescer.lengths[run] > MAX_PACKET
+    if (result < 0 && (isLong || (result === -Errno.EINVAL && !coalescer.isTcp(batch, run)))) {
+      // A kernel without GSO_UDP_L4 calls the header invalid; nothing else is wrong with it. For a long one there may be no memory in large pieces.
+      if (isLong) coalescer.longest = MAX_PACKET
+      else coalescer.joinsUdp = false
       for (let index = first; index >= 0; index = coalescer.next[index]) this.#writeWhole(batch, base, index)
     } else {
       this.#count(result, coalescer.packets[run], octets)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Coalescer } from '../src/coalescer.ts'
+import { Coalescer, LONG_PACKET } from '../src/coalescer.ts'
 import { batchOf } from '../src/packet-batch.ts'
 import { ACK, FIN, octets, PSH, seeded, type TcpFields, tcpPacket, withOptions } from './packets.ts'
 import { plan, runsOf, throughSuperPackets } from './runs.ts'
@@ -161,6 +161,32 @@ it('RFC 6864 §4: identifications need to rise by one only where a datagram is n
     tcpPacket({ sequence: 1000 + 10 * i, identification, isAtomic: false }, octets(10, random)),
   )
   expect(plan(other)).toEqual([[0, 1], [2]])
+})
+
+it('goes on to 524,280 octets over IPv4 where the kernel takes that, with a Total Length of 0; over IPv6 and in UDP it does not', () => {
+  const lengthsOf = (version: 4 | 6): number[] => {
+    const batch = batchOf(flow({ version }, new Array(500).fill(1_400)))
+    const coalescer = new Coalescer(true, LONG_PACKET)
+    coalescer.plan(batch)
+    if (version === 4) {
+      const header = new Uint8Array(200)
+      expect(coalescer.writeSuperHeader(batch, 0, header, 0, 0)).toBe(40)
+      expect([...header.subarray(12, 14)]).toEqual([0, 0])
+      // The pseudo-header, its length of 32 bits and all: the kernel completes the sum.
+      const words = [10 * 256, 1, 10 * 256, 2, 6, (coalescer.lengths[0] - 20) >>> 16, (coalescer.lengths[0] - 20) & 0xffff]
+      const packet = batch.buffer.subarray(batch.offsets[0])
+      for (let i = 0; i < 4; i++) words[i] = (packet[12 + 2 * i] << 8) | packet[13 + 2 * i]
+      let sum = words.reduce((total, word) => total + word, 0)
+      while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+      expect((header[10 + 36] << 8) | header[10 + 37]).toBe(sum)
+    }
+    return [...coalescer.lengths.subarray(0, coalescer.runs)]
+  }
+  const [first, second] = lengthsOf(4)
+  expect(first).toBeGreaterThan(524_280 - 1_400)
+  expect(first).toBeLessThanOrEqual(524_280)
+  expect(first + second - 40).toBe(40 + 500 * 1_400)
+  expect(Math.max(...lengthsOf(6))).toBeLessThan(65_536)
 })
 
 it('is used again and again, with batches of different sizes', () => {

@@ -1,3 +1,4 @@
+import { release } from 'node:os'
 import { describe, expect, it } from 'vitest'
 import { type Kind, obstacle, runFixture, type User } from './namespace.ts'
 import { faults } from './packets.ts'
@@ -131,5 +132,31 @@ describe.each(DEVICES)('two %s devices as %s, joined: hosts in two network names
     else expect(server.writes).toBeLessThan(server.packetsWritten / 2)
     expect(status).toBe(0)
     expect(lingered).toBeLessThan(1000)
+  })
+})
+
+describe('segments that are longer together than a packet can be', () => {
+  const reason = obstacle('tun', 'root')
+
+  // IPv4's super-packets of more than 65,535 octets.
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const isLinux63 = major > 6 || (major === 6 && minor >= 3)
+
+  it.each([
+    [200, 1_360],
+    [7, 65_458],
+    [64, 7_000],
+  ])('%i of %i octets come out of the kernel as they went in', async (count, payload) => {
+    if (reason !== undefined) return console.warn(`SKIPPED: ${reason}`)
+    const { result } = await runFixture('forward', 'root', [String(count), String(payload)])
+    expect(result).toMatchObject({ read: count, different: 0, writeDrops: 0 })
+    if (isLinux63) expect(result.writes).toBe(1)
+  })
+
+  it('carry 100 MB over IPv4 and over IPv6 unchanged in packets of 64 kB', { timeout: 60_000 }, async ({ skip }) => {
+    if (reason !== undefined) skip(reason)
+    const { result } = await runFixture('bridge', 'root', ['tun', '100000000', '65498'])
+    const transfer = { octets: 100_000_000, isEqual: true }
+    expect(result).toMatchObject({ tcp4: transfer, tcp6: transfer, left: ['lo'] })
   })
 })

@@ -38,7 +38,12 @@ function readerOf(mtu: number, frames: readonly Uint8Array[]) {
     },
   }
   const counters = createCounters()
-  const reader = new PacketReader(libc, -1, { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, mtu }, counters)
+  const reader = new PacketReader(
+    libc,
+    -1,
+    { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, takesLongSuperPackets: false, mtu },
+    counters,
+  )
   return { reader, counters, places }
 }
 

@@ -20,7 +20,7 @@ it.runIf(process.platform === 'linux')('writes datagrams one by one after a kern
     },
   }
   const counters = createCounters()
-  const layout = { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, mtu: 1500 }
+  const layout = { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, takesLongSuperPackets: false, mtu: 1500 }
   const writer = new PacketWriter(oldKernel, -1, layout, counters)
   const datagrams = (sourcePort: number): Uint8Array[] => [0, 1, 2].map(() => udpPacket({ sourcePort }, octets(64, random)))
   const segments = [0, 1].map((i) => tcpPacket({ sequence: 1 + i * 50 }, octets(50, random)))
@@ -36,3 +36,28 @@ it.runIf(process.platform === 'linux')('writes datagrams one by one after a kern
   writer.write(batchOf([...datagrams(1), ...segments]))
   expect(written).toEqual([single, single, single, tcp])
 })
+
+it.runIf(process.platform === 'linux')(
+  'writes segments one by one after the kernel refused a long super-packet, and joins fewer from then on',
+  () => {
+    const vectors: number[] = []
+    const short: Libc = {
+      ...loadLibc(),
+      writev(_fd, _vectors, count) {
+        vectors.push(count)
+        // For want of memory in large pieces.
+        return count > 50 ? -Errno.ENOBUFS : 100
+      },
+    }
+    const counters = createCounters()
+    const layout = { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, takesLongSuperPackets: true, mtu: 1500 }
+    const writer = new PacketWriter(short, -1, layout, counters)
+    const segments = Array.from({ length: 60 }, (_, i) => tcpPacket({ sequence: 1 + i * 1_400 }, octets(1_400, random)))
+    writer.write(batchOf(segments))
+    expect(vectors).toEqual([61, ...new Array(60).fill(2)])
+    expect(counters).toMatchObject({ packetsWritten: 60, writeDrops: 0 })
+    vectors.length = 0
+    writer.write(batchOf(segments))
+    expect(vectors).toEqual([47, 15])
+  },
+)
