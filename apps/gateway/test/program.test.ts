@@ -106,7 +106,8 @@ describe('underpass-gateway run', () => {
     expect(err).toMatch(new RegExp(`^cannot listen on TCP 127\\.0\\.0\\.1:${port}: .*\n$`))
   })
 
-  // Where all that the kernel has is allowed to all, as with reno and cubic alone, there is nothing to refuse. The kernel allows any of them to whoever may change the network. Root without that right is had by setpriv(1), which Debian always has.
+  // Where all that the kernel has is allowed to all, as with reno and cubic alone, there is nothing to refuse. The kernel allows any of them to
+  // whoever may change the network. Root without that right is had by setpriv(1), which Debian always has.
   const RUN = process.versions['deno'] === undefined ? [process.execPath] : [process.execPath, 'run', '-A']
   const [forbidden] = controls('available').filter((name) => !controls('allowed').includes(name))
   const withoutRight = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin']

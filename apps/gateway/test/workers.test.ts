@@ -39,6 +39,7 @@ describe.skipIf(reason !== undefined)('a gateway of two workers', () => {
   }, 120_000)
 
   const cpusOf = (task: string): string | undefined => /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`${task}/status`, 'latin1'))?.[1]
+  // Two workers need two CPUs, here 0 and 1. CI's machine has them, and runs it.
   it.runIf(/^0-/.test(cpusOf('/proc/self') ?? ''))('each stays on the CPU that is its own', async () => {
     const lab = new Lab()
     onTestFinished(() => lab.close())

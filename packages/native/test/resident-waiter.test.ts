@@ -59,18 +59,15 @@ describe.runIf(isNode && isMainThread)('an event loop that waits for libuv, and 
 
   it('tells of what an event has made ready before the event loop has its turn', async () => {
     const order: string[] = []
-    const { stays, told, say } = watched((count) => {
+    const { say } = watched((count) => {
+      // Ahead of the first turn that waits itself, however busy the machine is.
+      if (count === 1) setImmediate(say)
       if (count === 3) order.push('told')
       if (count !== 2) return
       setImmediate(() => order.push('immediate'))
       say()
     })
     say()
-    await vi.waitFor(() => expect(stays).toEqual(['stays']), PATIENT)
-    say()
-    await vi.waitFor(() => expect(told()).toBe(3), PATIENT)
-    // It may have left before the second event came, on a machine that was busy for so long; the next is a first one then, too.
-    if (stays.length > 1) return
     await vi.waitFor(() => expect(order).toEqual(['told', 'immediate']), PATIENT)
   })
 

@@ -85,7 +85,8 @@ export class PacketWriter {
       octets += lengths[index]
     }
     const result = this.#libc.writev(this.#fd, this.#vectorsAddress, vectors)
-    const isLong = coalescer.lengths[run] > MAX_PACKET
+    // An interface that is down (EIO) takes nothing, long or not.
+    const isLong = coalescer.lengths[run] > MAX_PACKET && result !== -Errno.EIO
     if (result < 0 && (isLong || (result === -Errno.EINVAL && !coalescer.isTcp(batch, run)))) {
       // A kernel without GSO_UDP_L4 calls the header invalid; nothing else is wrong with it. For a long one there may be no memory in large pieces.
       if (isLong) coalescer.longest = MAX_PACKET

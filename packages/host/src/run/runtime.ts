@@ -64,8 +64,8 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
   const { tun, listeners, sharing, congestionControl, cpu } = options
-  const leaveCpu = cpu === undefined ? undefined : await stayOnCpu(cpu)
   if (congestionControl !== undefined) checkCongestionControl(congestionControl)
+  const leaveCpu = cpu === undefined ? undefined : await stayOnCpu(cpu)
   const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []
   let udp: UdpSockets | undefined

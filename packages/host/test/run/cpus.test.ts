@@ -8,6 +8,7 @@ import { RecordingCore } from './recording-core.ts'
 const { loadLibc } = await import('@underpass/native')
 const NOWHERE = { tcp: [], udp: [] }
 
+// By system calls, which koffi makes on Linux; CI has both, and runs it on each runtime.
 describe.runIf(tcpSockets().kind === 'native')('the CPU that an event loop is kept on', () => {
   it('is the only one of its thread, until the runtime is closed', async () => {
     const before = loadLibc().affinity()
@@ -16,6 +17,13 @@ describe.runIf(tcpSockets().kind === 'native')('the CPU that an event loop is ke
     const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/thread-self/status', 'latin1'))?.[1]
     await runtime.close()
     expect(list).toBe(String(cpu))
+    expect(loadLibc().affinity()).toEqual(before)
+  })
+
+  it('is not taken where the runtime cannot be started', async () => {
+    const before = loadLibc().affinity()
+    const options = { listeners: NOWHERE, cpu: before.at(-1)!, congestionControl: 'no-such' }
+    await expect(startRuntimeWith(new RecordingCore(), options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
     expect(loadLibc().affinity()).toEqual(before)
   })
 
