@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { optimizeEarly } from '@underpass/host'
+import { tuneV8 } from '@underpass/host'
 import { main } from './program.ts'
 
-optimizeEarly()
+tuneV8()
 process.exitCode = await main(process.argv.slice(2))

@@ -10,7 +10,8 @@ import { NativeError } from './native-error.ts'
  */
 const baseAddresses = new WeakMap<ArrayBufferLike, number>()
 const recentViews: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined]
-const recentAddresses: number[] = [0, 0, 0, 0]
+// Not of numbers alone: V8 would keep them unboxed and box each that is asked for, 16 octets of garbage a call.
+const recentAddresses: (number | undefined)[] = [undefined, undefined, undefined, undefined]
 let oldest = 0
 
 /**
@@ -20,10 +21,10 @@ let oldest = 0
  * @throws NativeError `UNAVAILABLE`
  */
 export function addressOf(view: Uint8Array): number {
-  if (view === recentViews[0]) return recentAddresses[0]
-  if (view === recentViews[1]) return recentAddresses[1]
-  if (view === recentViews[2]) return recentAddresses[2]
-  if (view === recentViews[3]) return recentAddresses[3]
+  if (view === recentViews[0]) return recentAddresses[0] as number
+  if (view === recentViews[1]) return recentAddresses[1] as number
+  if (view === recentViews[2]) return recentAddresses[2] as number
+  if (view === recentViews[3]) return recentAddresses[3] as number
   const address = baseAddress(view.buffer) + view.byteOffset
   recentViews[oldest] = view
   recentAddresses[oldest] = address

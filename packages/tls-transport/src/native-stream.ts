@@ -2,13 +2,12 @@
 import type { Watch } from '@underpass/native'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { errnoError, type NativeSockets, systemError } from './native-sockets.ts'
-import { DEFAULT_HIGH_WATER_MARK, type SocketOptions, unmapped } from './socket-stream.ts'
+import { DEFAULT_HIGH_WATER_MARK, DEFAULT_READ_LENGTH, type SocketOptions, unmapped } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 import { UnsentLimit } from './unsent-limit.ts'
 
-/** Octets that one read takes at most. One buffer for all streams: what is in it is lent to `onData` for the call. */
-const RECEIVE = 262_144
-let receiveBuffer: Uint8Array | undefined
+/** One buffer for all streams, as long as the longest read of any: what is in it is lent to `onData` for the call. */
+let receiveBuffer = new Uint8Array(0)
 
 export class NativeStream implements ByteStream {
   readonly local: Endpoint
@@ -16,6 +15,7 @@ export class NativeStream implements ByteStream {
   readonly #sockets: NativeSockets
   readonly #fd: number
   readonly #highWaterMark: number
+  readonly #readLength: number
   readonly #unsentLimit: UnsentLimit | undefined
   readonly #queue: Uint8Array[] = []
   #queued = 0
@@ -39,6 +39,7 @@ export class NativeStream implements ByteStream {
     this.local = { address: unmapped(local.address), port: local.port }
     this.remote = { address: unmapped(remote.address), port: remote.port }
     this.#highWaterMark = options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK
+    this.#readLength = options.readLength ?? DEFAULT_READ_LENGTH
     if (options.notSentLowWater === 'adaptive') this.#unsentLimit = new UnsentLimit(sockets, fd)
   }
 
@@ -128,8 +129,8 @@ export class NativeStream implements ByteStream {
 
   /** One read a turn of the reactor's: other descriptors and the timers get theirs. */
   #receive(): void {
-    receiveBuffer ??= new Uint8Array(RECEIVE)
-    const length = this.#sockets.calls.receive(this.#fd, receiveBuffer, 0, RECEIVE)
+    if (receiveBuffer.length < this.#readLength) receiveBuffer = new Uint8Array(this.#readLength)
+    const length = this.#sockets.calls.receive(this.#fd, receiveBuffer, 0, this.#readLength)
     if (length > 0) return this.#handlers?.onData(receiveBuffer.subarray(0, length))
     if (length === 0) return this.#ended()
     if (!this.#isTemporary(length)) this.#fail(-length)

@@ -11,6 +11,8 @@ export interface SocketOptions {
   readonly keepAlive?: boolean | number
   /** Octets queued above which `write` returns false. Default 256 KiB. */
   readonly highWaterMark?: number
+  /** Octets that one read takes at most. Native sockets only. Default 256 KiB, which a core's cache has room for. */
+  readonly readLength?: number
   /** 'node': the runtime's own sockets even where native ones can be had. Default 'auto'. TLS always runs on the runtime's. */
   readonly sockets?: 'auto' | 'node'
   /**
@@ -23,6 +25,7 @@ export interface SocketOptions {
 }
 
 export const DEFAULT_HIGH_WATER_MARK: number = 0x40000
+export const DEFAULT_READ_LENGTH: number = 0x40000
 
 export class SocketStream implements ByteStream {
   readonly local: Endpoint

@@ -7,13 +7,13 @@ import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
 import { HostError, reasonOf } from '../host-error.ts'
 import { type CommandRunner, runCommand } from '../network/commands.ts'
 import { requireNetAdmin } from '../network/permission.ts'
-import { chooseAeadProvider, type OpenedTun, openTunDevice, type RuntimeOptions, startRuntime } from '../run/index.ts'
+import { chooseAeadProvider, type OpenedTun, openTunDevice, type RuntimeOptions, startRuntime, type TcpTuning } from '../run/index.ts'
 
 export interface SessionOptions {
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
-  readonly congestionControl: string | undefined
+  readonly tcpTuning: TcpTuning
   /** Of the event loop, or of each worker's; none: the kernel chooses. */
   readonly cpus: readonly number[]
 }
@@ -48,9 +48,9 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
-  async start({ sessionConfig, crypto, listeners, congestionControl, cpus: [cpu] }) {
+  async start({ sessionConfig, crypto, listeners, tcpTuning, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, congestionControl, cpu })
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, cpu })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
 }

@@ -11,7 +11,7 @@ import { checkCongestionControl } from './congestion-control.ts'
 import { stayOnCpu } from './cpus.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
-import { connectTcp, listenTcp, type TcpListenerConfig } from './tcp.ts'
+import { connectTcp, listenTcp, type TcpListenerConfig, type TcpTuning } from './tcp.ts'
 import { openUdpSockets, type UdpListenerConfig, type UdpListening, type UdpReceivers, type UdpSockets } from './udp.ts'
 
 export interface RuntimeOptions {
@@ -20,8 +20,7 @@ export interface RuntimeOptions {
   readonly listeners: { readonly tcp: readonly TcpListenerConfig[]; readonly udp: readonly UdpListenerConfig[] }
   /** May also come later, by `driver.attachTun`. Stays its owner's to close. */
   readonly tun?: TunPort
-  /** Of TCP connections, accepted and dialled: 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
-  readonly congestionControl?: string | undefined
+  readonly tcpTuning?: TcpTuning
   /** That this thread is kept on until it is closed. Default whichever the kernel has it on. */
   readonly cpu?: number | undefined
   /** Default 10,000. */
@@ -63,16 +62,15 @@ export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 /** The same around any core. */
 export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOptions, 'sessionConfig'>): Promise<Runtime> {
-  const { tun, listeners, sharing, congestionControl, cpu } = options
-  if (congestionControl !== undefined) checkCongestionControl(congestionControl)
+  const { tun, listeners, sharing, tcpTuning, cpu } = options
+  if (tcpTuning?.congestionControl !== undefined) checkCongestionControl(tcpTuning.congestionControl)
   const leaveCpu = cpu === undefined ? undefined : await stayOnCpu(cpu)
-  const tuning = congestionControl === undefined ? {} : { congestionControl }
   const tcp: Listener[] = []
   let udp: UdpSockets | undefined
   const driver = new Driver(core, {
     clock: nodeClock(),
     ...(tun === undefined ? {} : { tun }),
-    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000, tuning),
+    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000, tcpTuning),
     // The driver sends nothing before start(), when the sockets are there.
     datagrams: {
       send: (local, remote, message, bytes) => udp?.send(local, remote, message, bytes),
@@ -100,9 +98,8 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     udp = await openUdpSockets(listeners.udp, receivers, sharing?.udp)
     for (const [i, config] of withoutShadowed(listeners.tcp).entries()) {
       const shared = sharing && { reusePort: true, firstLook: sharing.firstLook(i, config.framing) }
-      tcp.push(
-        await listenTcp(config, (stream, framing) => driver.acceptConnection(stream, framing), onAcceptError, { ...tuning, ...shared }),
-      )
+      const onConnection = driver.acceptConnection.bind(driver)
+      tcp.push(await listenTcp(config, onConnection, onAcceptError, shared, tcpTuning))
     }
   } catch (error) {
     await Promise.all([driver.stop(), closeListeners(), udp?.close()])

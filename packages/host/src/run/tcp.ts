@@ -1,9 +1,25 @@
 /** TCP for the driver: listeners, and the connections that the core asks for. */
 import type { Endpoint, FramingProfileName } from '@underpass/session-manager'
 import type { PendingStream, StreamHandlers, StreamPort } from '@underpass/session-manager/driver'
-import { type ByteStream, connect, type Listener, type ListenOptions, listen, TransportError } from '@underpass/tls-transport'
+import {
+  type ByteStream,
+  connect,
+  type Listener,
+  type ListenOptions,
+  listen,
+  type SocketOptions,
+  TransportError,
+} from '@underpass/tls-transport'
 import { describeEndpoint, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
+
+/** What is the same for all connections, dialled and accepted. */
+export interface TcpTuning {
+  /** 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
+  readonly congestionControl?: string | undefined
+  /** Octets of the longest packet inside. Default: as short as usual. */
+  readonly innerMtu?: number
+}
 
 export interface TcpListenerConfig {
   /** `undefined`: every address of the machine, of both families. */
@@ -21,10 +37,13 @@ export async function listenTcp(
   config: TcpListenerConfig,
   onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
   onError: (error: Error) => void = () => {},
-  how: Pick<ListenOptions, 'reusePort' | 'firstLook' | 'congestionControl'> = {},
+  shared: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
+  tuning: TcpTuning = {},
 ): Promise<Listener> {
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port, onError, ...SHORT_QUEUES, ...how }, (stream) => onConnection(plainStream(stream), config.framing))
+    listen({ address, port: config.port, onError, ...socketOptions(tuning), ...shared }, (stream) =>
+      onConnection(plainStream(stream), config.framing),
+    )
   if (config.address === undefined) {
     try {
       return await listenOn('::')
@@ -40,19 +59,31 @@ export async function listenTcp(
   }
 }
 
+function socketOptions({ congestionControl, innerMtu = 0 }: TcpTuning): SocketOptions {
+  return {
+    ...SHORT_QUEUES,
+    ...(innerMtu > LONG_PACKET ? { readLength: READ_LENGTH_FOR_LONG } : {}),
+    ...(congestionControl === undefined ? {} : { congestionControl }),
+  }
+}
+
 /** What a socket holds no packet can overtake: the core's queue is where they wait. */
 const SHORT_QUEUES = { highWaterMark: 0, notSentLowWater: 'adaptive' } as const
+
+/** Of longer ones a read of the usual length has so few that each batch of them costs more than a core's cache spares. */
+const LONG_PACKET = 32_768
+const READ_LENGTH_FOR_LONG = 524_288
 
 /** The `connect` port. */
 export function connectTcp(
   timeoutMilliseconds: number,
-  tuning: Pick<ListenOptions, 'congestionControl'> = {},
+  tuning: TcpTuning = {},
 ): (remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers) => PendingStream {
   return (remote, _framing, handlers) => {
     const controller = new AbortController()
     const { address: host, port } = remote
     return {
-      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...SHORT_QUEUES, ...tuning }, handlers).then(
+      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...socketOptions(tuning) }, handlers).then(
         plainStream,
       ),
       cancel: () => controller.abort(),

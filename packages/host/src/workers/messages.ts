@@ -4,7 +4,7 @@ import type { Command, SessionConfig, SessionEvent, SessionStatus } from '@under
 import type { DriverFailure } from '@underpass/session-manager/driver'
 import type { TunCounters, TunQueue } from '@underpass/tun-device'
 import type { CryptoProviderName } from '../config/shared-schema.ts'
-import type { Runtime, RuntimeOptions } from '../run/index.ts'
+import type { Runtime, RuntimeOptions, TcpTuning } from '../run/index.ts'
 import type { OwnedSelectors } from './owner-table.ts'
 
 export interface WorkerStart {
@@ -15,7 +15,7 @@ export interface WorkerStart {
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
-  readonly congestionControl: string | undefined
+  readonly tcpTuning: TcpTuning
   readonly cpu: number | undefined
   /** To each of the other workers, by number. */
   readonly neighbours: readonly (MessagePort | undefined)[]

@@ -88,7 +88,7 @@ class Supervisor implements RunningSession {
         count,
         sessionConfig: this.#configFor(index),
         crypto: this.#options.crypto,
-        congestionControl: this.#options.congestionControl,
+        tcpTuning: this.#options.tcpTuning,
         cpu: this.#options.cpus[index],
         listeners: ports,
         neighbours: channels[index]!,

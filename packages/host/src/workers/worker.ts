@@ -62,7 +62,7 @@ export class GatewayWorker {
       const runtime = await startRuntime({
         sessionConfig: { ...start.sessionConfig, aeadProvider: provider },
         listeners: start.listeners,
-        congestionControl: start.congestionControl,
+        tcpTuning: start.tcpTuning,
         cpu: start.cpu,
         sharing: {
           udp: { size: start.count, spiMask: SPI_MASK },

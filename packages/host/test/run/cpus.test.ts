@@ -22,7 +22,7 @@ describe.runIf(tcpSockets().kind === 'native')('the CPU that an event loop is ke
 
   it('is not taken where the runtime cannot be started', async () => {
     const before = loadLibc().affinity()
-    const options = { listeners: NOWHERE, cpu: before.at(-1)!, congestionControl: 'no-such' }
+    const options = { listeners: NOWHERE, cpu: before.at(-1)!, tcpTuning: { congestionControl: 'no-such' } }
     await expect(startRuntimeWith(new RecordingCore(), options)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
     expect(loadLibc().affinity()).toEqual(before)
   })

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 async function start(listeners: Partial<Parameters<typeof startRuntimeWith>[1]['listeners']> = {}, congestionControl?: string) {
   const core = new RecordingCore()
-  const runtime = await startRuntimeWith(core, { listeners: { tcp: [], udp: [], ...listeners }, congestionControl })
+  const runtime = await startRuntimeWith(core, { listeners: { tcp: [], udp: [], ...listeners }, tcpTuning: { congestionControl } })
   running.push(runtime)
   return { core, runtime, driver: runtime.driver, ...runtime.listening }
 }

@@ -4,7 +4,11 @@
  */
 import type { Output } from '../contract.ts'
 
+/** Octets of a batch, which a core's cache should hold. */
 const CAPACITY = 262_144
+/** Of packets that are longer than this it would hold but a few, and whoever is given them is woken for each batch. */
+const LONG = 32_768
+const CAPACITY_FOR_LONG = 524_288
 const MAX_PACKETS = 512
 
 export class TunBatch {
@@ -54,12 +58,13 @@ export class TunBatch {
     this.#inUse = 0
   }
 
-  /** An empty arena with room for `length` octets becomes the one in use. */
+  /** An empty arena with room for packets of `length` octets becomes the one in use. */
   #arena(length: number): void {
     const arena = this.#arenas[this.#inUse]
-    if (arena && arena.buffer.length >= length) return
+    const capacity = Math.max(length, length > LONG ? CAPACITY_FOR_LONG : CAPACITY)
+    if (arena && arena.buffer.length >= capacity) return
     this.#arenas[this.#inUse] = {
-      buffer: this.#allocate(Math.max(CAPACITY, length)),
+      buffer: this.#allocate(capacity),
       offsets: new Uint32Array(MAX_PACKETS),
       lengths: new Uint32Array(MAX_PACKETS),
     }

@@ -8,7 +8,11 @@ describe('packets on their way to the TUN', () => {
 
   it('those already there are written, not lost, where one does not fit beside them, however large it is', () => {
     expect(batchesOf([100, 262_144])).toEqual([['100 of 1'], ['262144 of 2']])
-    expect(batchesOf([100, 300_000, 50])).toEqual([['100 of 1'], ['300000 of 2'], ['50 of 3']])
+    expect(batchesOf([100, 600_000, 50])).toEqual([['100 of 1'], ['600000 of 2'], ['50 of 3']])
+  })
+
+  it('eight of the longest are one batch', () => {
+    expect(batchesOf(Array.from({ length: 9 }, () => 65_500)).map((batch) => batch.length)).toEqual([8, 1])
   })
 
   it('one batch has 512 of them at most', () => {
