@@ -11,15 +11,15 @@ const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 
 /**
  * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
- * @param {{gateway: string, transports: string[], remote: string[], id?: string, ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * @param {{gateway: string, transports: string[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, ike, esp, timers = {} }) {
+export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {} }) {
   return start(
     lab,
     namespace,
     { program: CLIENT, command: 'up', label },
     {
-      peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...suites(ike, esp) },
+      peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...(tls && { tls }), ...suites(ike, esp) },
       timers: { liveness: '30s', ...timers },
     },
   )
@@ -27,15 +27,16 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 
 /**
  * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
- * @param {{address: string, udp?: number[], tcp?: number[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * @param {{address: string, udp?: number[], tcp?: number[], tls?: {ports: number[], cert_file: string, key_file: string}, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], ike, esp, timers = {} }) {
+export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], tls, ike, esp, timers = {} }) {
   const gateway = start(
     lab,
     namespace,
     { program: GATEWAY, command: 'run', label },
     {
-      listen: { address: [address], udp, tcp },
+      listen: { address: [address], udp, tcp, ...(tls && { tls: tls.ports }) },
+      ...(tls && { tls: { cert_file: tls.cert_file, key_file: tls.key_file } }),
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
       connection: [

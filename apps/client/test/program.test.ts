@@ -46,7 +46,7 @@ describe('underpass check-config', () => {
     const { exitCode, out, err } = await underpass('check-config', '--config', path)
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' })
     expect(err).toBe(
-      `${path}:7: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?\n`,
+      `${path}:7: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"; did you mean "tcp:4500"?\n`,
     )
   })
 

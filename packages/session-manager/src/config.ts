@@ -59,8 +59,15 @@ export interface DialConfig {
 
 export type TransportOption =
   /** Starts on `port` (500 without, anything else with the Non-ESP marker) and moves to `natPort` with IKE_AUTH when a NAT was found (RFC 7296 §2.23). */
-  | { readonly transport: 'udp'; readonly port: number; readonly natPort: number }
-  | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName }
+  { readonly transport: 'udp'; readonly port: number; readonly natPort: number } | StreamTransport
+
+export interface StreamTransport {
+  readonly transport: 'tcp'
+  readonly port: number
+  readonly framing: FramingProfileName
+  /** What is around or under the stream, in words that are the driver's and for people: 'tls:443 via http://proxy:3128'. Absent: TCP alone. */
+  readonly carrier?: string
+}
 
 export interface PoolConfig {
   /** CIDR or 'first-last' ranges, one or two (IPv4, IPv6). */

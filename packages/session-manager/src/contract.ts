@@ -81,7 +81,14 @@ export type Input =
   | { readonly kind: 'timeout' }
 
 export type Output =
-  | { readonly kind: 'open-connection'; readonly connection: ConnectionId; readonly remote: Endpoint; readonly framing: FramingProfileName }
+  /** `carrier`: of the transport that is dialled, see `StreamTransport`. */
+  | {
+      readonly kind: 'open-connection'
+      readonly connection: ConnectionId
+      readonly remote: Endpoint
+      readonly framing: FramingProfileName
+      readonly carrier?: string
+    }
   /** Lent: valid until the next `handleInput`. */
   | { readonly kind: 'write-connection'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   /** More waits: hand in a `connection-flow`, at once where the socket has taken all that was written so far. */

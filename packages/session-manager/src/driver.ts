@@ -44,7 +44,7 @@ export class Driver {
     this.#alarm = new Alarm(ports.clock, () => this.#hand({ kind: 'timeout' }))
     this.#connections = new Connections({
       clock: ports.clock,
-      connect: (remote, framing, handlers) => ports.connect(remote, framing, handlers),
+      connect: (...how) => ports.connect(...how),
       hand: this.#handIn,
       lingerMilliseconds: options.lingerMilliseconds ?? 5_000,
     })
@@ -221,7 +221,7 @@ export class Driver {
         this.#datagrams.send(output)
         return
       case 'open-connection':
-        this.#connections.open(output.connection, output.remote, output.framing)
+        this.#connections.open(output)
         return
       case 'close-connection':
         this.#mailbox.forget(output.connection)

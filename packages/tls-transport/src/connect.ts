@@ -3,7 +3,11 @@ import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
 import { connectNative } from './native-connect.ts'
 import { nativeSockets } from './native-sockets.ts'
+import { dialogueWith, MAX_CONNECTIONS } from './proxy/begin.ts'
+import type { ProxyDialogue } from './proxy/dialogue.ts'
+import { describeProxy, type ProxyServer } from './proxy/proxy.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
+import { connectThroughProxy } from './through-proxy.ts'
 import { TransportError, type TransportPhase, transportError } from './transport-error.ts'
 
 /** RFC 9329 Appendix A. TLS only gets the stream through; it authenticates nobody to IKE. */
@@ -38,11 +42,14 @@ export interface ConnectOptions extends SocketOptions {
   /** Gives up the attempt; an open stream is not touched. */
   readonly signal?: AbortSignal
   readonly tls?: TlsClientOptions | false
+  /** Connects to the proxy, which connects to `host` (RFC 9329 Appendix A) and resolves it where it is a name. */
+  readonly via?: ProxyServer
 }
 
 /** @throws TransportError */
 export function connect(options: ConnectOptions, handlers: StreamHandlers): Promise<ByteStream> {
-  const isPlain = options.tls === undefined || options.tls === false
+  const isPlain = (options.tls === undefined || options.tls === false) && options.via?.protocol !== 'https'
+  if (isPlain && options.via !== undefined) return connectThroughProxy(connect, options, options.via, handlers)
   // Names, with their several addresses, are for the runtime's resolver.
   if (isPlain && isIP(options.host) !== 0 && options.sockets !== 'node') {
     const sockets = nativeSockets()
@@ -53,41 +60,104 @@ export function connect(options: ConnectOptions, handlers: StreamHandlers): Prom
 
 function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers): Promise<ByteStream> {
   return new Promise((resolve, reject) => {
-    const { host, port, signal, tls } = options
+    const { host, port, signal, tls, via } = options
+    const dialogue = via && dialogueWith(via, { host, port })
     let phase: TransportPhase = 'connect'
+    /** Whom it is with. */
+    let at: { readonly host: string; readonly port: number } = via ?? options
     let timer: ReturnType<typeof setTimeout> | undefined
-    let tcp: Socket | undefined
-    let socket: Socket | undefined
+    let connections = 0
+    /** TCP first, then what is around it. */
+    let sockets: Socket[] = []
 
     const fail = (cause: unknown): void => {
       settle()
-      for (const each of [socket, tcp]) {
-        // Errors of a connection that is given up are nobody's.
-        each?.on('error', () => {})
-        each?.destroy()
-      }
-      reject(transportError(cause, phase, host, port))
+      drop()
+      reject(transportError(cause, phase, at.host, at.port))
+    }
+    /** Errors of a connection that is given up are nobody's. */
+    const drop = (): void => {
+      for (const each of sockets.reverse())
+        each
+          .off('error', fail)
+          .off('close', onClose)
+          .on('error', () => {})
+          .destroy()
+      sockets = []
     }
     const onAbort = (): void => fail(new TransportError('ABORTED', `the attempt to reach ${host}:${port} was given up`, { host, port }))
-    const onClose = (): void => fail(Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }))
+    const onClose = (): void =>
+      fail(
+        via === undefined || phase === 'handshake'
+          ? Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' })
+          : new TransportError('PROXY_REFUSED', `the proxy ${describeProxy(via)} closed the connection without a word`, at),
+      )
     const settle = (): void => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      for (const each of [socket, tcp]) each?.off('error', fail).off('close', onClose)
+      for (const each of sockets) each.off('error', fail).off('close', onClose)
+    }
+    const watched = <S extends Socket>(socket: S): S => {
+      sockets.push(socket)
+      return socket.once('error', fail).once('close', onClose)
+    }
+    /** What is done when an event comes may throw, and is the attempt's failure then. */
+    const then = (next: () => void) => (): void => {
+      try {
+        next()
+      } catch (cause) {
+        phase = 'connect'
+        fail(cause)
+      }
     }
     const succeed = (open: Socket, info?: ReturnType<typeof tlsInfo>): void => {
       settle()
       // TLS reports what happens below it.
-      if (open !== tcp) tcp?.on('error', () => {})
+      for (const each of sockets) if (each !== open) each.on('error', () => {})
       const stream = new SocketStream(open, info, options)
       stream.attach(handlers)
       resolve(stream)
     }
-    const secure = (plain: Socket, clientOptions: TlsClientOptions): void => {
+    const secure = (below: Socket, whom: typeof at, clientOptions: TlsClientOptions, next: (over: TLSSocket) => void): void => {
       phase = 'handshake'
-      const over = startTls(plain, host, clientOptions)
-      socket = over.once('error', fail).once('close', onClose)
-      over.once('secureConnect', () => succeed(over, tlsInfo(over)))
+      at = whom
+      const over = watched(startTls(below, whom.host, clientOptions))
+      over.once(
+        'secureConnect',
+        then(() => next(over)),
+      )
+    }
+    const reached = (open: Socket): void => {
+      if (tls === undefined || tls === false) succeed(open)
+      else secure(open, options, tls, (over) => succeed(over, tlsInfo(over)))
+    }
+    const ask = (proxy: Socket, whom: ProxyDialogue): void => {
+      phase = 'connect'
+      converse(proxy, whom, fail, (outcome) => {
+        if (outcome === 'open') return reached(proxy)
+        drop()
+        if (connections < MAX_CONNECTIONS) dial()
+        else
+          fail(
+            new TransportError(
+              'PROXY_AUTHENTICATION',
+              `the proxy ${describeProxy(via as ProxyServer)} asks again and again who we are`,
+              at,
+            ),
+          )
+      })
+    }
+    const dial = (): void => {
+      connections++
+      const tcp = watched(tcpConnect(tcpOptions(options, via ?? options)))
+      tcp.once(
+        'connect',
+        then(() => {
+          if (via === undefined || dialogue === undefined) reached(tcp)
+          else if (via.protocol === 'https') secure(tcp, via, {}, (over) => ask(over, dialogue))
+          else ask(tcp, dialogue)
+        }),
+      )
     }
 
     if (signal?.aborted === true) {
@@ -99,27 +169,40 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
       const text = `no connection with ${host}:${port} within ${options.timeout} ms`
       timer = setTimeout(() => fail(new TransportError('TIMED_OUT', text, { host, port })), options.timeout)
     }
-    try {
-      tcp = tcpConnect(tcpOptions(options)).once('error', fail).once('close', onClose)
-      tcp.once('connect', () => {
-        try {
-          if (tls === undefined || tls === false) succeed(tcp as Socket)
-          else secure(tcp as Socket, tls)
-        } catch (cause) {
-          phase = 'connect'
-          fail(cause)
-        }
-      })
-    } catch (cause) {
-      fail(cause)
-    }
+    then(dial)()
   })
 }
 
-function tcpOptions(options: ConnectOptions): TcpNetConnectOpts {
+/** The socket is left without listeners of ours, and with the target's octets, if it has said something already. */
+function converse(
+  socket: Socket,
+  dialogue: ProxyDialogue,
+  fail: (cause: unknown) => void,
+  over: (outcome: 'open' | 'reconnect') => void,
+): void {
+  const onData = (bytes: Uint8Array): void => {
+    try {
+      const step = dialogue.receive(bytes)
+      if (step.kind === 'wait') return
+      if (step.kind === 'send') {
+        socket.write(step.bytes)
+        return
+      }
+      socket.off('data', onData).pause()
+      if (step.kind === 'open' && step.rest.length > 0) socket.unshift(Buffer.from(step.rest))
+      over(step.kind)
+    } catch (cause) {
+      fail(cause)
+    }
+  }
+  socket.on('data', onData).resume()
+  socket.write(dialogue.begin())
+}
+
+function tcpOptions(options: ConnectOptions, to: { readonly host: string; readonly port: number }): TcpNetConnectOpts {
   return {
-    host: options.host,
-    port: options.port,
+    host: to.host,
+    port: to.port,
     noDelay: options.noDelay ?? true,
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
   }

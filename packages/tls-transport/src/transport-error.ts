@@ -16,6 +16,12 @@ export type TransportErrorCode =
   | 'TLS_HANDSHAKE'
   /** Not signed by a known CA, expired, or for another name. */
   | 'CERTIFICATE_INVALID'
+  /** The proxy does not connect to the target, and says why or nothing. */
+  | 'PROXY_REFUSED'
+  /** The proxy wants a user and a password, or others. */
+  | 'PROXY_AUTHENTICATION'
+  /** What answers there is no proxy of that kind. */
+  | 'PROXY_PROTOCOL'
   /** A port, certificate, key or cipher string that the runtime does not take. */
   | 'BAD_OPTION'
   | 'TOO_MANY_FILES'

@@ -2,10 +2,12 @@
 import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
-import { EVEN_IF_WRONG, framing, host, identity, subnet, table, transport, transportOption } from './fields.ts'
+import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
+import { EVEN_IF_WRONG, framing, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
+import { type Carrier, transport, transportOption } from './transports.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -17,6 +19,9 @@ export interface ClientConfig extends SharedConfig {
   /** Name or address, as written. */
   readonly gateway: string
   readonly transports: readonly TransportOption[]
+  /** What the `carrier` of each of them is. */
+  readonly carriers: Readonly<Record<string, Carrier>>
+  readonly tls: ClientTls
   /** All of the peer but where it is dialled, which takes an address. */
   readonly peer: Omit<PeerConfig, 'dial'>
   readonly keepRetrying: boolean
@@ -42,6 +47,7 @@ const PEER_SHAPE = {
   gateway: host,
   transports: z.array(transport).min(1).optional(),
   framing: framing.optional(),
+  tls: clientTls.optional(),
   local_id: identity,
   remote_id: z.union([z.literal('any'), identity]).optional(),
   request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
@@ -87,11 +93,17 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
   const remote = peer.remote && findings.subnets(['peer', 'remote'], peer.remote)
   const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
-  const transports = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
+  const options = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
+  const transports = options.map(({ option }) => option)
+  const carriers = Object.fromEntries(
+    options.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),
+  )
   const config: ClientConfig = {
     ...sharedConfig(written, findings.file, findings.warnings, 'underpass0'),
     gateway: peer.gateway,
     transports,
+    carriers,
+    tls: readClientTls(peer.tls, findings),
     peer: {
       name: peer.name ?? peer.gateway,
       localId: peer.local_id,
@@ -119,7 +131,7 @@ const ANY_ADDRESS = '192.0.2.1'
 /** UDP first (RFC 9329 §5.1), then TCP on the port that is expected to be there. */
 const DEFAULT_TRANSPORTS = [
   { transport: 'udp', port: 500, natPort: 4500 },
-  { transport: 'tcp', port: 4500, framing: undefined },
+  { transport: 'tcp', port: 4500, framing: undefined, isTls: false, via: undefined },
 ] as const
 
 function anyIdentity(written: 'any' | Identity | undefined): Identity | undefined {

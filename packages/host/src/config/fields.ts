@@ -1,12 +1,11 @@
 /** The kinds of value that configuration keys hold. Each parses its text into what the core takes, or says what would have been right. */
 import { isIP } from 'node:net'
-import type { EspSuite, FramingProfileName, Identity, IkeSuite, TransportOption } from '@underpass/session-manager'
+import type { EspSuite, FramingProfileName, Identity, IkeSuite } from '@underpass/session-manager'
 import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-manager'
 // Not `import { z }`: on Bun, vitest loses that name.
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
-import { nearest } from './issues.ts'
 
 /** A table whose unknown keys are errors; `issuesOf` reads the known ones back out of the message. */
 export function table<S extends z.core.$ZodLooseShape>(shape: S): z.ZodObject<S, z.core.$strict> {
@@ -27,7 +26,9 @@ export function textAs<T>(
   return z.string({ error: notText }).transform((text, context) => {
     const value = parse(text)
     if (value !== undefined) return value
-    context.addIssue({ code: 'custom', message: `${JSON.stringify(text)} ${typeof isNot === 'string' ? isNot : isNot(text)}` })
+    // A URL may have a password in it.
+    const shown = JSON.stringify(text.replace(/\/\/\S*@/g, '//…@'))
+    context.addIssue({ code: 'custom', message: `${shown} ${typeof isNot === 'string' ? isNot : isNot(text)}` })
     return z.NEVER
   })
 }
@@ -41,7 +42,7 @@ export const duration: z.ZodType<number, string> = textAs(parseDuration, NO_DURA
   return `${input} ${parseDuration(meant) === undefined ? NO_DURATION : `has no unit; write it as text with one, such as "${meant}"`}`
 })
 
-const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
+export const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
 
 export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum(['rfc9329', 'pauly-03', '3gpp-ftt'])
 
@@ -86,35 +87,6 @@ export const identity: z.ZodType<Identity, string> = textAs(
 export const ikeSuite: z.ZodType<IkeSuite, string> = suite(parseIkeSuite)
 export const espSuite: z.ZodType<EspSuite, string> = suite(parseEspSuite)
 
-/** "udp", "udp:PORT", "tcp:PORT", or a table with `framing`. Framing that is left out here is the peer's. */
-export type WrittenTransport =
-  | { readonly transport: 'udp'; readonly port: number; readonly natPort: number }
-  | { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined }
-
-export const transport: z.ZodType<WrittenTransport> = z.union([
-  textAs(parseTransport, (text) =>
-    /^(udp|tcp):\d+$/.test(text.trim())
-      ? 'has a port out of range; use 1 to 65535'
-      : `is not a transport; use "udp", "udp:PORT", "tcp:PORT"${transportMeant(text)}`,
-  ),
-  table({ transport: z.literal('tcp'), port, framing: framing.optional() }).transform((tcp) => ({
-    transport: 'tcp' as const,
-    port: tcp.port,
-    framing: tcp.framing,
-  })),
-])
-
-/** With what `transport` leaves open filled in. */
-export function transportOption(written: WrittenTransport, profile: FramingProfileName): TransportOption {
-  return written.transport === 'udp' ? written : { ...written, framing: written.framing ?? profile }
-}
-
-/** 'udp', 'udp:4500', 'tcp:4500', as `transports` is written. */
-export function describeTransport(option: TransportOption): string {
-  if (option.transport === 'tcp') return `tcp:${option.port}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
-  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port} (${option.natPort} where a NAT is found)`
-}
-
 function isBackwards(text: string): boolean {
   const [first, last] = text.split('-')
   return last !== undefined && parseIpRange(`${last}-${first}`) !== undefined
@@ -133,24 +105,6 @@ export function formatDuration(milliseconds: number): string {
 }
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-
-/** RFC 7296 §2.23: 500 first, 4500 once a NAT is found. A port that is named is used throughout. */
-function parseTransport(text: string): WrittenTransport | undefined {
-  const match = /^(udp|tcp)(?::(\d{1,5}))?$/.exec(text.trim())
-  if (!match) return undefined
-  const number = match[2] === undefined ? undefined : Number(match[2])
-  if (number !== undefined && (number < 1 || number > 65_535)) return undefined
-  if (match[1] === 'udp') return { transport: 'udp', port: number ?? 500, natPort: number ?? 4500 }
-  return number === undefined ? undefined : { transport: 'tcp', port: number, framing: undefined }
-}
-
-/** What is suggested is accepted. */
-function transportMeant(text: string): string {
-  const [protocol = '', number] = text.split(':')
-  const meant = nearest(protocol.trim(), ['udp', 'tcp'])
-  if (meant === undefined) return ''
-  return `; did you mean "${[`${meant}:${number}`, meant].find(parseTransport) ?? `${meant}:4500`}"?`
-}
 
 function suite<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {

@@ -11,6 +11,7 @@ import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
+import { type GatewayTls, gatewayTls, readGatewayTls } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
@@ -21,6 +22,8 @@ export type { TcpListener, UdpListener } from './listeners.ts'
 export interface GatewayConfig extends SharedConfig {
   readonly udp: readonly UdpListener[]
   readonly tcp: readonly TcpListener[]
+  /** Where one of them has TLS. */
+  readonly tls: GatewayTls | undefined
   readonly peers: readonly PeerConfig[]
   /** Threads that share the work. */
   readonly workers: number
@@ -67,8 +70,10 @@ const GATEWAY_FILE = table({
     address: z.array(address).min(1).optional(),
     udp: z.array(listener).optional(),
     tcp: z.array(listener).optional(),
+    tls: z.array(listener).optional(),
     framing: framing.optional(),
   }).optional(),
+  tls: gatewayTls.optional(),
   // A file without one is told what would have to be in it.
   connection: z.preprocess((written) => written ?? [{}], z.array(CONNECTION, { error: listOfTables('connection') }).min(1)),
   // Not shown: who writes `secret = "…"` means it.
@@ -112,6 +117,11 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
     ...sharedConfig(written, findings.file, findings.warnings, 'underpass-gw0'),
     udp,
     tcp,
+    tls: readGatewayTls(
+      written.tls,
+      tcp.some(({ isTls }) => isTls),
+      findings,
+    ),
     peers,
     workers: written.workers ?? 1,
     forwarding: network?.forwarding ?? false,
@@ -224,6 +234,8 @@ function checkWorkers(written: WrittenGateway, { workers, tun }: Pick<GatewayCon
   if (workers === 1) return
   if (tun.device !== 'tun')
     findings.issue(['workers'], `${workers} workers need the device "tun", which has a queue for each; "${tun.device}" has one`)
+  if ((written.listen?.tls ?? []).length > 0)
+    findings.issue(['workers'], `${workers} workers share ports that the system's sockets listen on, and TLS has the runtime's; take 1`)
   for (const [i, { pool }] of written.connection.entries())
     for (const [j, text] of (pool?.ranges ?? []).entries())
       if (leasableAddresses(text) < BigInt(workers))

@@ -15,6 +15,8 @@ export interface UdpListener {
 
 export interface TcpListener extends UdpListener {
   readonly framing: FramingProfileName
+  /** TLS is around the stream. */
+  readonly isTls: boolean
 }
 
 export interface WrittenListener extends UdpListener {
@@ -42,6 +44,7 @@ export interface WrittenListen {
   readonly address?: readonly string[] | undefined
   readonly udp?: readonly WrittenListener[] | undefined
   readonly tcp?: readonly WrittenListener[] | undefined
+  readonly tls?: readonly WrittenListener[] | undefined
   readonly framing?: FramingProfileName | undefined
 }
 
@@ -52,26 +55,32 @@ export function readListeners(
 ): { readonly udp: readonly UdpListener[]; readonly tcp: readonly TcpListener[] } {
   const udp = placed('udp', written.udp ?? [anywhere(500), anywhere(4500)], written)
   const tcp = placed('tcp', written.tcp ?? [anywhere(4500)], written)
-  if (udp.length + tcp.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
+  const tls = placed('tls', written.tls ?? [], written)
+  if (udp.length + tcp.length + tls.length === 0) findings.issue(['listen'], 'names no port: nobody could connect')
   for (const [i, one] of (written.udp ?? []).entries())
     if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
-  checkApart([...udp, ...tcp], findings)
+  checkApart([...udp, ...tcp, ...tls], findings)
   return {
     udp: udp.map(({ address: at, port }) => ({ address: at, port })),
-    tcp: tcp.map(({ address: at, port, framing: profile }) => ({ address: at, port, framing: profile })),
+    tcp: [...tcp, ...tls].map(({ address: at, port, framing: profile, protocol }) => ({
+      address: at,
+      port,
+      framing: profile,
+      isTls: protocol === 'tls',
+    })),
   }
 }
 
 /** A listener at one of the addresses it is meant for. */
-interface Placed extends TcpListener {
-  readonly protocol: 'udp' | 'tcp'
+interface Placed extends Omit<TcpListener, 'isTls'> {
+  readonly protocol: 'udp' | 'tcp' | 'tls'
   /** Its place in the file. */
   readonly index: number
   /** That of its address in `listen.address`. */
   readonly addressIndex: number
 }
 
-function placed(protocol: 'udp' | 'tcp', listeners: readonly WrittenListener[], written: WrittenListen): Placed[] {
+function placed(protocol: Placed['protocol'], listeners: readonly WrittenListener[], written: WrittenListen): Placed[] {
   const everywhere: readonly (string | undefined)[] = written.address ?? [undefined]
   return listeners.flatMap((one, index) =>
     (one.address === undefined ? everywhere : [one.address]).map((at, addressIndex) => ({
@@ -92,32 +101,46 @@ function checkApart(listeners: readonly Placed[], findings: Findings): void {
     const other = listeners.slice(0, i).find((before) => isTakenBy(one, before))
     if (other === undefined) continue
     // Both from one listener: it is the addresses that are listed twice.
-    const list = one.index === other.index ? 'address' : one.protocol
+    const list = one.protocol === other.protocol && one.index === other.index ? 'address' : one.protocol
     const [here, there] = list === 'address' ? [one.addressIndex, other.addressIndex] : [one.index, other.index]
     if (told.has(`${list} ${here}`)) continue
     told.add(`${list} ${here}`)
     const isWithin = contains(other, one)
     const relation = !isWithin ? 'contains' : contains(one, other) ? 'is the same as' : 'is within'
-    const remedy = one.framing === other.framing ? 'leave one of them out' : 'each framing needs a port of its own'
-    findings.issue(['listen', list, here], `${describe(one)} ${relation} ${describe(other)} of listen.${list}[${there}]: ${remedy}`)
+    const isAlike = one.framing === other.framing && one.protocol === other.protocol
+    const remedy = isAlike
+      ? 'leave one of them out'
+      : `each ${one.protocol === other.protocol ? 'framing' : 'of TCP and TLS'} needs a port of its own`
+    const otherList = list === 'address' ? list : other.protocol
+    findings.issue(['listen', list, here], `${describe(one)} ${relation} ${describe(other)} of listen.${otherList}[${there}]: ${remedy}`)
   }
 }
 
 function isTakenBy(one: Placed, other: Placed): boolean {
-  if (one.protocol !== other.protocol || one.port !== other.port || one.port === 0) return false
+  if (isUdp(one) !== isUdp(other) || one.port !== other.port || one.port === 0) return false
   return (contains(one, other) || contains(other, one)) && !isShadowed(one, other) && !isShadowed(other, one)
 }
 
 /** Over TCP '::' takes what comes to '0.0.0.0', which `run/runtime.ts` therefore leaves out. */
 function isShadowed(one: Placed, other: Placed): boolean {
-  return one.protocol === 'tcp' && one.framing === other.framing && one.address === '0.0.0.0' && (other.address ?? '::') === '::'
+  return (
+    !isUdp(one) &&
+    one.protocol === other.protocol &&
+    one.framing === other.framing &&
+    one.address === '0.0.0.0' &&
+    (other.address ?? '::') === '::'
+  )
 }
 
 /** Whether what comes to `inner` comes to `outer` too. TCP on '::' is one socket for both families, UDP has one for each. */
 function contains(outer: Placed, inner: Placed): boolean {
   if (outer.address === undefined || outer.address === inner.address) return true
-  if (outer.protocol === 'tcp' && outer.address === '::') return true
+  if (!isUdp(outer) && outer.address === '::') return true
   return inner.address !== undefined && isWildcard(outer.address) && familyOf(outer.address) === familyOf(inner.address)
+}
+
+function isUdp({ protocol }: Placed): boolean {
+  return protocol === 'udp'
 }
 
 function describe({ address: at, port }: UdpListener): string {

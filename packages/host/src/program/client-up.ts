@@ -6,6 +6,7 @@ import { ClientNetwork } from '../network/client-network.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
+import { dialledCarriers } from './client-carriers.ts'
 import { authenticationFailedWords, narrowerGrant, refusedWords, upLine } from './client-words.ts'
 import { type Ending, type Foreground, inForeground } from './foreground.ts'
 import type { ProgramPorts } from './ports.ts'
@@ -33,7 +34,11 @@ export function clientUp(options: ClientUpOptions): Promise<number> {
       program: 'client',
       title: 'underpass',
       config,
-      session: { sessionConfig: clientSessionConfig(config, gateway), listeners: clientListeners(config) },
+      session: {
+        sessionConfig: clientSessionConfig(config, gateway),
+        listeners: clientListeners(config),
+        carriers: dialledCarriers(config),
+      },
       network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
       io,
       ports,
@@ -150,6 +155,7 @@ async function resolveGateway(
       return await ports.resolve(config.gateway)
     } catch (error) {
       if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
+      if (areAllThroughProxies(config)) return NOWHERE
       const reason = `${config.file}: peer.gateway: ${reasonOf(error)}`
       if (!keepRetrying) throw new HostError('NAME_NOT_FOUND', `${reason}; ${GO_ON}`, error.context)
       reporter.notice(`${reason}; trying again in ${formatDuration(wait)}`, 'warn')
@@ -157,6 +163,14 @@ async function resolveGateway(
     }
   }
 }
+
+/** Behind a proxy there may be no name server that knows the gateway; the proxy is told its name. */
+function areAllThroughProxies({ transports, carriers }: ClientConfig): boolean {
+  return transports.every((one) => one.transport === 'tcp' && one.carrier !== undefined && carriers[one.carrier]?.via !== undefined)
+}
+
+/** In the place of an address that nobody dials (RFC 5737). */
+const NOWHERE = '192.0.2.1'
 
 /** Replies to our datagrams need a socket; any port will do (RFC 7296 §2.23). */
 function clientListeners({ transports }: ClientConfig): {

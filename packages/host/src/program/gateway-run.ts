@@ -2,6 +2,7 @@
 import { type GatewayConfig, gatewaySessionConfig } from '../config/gateway-config.ts'
 import { GatewayNetwork } from '../network/gateway-network.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { RuntimeOptions } from '../run/index.ts'
 import { portsOfWorkers } from '../workers/worker-ports.ts'
 import { inForeground } from './foreground.ts'
 import type { ProgramPorts } from './ports.ts'
@@ -24,7 +25,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       program: 'gateway',
       title: 'underpass-gateway',
       config,
-      session: { sessionConfig: gatewaySessionConfig(config), listeners: { udp: config.udp, tcp: config.tcp } },
+      session: { sessionConfig: gatewaySessionConfig(config), listeners: gatewayListeners(config) },
       network: (host) => new GatewayNetwork(config, host, ports.run),
       io,
       ports,
@@ -45,4 +46,8 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
     )
     return service
   })
+}
+
+function gatewayListeners({ udp, tcp, tls }: GatewayConfig): RuntimeOptions['listeners'] {
+  return { udp, tcp: tcp.map(({ isTls, ...listener }) => (isTls && tls !== undefined ? { ...listener, tls } : listener)) }
 }

@@ -14,6 +14,8 @@ export interface SessionOptions {
   readonly crypto: CryptoProviderName
   readonly listeners: RuntimeOptions['listeners']
   readonly tcpTuning: TcpTuning
+  /** A client's. */
+  readonly carriers?: RuntimeOptions['carriers']
   /** Of the event loop, or of each worker's; none: the kernel chooses. */
   readonly cpus: readonly number[]
 }
@@ -48,9 +50,9 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
-  async start({ sessionConfig, crypto, listeners, tcpTuning, cpus: [cpu] }) {
+  async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, cpu })
+    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
 }

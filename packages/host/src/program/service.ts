@@ -29,7 +29,7 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   /** 'underpass'. */
   readonly title: string
   readonly config: SharedConfig
-  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners'>
+  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners' | 'carriers'>
   readonly network: (host: HostNetwork) => N
   /** As soon as there is one, before the host is changed. */
   readonly onSession?: (session: RunningSession) => void

@@ -8,9 +8,9 @@ import {
   type PeerConfig,
 } from '@underpass/session-manager'
 import type { ClientConfig } from '../config/client-config.ts'
-import { describeTransport } from '../config/fields.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
 import type { SharedConfig, TunConfig } from '../config/shared-schema.ts'
+import { describeTransport } from '../config/transports.ts'
 import { formatAction, formatUndo, type Step } from '../network/step.ts'
 import { describeEndpoint } from './event-words.ts'
 
@@ -31,7 +31,8 @@ export function describeClientConfig(config: ClientConfig): string[] {
 
 export function describeGatewayConfig(config: GatewayConfig): string[] {
   const at = ({ address, port }: UdpListener): string => (address === undefined ? `port ${port}` : describeEndpoint({ address, port }))
-  const tcp = (one: TcpListener): string => `${at(one)}${one.framing === 'rfc9329' ? '' : ` (${one.framing} framing)`}`
+  const tcp = (one: TcpListener): string =>
+    `${at(one)}${one.isTls ? ' with TLS' : ''}${one.framing === 'rfc9329' ? '' : ` (${one.framing} framing)`}`
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
@@ -99,6 +100,8 @@ function describeDevice(tun: TunConfig): string {
 }
 
 function redact(key: string, value: unknown): unknown {
+  if (key === 'key' && typeof value === 'string') return 'a private key'
+  if (key === 'credentials' && value !== undefined) return 'a user and a password'
   if (key === 'psk' && value instanceof Uint8Array) return `${value.length} octets`
   if (key === 'ikeProposals') return (value as readonly IkeSuite[]).map(describeIkeSuite)
   if (key === 'espProposals') return (value as readonly EspSuite[]).map(describeEspSuite)

@@ -11,7 +11,7 @@ import { checkCongestionControl } from './congestion-control.ts'
 import { stayOnCpu } from './cpus.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
-import { connectTcp, listenTcp, type TcpListenerConfig, type TcpTuning } from './tcp.ts'
+import { connectTcp, type DialledCarrier, listenTcp, type TcpListenerConfig, type TcpTuning } from './tcp.ts'
 import { openUdpSockets, type UdpListenerConfig, type UdpListening, type UdpReceivers, type UdpSockets } from './udp.ts'
 
 export interface RuntimeOptions {
@@ -21,6 +21,8 @@ export interface RuntimeOptions {
   /** May also come later, by `driver.attachTun`. Stays its owner's to close. */
   readonly tun?: TunPort
   readonly tcpTuning?: TcpTuning
+  /** What the `carrier` of a dialled transport is. */
+  readonly carriers?: Readonly<Record<string, DialledCarrier>> | undefined
   /** That this thread is kept on until it is closed. Default whichever the kernel has it on. */
   readonly cpu?: number | undefined
   /** Default 10,000. */
@@ -70,7 +72,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   const driver = new Driver(core, {
     clock: nodeClock(),
     ...(tun === undefined ? {} : { tun }),
-    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000, tcpTuning),
+    connect: connectTcp(options.connectTimeoutMilliseconds ?? 10_000, tcpTuning, options.carriers),
     // The driver sends nothing before start(), when the sockets are there.
     datagrams: {
       send: (local, remote, message, bytes) => udp?.send(local, remote, message, bytes),

@@ -3,11 +3,16 @@ import type { Endpoint, FramingProfileName } from '@underpass/session-manager'
 import type { PendingStream, StreamHandlers, StreamPort } from '@underpass/session-manager/driver'
 import {
   type ByteStream,
+  type ConnectOptions,
   connect,
   type Listener,
   type ListenOptions,
   listen,
+  type ProxyServer,
+  proxyFromEnvironment,
   type SocketOptions,
+  type TlsClientOptions,
+  type TlsServerOptions,
   TransportError,
 } from '@underpass/tls-transport'
 import { describeEndpoint, plainEndpoint } from './addresses.ts'
@@ -27,6 +32,8 @@ export interface TcpListenerConfig {
   /** 0: any free one. */
   readonly port: number
   readonly framing: FramingProfileName
+  /** Around the stream. */
+  readonly tls?: TlsServerOptions
 }
 
 /**
@@ -41,7 +48,7 @@ export async function listenTcp(
   tuning: TcpTuning = {},
 ): Promise<Listener> {
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port, onError, ...socketOptions(tuning), ...shared }, (stream) =>
+    listen({ address, port: config.port, tls: config.tls ?? false, onError, ...socketOptions(tuning), ...shared }, (stream) =>
       onConnection(plainStream(stream), config.framing),
     )
   if (config.address === undefined) {
@@ -74,16 +81,39 @@ const SHORT_QUEUES = { highWaterMark: 0, notSentLowWater: 'adaptive' } as const
 const LONG_PACKET = 32_768
 const READ_LENGTH_FOR_LONG = 524_288
 
-/** The `connect` port. */
+/** By what a stream is dialled, where it is more than TCP. */
+export interface DialledCarrier {
+  /** The gateway as it was named: the proxy's to resolve. */
+  readonly host: string
+  readonly tls: TlsClientOptions | false
+  readonly via: ProxyServer | 'environment' | undefined
+}
+
+/** The `connect` port. `carriers`: by the names that the core has for them. */
 export function connectTcp(
   timeoutMilliseconds: number,
   tuning: TcpTuning = {},
-): (remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers) => PendingStream {
-  return (remote, _framing, handlers) => {
+  carriers: Readonly<Record<string, DialledCarrier>> = {},
+): (remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers, carrier?: string) => PendingStream {
+  /** RFC 9329 Appendix B.3 (T-TLS-9): of each carrier the session to resume. */
+  const sessions = new Map<string, Uint8Array>()
+  const around = (remote: Endpoint, name: string | undefined): Pick<ConnectOptions, 'host' | 'tls' | 'via'> => {
+    const carrier = name === undefined ? undefined : carriers[name]
+    if (name === undefined || carrier === undefined) return { host: remote.address }
+    const via = carrier.via === 'environment' ? proxyFromEnvironment(process.env, carrier.host, remote.port) : carrier.via
+    const session = sessions.get(name)
+    const tls: TlsClientOptions | false = carrier.tls && {
+      ...carrier.tls,
+      ...(session === undefined ? {} : { session }),
+      onSession: (fresh) => void sessions.set(name, fresh),
+    }
+    return { host: via === undefined ? remote.address : carrier.host, tls, ...(via === undefined ? {} : { via }) }
+  }
+  return (remote, _framing, handlers, carrier) => {
     const controller = new AbortController()
-    const { address: host, port } = remote
+    const where = { ...around(remote, carrier), port: remote.port }
     return {
-      opened: connect({ host, port, timeout: timeoutMilliseconds, signal: controller.signal, ...socketOptions(tuning) }, handlers).then(
+      opened: connect({ ...where, timeout: timeoutMilliseconds, signal: controller.signal, ...socketOptions(tuning) }, handlers).then(
         plainStream,
       ),
       cancel: () => controller.abort(),

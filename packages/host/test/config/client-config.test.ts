@@ -115,12 +115,12 @@ describe('what is wrong with a client configuration is told with its key and lin
     [
       'not a transport',
       `${GOOD}transports = ["udp", "tpc:4500"]`,
-      'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
+      'client.toml:5: peer.transports[1]: "tpc:4500" is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"; did you mean "tcp:4500"?',
     ],
     [
       'TCP without a port',
       `${GOOD}transports = ["tcp"]`,
-      'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
+      'client.toml:5: peer.transports[0]: "tcp" is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"; did you mean "tcp:4500"?',
     ],
     [
       'a port that is none',
@@ -130,7 +130,7 @@ describe('what is wrong with a client configuration is told with its key and lin
     [
       'a protocol that is misspelt, and no port',
       `${GOOD}transports = ["tpc:any"]`,
-      'is not a transport; use "udp", "udp:PORT", "tcp:PORT"; did you mean "tcp:4500"?',
+      'is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"; did you mean "tcp:4500"?',
     ],
     ['port 0', `${GOOD}transports = ["udp:0"]`, 'client.toml:5: peer.transports[0]: "udp:0" has a port out of range; use 1 to 65535'],
     ['no transport', `${GOOD}transports = []`, 'client.toml:5: peer.transports: must not be empty'],

@@ -24,7 +24,7 @@ describe('a gateway configuration', () => {
       { address: undefined, port: 500 },
       { address: undefined, port: 4500 },
     ])
-    expect(config.tcp).toEqual([{ address: undefined, port: 4500, framing: 'rfc9329' }])
+    expect(config.tcp).toEqual([{ address: undefined, port: 4500, framing: 'rfc9329', isTls: false }])
     expect(gatewaySessionConfig(config).acceptsPeers).toBe(true)
   })
 

@@ -2,7 +2,7 @@
  * The TCP connections by number: stream callbacks become inputs, outputs become writes and closes. However a connection goes,
  * the core hears of it exactly once, and not at all where it closed the connection itself.
  */
-import type { ConnectionId, Endpoint, FramingProfileName, Input, TcpRole } from '../contract.ts'
+import type { ConnectionId, Endpoint, FramingProfileName, Input, Output, TcpRole } from '../contract.ts'
 import { Alarm } from './alarm.ts'
 import type { Clock, PendingStream, StreamHandlers, StreamPort } from './ports.ts'
 
@@ -11,7 +11,7 @@ const JOIN_LIMIT = 65_536
 
 export interface ConnectionsOptions {
   readonly clock: Clock
-  connect(remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers): PendingStream
+  connect(remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers, carrier?: string): PendingStream
   hand(input: Input): void
   /** How long a connection that was ended may take to send what it holds before it is reset. */
   readonly lingerMilliseconds: number
@@ -55,10 +55,10 @@ export class Connections {
     this.#lingerAlarm = new Alarm(options.clock, () => this.#resetOverdue())
   }
 
-  open(id: ConnectionId, remote: Endpoint, framing: FramingProfileName): void {
+  open({ connection: id, remote, framing, carrier }: Extract<Output, { kind: 'open-connection' }>): void {
     const connection = this.#add(id, 'originator', framing)
     try {
-      connection.pending = this.#options.connect(remote, framing, this.#handlers(connection))
+      connection.pending = this.#options.connect(remote, framing, this.#handlers(connection), carrier)
     } catch (error) {
       this.#lost(connection, 'failed', textOf(error))
       return

@@ -64,7 +64,8 @@ export interface DatagramPort {
 export interface DriverPorts {
   readonly clock: Clock
   readonly tun?: TunPort
-  connect(remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers): PendingStream
+  /** `carrier`: of the transport that is dialled, as it was configured. */
+  connect(remote: Endpoint, framing: FramingProfileName, handlers: StreamHandlers, carrier?: string): PendingStream
   readonly datagrams: DatagramPort
   /** IP packets for which another core may have a Child SA. The batch is lent for the call. */
   unmatched?(batch: PacketBatch): void

@@ -40,8 +40,9 @@ export class Attempts {
   }
 }
 
-/** 'udp:500', 'tcp:4500'. */
+/** 'udp:500', 'tcp:4500', 'tls:443 via http://proxy:3128'. */
 export function describeTransport(option: TransportOption): string {
+  if (option.transport === 'tcp' && option.carrier !== undefined) return option.carrier
   return `${option.transport}:${option.port}`
 }
 

@@ -2,7 +2,7 @@
  * What keeps one peer's tunnel up: its transports in order, each with an IKE SA of its own (a fallback starts a new
  * IKE_SA_INIT, RFC 9329 §5.1, T-FB-3); redialling for an IKE SA that lost its connection (§6.1); starting over when it is gone.
  */
-import type { PeerConfig, TransportOption } from '../config.ts'
+import type { PeerConfig, StreamTransport, TransportOption } from '../config.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { IkeSa } from '../ike/ike-sa.ts'
@@ -235,7 +235,7 @@ export class Initiator {
     startKeyExchange(core, sa, offer)
   }
 
-  #open(core: Core, option: Extract<TransportOption, { transport: 'tcp' }>): Connection {
+  #open(core: Core, option: StreamTransport): Connection {
     const remote = { address: this.#address, port: option.port }
     const connection = new Connection(
       { id: core.nextConnectionId(), role: 'originator', framing: option.framing, local: { address: '', port: 0 }, remote, isOpen: false },
@@ -243,7 +243,8 @@ export class Initiator {
     )
     connection.initiator = this
     core.connections.set(connection.id, connection)
-    core.emit({ kind: 'open-connection', connection: connection.id, remote, framing: option.framing })
+    const { framing, carrier } = option
+    core.emit({ kind: 'open-connection', connection: connection.id, remote, framing, ...(carrier === undefined ? {} : { carrier }) })
     return connection
   }
 

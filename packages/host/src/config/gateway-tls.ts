@@ -1,0 +1,57 @@
+/** What a gateway's TLS listeners show (RFC 9329 Appendix A). Nobody is authenticated by it: IKE does that. */
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import * as z from 'zod'
+import { reasonOf } from '../host-error.ts'
+import { table } from './fields.ts'
+import type { Findings } from './load.ts'
+
+export interface GatewayTls {
+  /** PEM, the server's certificate first. */
+  readonly cert: string
+  /** PEM. */
+  readonly key: string
+  readonly alpn?: readonly string[]
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
+}
+
+interface WrittenTls {
+  readonly cert_file: string
+  readonly key_file: string
+  readonly alpn?: readonly string[] | undefined
+  readonly min_version?: '1.2' | '1.3' | undefined
+}
+
+export const gatewayTls: z.ZodType<WrittenTls> = table({
+  cert_file: z.string().min(1),
+  key_file: z.string().min(1),
+  alpn: z.array(z.string().min(1).max(255)).optional(),
+  min_version: z.enum(['1.2', '1.3']).optional(),
+})
+
+/** `undefined` where there is no table, and no listener that would need it. */
+export function readGatewayTls(written: WrittenTls | undefined, hasListener: boolean, findings: Findings): GatewayTls | undefined {
+  if (written === undefined) {
+    if (hasListener) findings.issue(['listen', 'tls'], 'needs a [tls] with cert_file and key_file')
+    return undefined
+  }
+  if (!hasListener) findings.warn(['tls'], 'is for listen.tls, which names no port')
+  const { cert_file, key_file, alpn = [], min_version = '1.2' } = written
+  return {
+    cert: readPem('cert_file', cert_file, /-----BEGIN CERTIFICATE-----/, 'certificate', findings),
+    key: readPem('key_file', key_file, /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/, 'private key', findings),
+    ...(alpn.length === 0 ? {} : { alpn }),
+    minVersion: `TLSv${min_version}`,
+  }
+}
+
+function readPem(key: 'cert_file' | 'key_file', file: string, begin: RegExp, what: string, findings: Findings): string {
+  try {
+    const text = readFileSync(resolve(dirname(findings.file), file), 'utf8')
+    if (!begin.test(text)) findings.issue(['tls', key], `has no ${what} in PEM in it`)
+    return text
+  } catch (error) {
+    findings.issue(['tls', key], `cannot be read: ${reasonOf(error)}`)
+    return ''
+  }
+}

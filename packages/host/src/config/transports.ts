@@ -1,0 +1,111 @@
+/** How a client reaches its gateway: the forms in which a transport is written, and what is around the streams among them. */
+import type { FramingProfileName, TransportOption } from '@underpass/session-manager'
+import { describeProxy, type ProxyServer, parseProxy, TransportError } from '@underpass/tls-transport'
+import * as z from 'zod'
+import { framing, port, table, textAs } from './fields.ts'
+import { nearest } from './issues.ts'
+
+/** What a stream goes through. */
+export interface Carrier {
+  readonly isTls: boolean
+  /** 'environment': whichever HTTPS_PROXY, ALL_PROXY and NO_PROXY say when it is dialled. */
+  readonly via: ProxyServer | 'environment' | undefined
+}
+
+/** "udp", "udp:PORT", "tcp:PORT", "tls:PORT", a stream with " via PROXY" behind it, or a table. Framing that is left out here is the peer's. */
+export type WrittenTransport =
+  | { readonly transport: 'udp'; readonly port: number; readonly natPort: number }
+  | (Carrier & { readonly transport: 'tcp'; readonly port: number; readonly framing: FramingProfileName | undefined })
+
+const via: z.ZodType<ProxyServer | 'environment', string> = z.string().transform((text, context) => {
+  try {
+    return viaOf(text)
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    context.addIssue({ code: 'custom', message: error.message })
+    return z.NEVER
+  }
+})
+
+export const transport: z.ZodType<WrittenTransport> = z.union([
+  textAs(parseTransport, whyNot),
+  table({ transport: z.enum(['tcp', 'tls']), port, framing: framing.optional(), via: via.optional() }).transform((one) => ({
+    transport: 'tcp' as const,
+    port: one.port,
+    framing: one.framing,
+    isTls: one.transport === 'tls',
+    via: one.via,
+  })),
+])
+
+/** With what `transport` leaves open filled in: what the core is told, and what its `carrier` stands for. */
+export function transportOption(
+  written: WrittenTransport,
+  profile: FramingProfileName,
+): { readonly option: TransportOption; readonly carrier?: Carrier } {
+  if (written.transport === 'udp') return { option: written }
+  const { isTls, via: proxy, port: number } = written
+  const option = { transport: 'tcp' as const, port: number, framing: written.framing ?? profile }
+  if (!isTls && proxy === undefined) return { option }
+  return { option: { ...option, carrier: carrierName(written) }, carrier: { isTls, via: proxy } }
+}
+
+/** 'udp', 'udp:4500', 'tls:443 via http://proxy:3128', as `transports` is written, but for passwords. */
+export function describeTransport(option: TransportOption): string {
+  if (option.transport === 'tcp')
+    return `${option.carrier ?? `tcp:${option.port}`}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
+  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port} (${option.natPort} where a NAT is found)`
+}
+
+function carrierName({ isTls, via: proxy, port: number }: Carrier & { readonly port: number }): string {
+  const way = proxy === undefined ? '' : ` via ${proxy === 'environment' ? 'env' : describeProxy(proxy)}`
+  return `${isTls ? 'tls' : 'tcp'}:${number}${way}`
+}
+
+/** RFC 7296 §2.23: 500 first, 4500 once a NAT is found. A port that is named is used throughout. */
+function parseTransport(text: string): WrittenTransport | undefined {
+  const match = /^(udp|tcp|tls)(?::(\d{1,5}))?(?:\s+via\s+(\S+))?$/.exec(text.trim())
+  if (!match) return undefined
+  const [, protocol, digits, proxy] = match
+  const number = digits === undefined ? undefined : Number(digits)
+  if (number !== undefined && (number < 1 || number > 65_535)) return undefined
+  if (protocol === 'udp') return proxy === undefined ? { transport: 'udp', port: number ?? 500, natPort: number ?? 4500 } : undefined
+  if (number === undefined) return undefined
+  try {
+    const way = proxy === undefined ? undefined : viaOf(proxy)
+    return { transport: 'tcp', port: number, framing: undefined, isTls: protocol === 'tls', via: way }
+  } catch (error) {
+    if (error instanceof TransportError) return undefined
+    throw error
+  }
+}
+
+function viaOf(text: string): ProxyServer | 'environment' {
+  return text === 'env' ? 'environment' : parseProxy(text)
+}
+
+/** Behind the text itself, which may hold a proxy's password. */
+function whyNot(text: string): string {
+  const [plain = '', ...proxy] = text.trim().split(/\s+via\s+/)
+  if (/^(udp|tcp|tls):\d+$/.test(plain) && parseTransport(plain) === undefined) return 'has a port out of range; use 1 to 65535'
+  if (proxy.length > 0 && /^udp/.test(plain)) return 'asks a proxy for UDP, and proxies carry TCP'
+  if (proxy.length > 0 && parseTransport(plain) !== undefined) return reasonOfProxy(proxy.join(' via '))
+  return `is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"${transportMeant(text)}`
+}
+
+function reasonOfProxy(text: string): string {
+  try {
+    viaOf(text)
+    return 'is not a transport'
+  } catch (error) {
+    return `has a proxy that is none: ${(error as Error).message}`
+  }
+}
+
+/** What is suggested is accepted. */
+function transportMeant(text: string): string {
+  const [protocol = '', number] = text.split(':')
+  const meant = nearest(protocol.trim(), ['udp', 'tcp', 'tls'])
+  if (meant === undefined) return ''
+  return `; did you mean "${[`${meant}:${number}`, meant].find(parseTransport) ?? `${meant}:${meant === 'tls' ? 443 : 4500}`}"?`
+}
