@@ -128,10 +128,14 @@ export interface Timers {
   /** A responder's half-open IKE SA, and an initiator's whole handshake on one transport. */
   readonly handshake: number
   /**
-   * An initiator gives a UDP transport this long before it falls back (T-FB-2: at least one retransmission comes first), and no longer
-   * than `retransmit` after the network said that a datagram did not get there.
+   * An initiator gives a UDP transport this long alone before the next begins beside it (T-FB-2: at least one retransmission comes first), and
+   * no longer than `retransmit` after the network said that a datagram did not get there.
    */
   readonly udpFallback: number
+  /** Between the beginnings of streams that race. */
+  readonly stagger: number
+  /** How long it is remembered that a transport did not get through (T-FB-4). */
+  readonly blocked: number
   /** First retransmission over UDP; doubles each time (C-4). */
   readonly retransmit: number
   /** An IKE SA of an initiator that has other transports, too, is given up after three, unless something valid comes. */
@@ -186,7 +190,9 @@ export const DEFAULT_LIMITS: Limits = {
 export const DEFAULT_TIMERS: Timers = {
   prefix: 5_000,
   handshake: 30_000,
-  udpFallback: 1_600,
+  udpFallback: 600,
+  stagger: 300,
+  blocked: 600_000,
   retransmit: 500,
   maxRetransmissions: 6,
   response: 30_000,

@@ -36,6 +36,9 @@ export interface LinkOptions {
   isTcpSilent: boolean
   /** Attempts to open a connection are never answered. */
   isSynDropped: boolean
+  /** Connections with these ports fail, or open and lose what is written to them. */
+  refusesTcp: (port: number) => boolean
+  swallows: (port: number) => boolean
 }
 
 export interface Pipe {
@@ -44,6 +47,8 @@ export interface Pipe {
   readonly originatorId: ConnectionId
   readonly responderId: ConnectionId
   readonly framing: FramingProfileName
+  /** That was dialled. */
+  readonly port: number
   isOpen: boolean
   /** Raw octets each way, for tests of the stream itself. */
   readonly fromOriginator: number[]
@@ -106,6 +111,8 @@ export class Network {
     isTcpBlocked: false,
     isTcpSilent: false,
     isSynDropped: false,
+    refusesTcp: () => false,
+    swallows: () => false,
   }
   readonly nodes: Node[] = []
   readonly pipes: Pipe[] = []
@@ -265,7 +272,7 @@ export class Network {
     const to = this.nodes.find((other) => other.address === output.remote.address)
     if (this.link.isSynDropped) return
     this.#later(2 * this.link.latency, () => {
-      if (!to || this.link.isTcpBlocked)
+      if (!to || this.link.isTcpBlocked || this.link.refusesTcp(output.remote.port))
         return this.input(node, {
           kind: 'connection-closed',
           connection: output.connection,
@@ -278,6 +285,7 @@ export class Network {
         originatorId: output.connection,
         responderId: this.#responderIds,
         framing: output.framing,
+        port: output.remote.port,
         isOpen: true,
         fromOriginator: [],
         fromResponder: [],
@@ -315,7 +323,7 @@ export class Network {
     const [peer, id] = isOriginator ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
     ;(isOriginator ? pipe.fromOriginator : pipe.fromResponder).push(...bytes)
     this.#logFrames(node, bytes, pipe.framing)
-    if (this.link.isTcpSilent) return
+    if (this.link.isTcpSilent || this.link.swallows(pipe.port)) return
     for (let at = 0; at < bytes.length; at += this.link.chunk) {
       const chunk = bytes.slice(at, Math.min(bytes.length, at + this.link.chunk))
       this.#later(this.link.latency, () => {

@@ -69,6 +69,20 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
+  sa.initiator?.initSent(core, sa)
+}
+
+/** An initiator that has the keys begins IKE_AUTH. */
+export function sendIkeAuth(core: Core, sa: IkeSa): void {
+  const { state, peer, path } = sa
+  if (state.kind !== 'KEYS_READY' || !peer) return
+  if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(sa, path)
+  const isFirstContact = ![...core.ikeSas.values()].some(
+    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
+  )
+  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact)
+  sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
+  sendRequest(core, sa, plan)
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
@@ -109,7 +123,6 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
       )
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
-      sa.initiator?.initAnswered(core, sa)
       core.startJob(
         { kind: 'ke-complete', method: answer.suite.keyExchange, secret: state.secret, peerPublic: answer.peerPublic },
         sa,
@@ -184,8 +197,8 @@ function keyPairReady(core: Core, sa: IkeSa, result: CryptoResult): void {
 }
 
 function keyExchangeComplete(core: Core, sa: IkeSa, result: CryptoResult): void {
-  const { state, peer, path } = sa
-  if (state.kind !== 'KE_COMPLETE' || !peer) return
+  const { state } = sa
+  if (state.kind !== 'KE_COMPLETE') return
   if (result.kind !== 'ke-completed') {
     const detail = result.kind === 'failed' ? `key exchange: ${result.detail}` : 'key exchange'
     if (sa.transport === 'tcp') return closeIkeSa(core, sa, detail, false)
@@ -197,13 +210,8 @@ function keyExchangeComplete(core: Core, sa: IkeSa, result: CryptoResult): void 
     return
   }
   deriveKeys(sa, state.record, result.sharedSecret)
-  if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(path)
-  const isFirstContact = ![...core.ikeSas.values()].some(
-    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
-  )
-  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact)
-  sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
-  sendRequest(core, sa, plan)
+  sa.state = { kind: 'KEYS_READY', record: state.record }
+  sa.initiator?.keysReady(core, sa)
 }
 
 function deriveKeys(sa: IkeSa, record: InitRecord, sharedSecret: Uint8Array): void {

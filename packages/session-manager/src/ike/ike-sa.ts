@@ -52,6 +52,8 @@ export type IkeSaState =
   | IkeSaInitSent
   /** `sent`: where to go back to if the public value turns out to be no good (K-2). */
   | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
+  /** IKE_AUTH waits for leave: another transport's may be under way. */
+  | { readonly kind: 'KEYS_READY'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
   | {
       readonly kind: 'KE_RESPOND'

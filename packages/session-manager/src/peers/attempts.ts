@@ -1,42 +1,54 @@
 /** What an initiator tried since it last began at the head of its list, for status and for the reasons that it gives. */
 import type { TransportOption } from '../config.ts'
-import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import type { PeerStatus } from '../status.ts'
 
 type Attempt = PeerStatus['attempts'][number]
 
 export class Attempts {
-  #attempts: Attempt[] = []
+  /** By the transport's place in the list; a Map keeps the order in which they were begun. */
+  readonly #attempts = new Map<number, Attempt>()
 
   get list(): readonly Attempt[] {
-    return this.#attempts
+    return [...this.#attempts.values()]
   }
 
   clear(): void {
-    this.#attempts = []
+    this.#attempts.clear()
   }
 
-  begin(transport: string, reason: string): void {
-    this.#attempts.push({ transport, outcome: 'pending', reason })
+  begin(index: number, transport: string, reason: string): void {
+    this.#attempts.set(index, { transport, outcome: 'pending', reason })
   }
 
-  failed(reason: string): void {
-    this.#settle('failed', reason)
+  failed(index: number, reason: string): void {
+    this.#settle(index, 'failed', reason)
   }
 
   /** Answers why this one, in words. */
-  chosen(): string {
-    const before = this.#attempts.slice(0, -1).map((attempt) => attempt.transport)
+  chosen(index: number): string {
+    const others = [...this.#attempts].filter(([other]) => other !== index)
+    const named = (outcome: Attempt['outcome']): string =>
+      others
+        .filter(([, attempt]) => attempt.outcome === outcome)
+        .map(([, { transport }]) => transport)
+        .join(', ')
+    const [failed, pending] = [named('failed'), named('pending')]
     const reason =
-      before.length === 0 ? 'the first of the list answered' : `the first that answered; failed before it: ${before.join(', ')}`
-    this.#settle('chosen', reason)
+      index === 0
+        ? 'the first of the list answered'
+        : [
+            'the first that answered',
+            ...(failed && [`failed before it: ${failed}`]),
+            ...(pending && [`no answer by then: ${pending}`]),
+          ].join('; ')
+    this.#settle(index, 'chosen', reason)
     return reason
   }
 
-  #settle(outcome: 'chosen' | 'failed', reason: string): void {
-    const last = this.#attempts.pop()
-    if (last) this.#attempts.push({ ...last, outcome, reason })
+  #settle(index: number, outcome: 'chosen' | 'failed', reason: string): void {
+    const attempt = this.#attempts.get(index)
+    if (attempt) this.#attempts.set(index, { ...attempt, outcome, reason })
   }
 }
 
@@ -46,12 +58,13 @@ export function describeTransport(option: TransportOption): string {
   return `${option.transport}:${option.port}`
 }
 
-/** Why the UDP attempt is over. `failure`: what the network said of a datagram of it, if it said anything. */
-export function fallbackReason(core: Core, sa: IkeSa, failure: string | undefined): string {
-  const { udpFallback } = core.config.timers
-  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'KE_COMPLETE')
-    return `IKE_SA_INIT was answered, IKE_AUTH was not within ${udpFallback} ms: UDP is blocked half way`
+/** How far an attempt has come after `milliseconds`. `failure`: what the network said of a datagram of it, if it said anything. */
+export function progressWords(sa: IkeSa, milliseconds: number, failure: string | undefined): string {
+  if (sa.state.kind === 'IKE_AUTH_SENT')
+    return `IKE_SA_INIT was answered, IKE_AUTH was not within ${milliseconds} ms: ${sa.transport === 'udp' ? 'UDP' : 'the stream'} is blocked half way`
+  if (sa.state.kind === 'KE_COMPLETE' || sa.state.kind === 'KEYS_READY') return 'IKE_SA_INIT was answered, and another went on'
+  if (sa.path?.transport === 'tcp' && !sa.path.connection.isOpen) return `no connection within ${milliseconds} ms`
   if (failure !== undefined) return `no answer to IKE_SA_INIT, and a datagram did not get there: ${failure}`
   const refused = sa.refusal === undefined ? '' : ` (only ${sa.refusal}, which nothing protects)`
-  return `no answer to IKE_SA_INIT within ${udpFallback} ms${refused}`
+  return `no answer to IKE_SA_INIT within ${milliseconds} ms${refused}`
 }

@@ -13,13 +13,10 @@ export type InitiatorState =
   | { readonly kind: 'idle' }
   | {
       readonly kind: 'connecting'
-      readonly sa: IkeSa
-      readonly index: number
-      readonly since: number
-      /** Repetitions of IKE_SA_INIT for which the connection was opened again. */
-      readonly reopened: number
-      /** What the network said of a datagram of this attempt. */
-      readonly failure?: string
+      /** Those that are under way, in the order of the list. */
+      readonly racers: readonly RacingSa[]
+      /** The first of the list that was not begun. */
+      readonly next: number
     }
   /** `loss`: of the connection before this one, until the peer answers on this one. */
   | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number; readonly loss?: ConnectionLoss }
@@ -33,5 +30,20 @@ export type InitiatorState =
   | { readonly kind: 'waiting' }
 
 export type Connecting = Extract<InitiatorState, { kind: 'connecting' }>
+
+/** A transport under way, with an IKE SA of its own (T-FB-3). */
+export interface RacingSa {
+  readonly sa: IkeSa
+  readonly index: number
+  readonly begunAt: number
+  /** When its first request left. */
+  sentAt?: number
+  authenticatesSince?: number
+  /** Repetitions of IKE_SA_INIT for which the connection was opened again. */
+  reopened: number
+  /** What the network said of a datagram of it, and what it gets after that. */
+  failure?: string
+  hopeUntil?: number
+}
 
 export type Redialling = Extract<InitiatorState, { kind: 'redialling' }>

@@ -1,27 +1,27 @@
 /**
- * What keeps one peer's tunnel up: its transports in order, each with an IKE SA of its own (a fallback starts a new
- * IKE_SA_INIT, RFC 9329 §5.1, T-FB-3); redialling for an IKE SA that lost its connection (§6.1); starting over when it is gone.
+ * What keeps one peer's tunnel up: its transports, which race (RFC 9329 §5.1; the rules are in `race.ts`), each with an IKE SA of its own;
+ * redialling for an IKE SA that lost its connection (§6.1); starting over when it is gone.
  */
-import type { PeerConfig, StreamTransport, TransportOption } from '../config.ts'
+import type { PeerConfig, TransportOption } from '../config.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
-import { IkeSa } from '../ike/ike-sa.ts'
-import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
-import { freshIkeSpi, sendIkeSaInit, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { sendIkeAuth, sendIkeSaInit } from '../ike/ike-sa-init-engine.ts'
 import { attachPath, closeIkeSa, deleteIkeSa, detachPath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
 import { declareDead, doubtPath } from '../ike/liveness.ts'
-import { ikeOffer } from '../ike/proposals.ts'
-import { Connection } from '../paths/connection.ts'
+import type { Connection } from '../paths/connection.ts'
 import { isToward, type Path } from '../paths/path.ts'
 import type { PeerStatus } from '../status.ts'
-import { Attempts, describeTransport, fallbackReason } from './attempts.ts'
-import type { Connecting, ConnectionLoss, InitiatorState, Redialling } from './initiator-state.ts'
+import { Attempts, describeTransport, progressWords } from './attempts.ts'
+import { newIkeSa, openStream, startIkeSa } from './dial.ts'
+import type { ConnectionLoss, InitiatorState, RacingSa, Redialling } from './initiator-state.ts'
+import { nextMove, type Racer } from './race.ts'
 
 /** Connections that were opened for an IKE SA and died unanswered: more than this, and the peer has lost the SA. */
 const MAX_FRUITLESS = 3
 
 export class Initiator {
-  declare readonly timerNames: 'fallback' | 'retry' | 'redial'
+  declare readonly timerNames: 'race' | 'retry' | 'redial'
   readonly timers: Map<string, unknown> = new Map()
   readonly peer: PeerConfig
   readonly #address: string
@@ -29,6 +29,8 @@ export class Initiator {
   #state: InitiatorState = { kind: 'idle' }
   readonly #attempts = new Attempts()
   #rounds = 0
+  /** Until when it is remembered of a transport that it did not get through (T-FB-4). */
+  readonly #blockedUntil = new Map<number, number>()
 
   constructor(peer: PeerConfig, address: string, transports: readonly TransportOption[]) {
     this.peer = peer
@@ -41,8 +43,8 @@ export class Initiator {
     if (this.#state.kind !== 'idle' && this.#state.kind !== 'waiting') return
     core.timers.clear(this, 'retry')
     this.#attempts.clear()
-    // T-FB-1: without knowledge of this network, UDP goes first; the configured order says so.
-    this.#tryTransport(core, 0, 'first in the configured order')
+    this.#state = { kind: 'connecting', racers: [], next: 0 }
+    this.#race(core)
   }
 
   /** The command 'terminate': tell the other end, stay down. */
@@ -52,11 +54,16 @@ export class Initiator {
     core.timers.clearAll(this)
     if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', 'terminated')
     if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+    else if (state.kind === 'connecting') for (const { sa } of state.racers) deleteIkeSa(core, sa, 'terminated')
   }
 
   connectionOpened(core: Core, connection: Connection): void {
     const state = this.#state
-    if (state.kind === 'connecting') return sendIkeSaInit(core, state.sa)
+    if (state.kind === 'connecting') {
+      const racer = state.racers.find(({ sa }) => isOn(sa, connection))
+      if (racer) sendIkeSaInit(core, racer.sa)
+      return
+    }
     if (state.kind !== 'redialling' || state.connection !== connection) return
     this.#state = { kind: 'up', sa: state.sa, index: state.index, loss: { ...state.loss, fruitless: state.loss.fruitless + 1 } }
     state.sa.resumedAt = core.now
@@ -70,9 +77,12 @@ export class Initiator {
 
   connectionClosed(core: Core, connection: Connection, reason: string): void {
     const state = this.#state
-    if (state.kind === 'connecting' && isOn(state.sa, connection) && this.#reopen(core, state, connection)) return
-    if (state.kind === 'connecting' && isOn(state.sa, connection))
-      return closeIkeSa(core, state.sa, connection.isOpen ? `the connection was closed: ${reason}` : reason, false)
+    if (state.kind === 'connecting') {
+      const racer = state.racers.find(({ sa }) => isOn(sa, connection))
+      if (racer && !this.#reopen(core, racer, connection))
+        closeIkeSa(core, racer.sa, connection.isOpen ? `the connection was closed: ${reason}` : reason, false)
+      return
+    }
     if (state.kind === 'up' && isOn(state.sa, connection)) {
       detachPath(core, state.sa)
       // An unanswered request waits for the next connection, not for a clock.
@@ -83,15 +93,22 @@ export class Initiator {
     if (state.kind === 'redialling' && state.connection === connection) this.#redialLater(core, state, state.loss, reason)
   }
 
-  /** IKE_SA_INIT was answered: IKE_AUTH gets as long again before a half-open block is assumed (T-FB-2). */
-  initAnswered(core: Core, sa: IkeSa): void {
-    if (this.#state.kind === 'connecting' && this.#state.sa === sa && core.timers.has(this, 'fallback'))
-      core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
+  /** The first IKE_SA_INIT of an attempt left: from now on it may be answered. */
+  initSent(core: Core, sa: IkeSa): void {
+    const racer = this.#racerOf(sa)
+    if (racer === undefined) return
+    racer.sentAt = core.now
+    this.#race(core)
+  }
+
+  /** IKE_SA_INIT was answered and the keys are there: IKE_AUTH goes when its turn comes. */
+  keysReady(core: Core, sa: IkeSa): void {
+    if (this.#racerOf(sa)) this.#race(core)
   }
 
   /** RFC 7296 §2.23: with IKE_AUTH to the NAT traversal port, where ESP goes too. */
-  pathForIkeAuth(path: Path): Path {
-    const option = 'index' in this.#state ? this.#transports[this.#state.index] : undefined
+  pathForIkeAuth(sa: IkeSa, path: Path): Path {
+    const option = this.#transports[this.#racerOf(sa)?.index ?? -1]
     if (path.transport !== 'udp' || option?.transport !== 'udp') return path
     return { ...path, remote: { address: path.remote.address, port: option.natPort } }
   }
@@ -102,22 +119,22 @@ export class Initiator {
    */
   datagramFailed(core: Core, remote: Endpoint | undefined, reason: string): void {
     const state = this.#state
-    if (!('sa' in state) || !isToward(state.sa.path, remote)) return
-    const { sa } = state
-    if (state.kind === 'up') return doubtPath(core, sa)
-    if (state.kind !== 'connecting' || sa.state.kind !== 'IKE_SA_INIT_SENT') return
-    if (!this.#hasNext(state.index)) {
-      // Nothing is cut short for it; it is told should no answer come.
-      this.#state = { ...state, failure: reason }
-      return
+    if (state.kind === 'up' && isToward(state.sa.path, remote)) return doubtPath(core, state.sa)
+    if (state.kind !== 'connecting') return
+    for (const racer of state.racers) {
+      const { sa } = racer
+      if (sa.state.kind !== 'IKE_SA_INIT_SENT' || !isToward(sa.path, remote)) continue
+      racer.failure = reason
+      // Nothing is cut short for it where there is no other; it is told should no answer come.
+      if (state.next === this.#transports.length) continue
+      // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had, however often
+      // the word is repeated: anyone can forge it.
+      const { retransmit } = core.config.timers
+      const wasRepeated = isRepeated(sa)
+      if (!wasRepeated) core.timers.hasten(sa, 'retransmit', core.now + retransmit / 2)
+      racer.hopeUntil = Math.min(racer.hopeUntil ?? Number.POSITIVE_INFINITY, core.now + (wasRepeated ? retransmit / 2 : retransmit))
     }
-    // T-FB-2: one repetition comes first. The two together have as long for an answer as the first alone would have had, however often
-    // the word is repeated: anyone can forge it.
-    const { retransmit } = core.config.timers
-    const wasRepeated = isRepeated(sa)
-    this.#state = { ...state, failure: reason }
-    if (!wasRepeated) core.timers.hasten(sa, 'retransmit', core.now + retransmit / 2)
-    core.timers.hasten(this, 'fallback', core.now + (wasRepeated ? retransmit / 2 : retransmit))
+    this.#race(core)
   }
 
   /**
@@ -134,14 +151,23 @@ export class Initiator {
     return true
   }
 
+  /** The race is over: protected messages have gone both ways. The others are left without a word. */
   childInstalled(core: Core, sa: IkeSa): void {
     const state = this.#state
-    if (state.kind !== 'connecting' || state.sa !== sa) return
-    core.timers.clear(this, 'fallback')
-    this.#state = { kind: 'up', sa, index: state.index }
+    const winner = this.#racerOf(sa)
+    if (state.kind !== 'connecting' || winner === undefined) return
+    core.timers.clear(this, 'race')
+    const { index } = winner
+    this.#state = { kind: 'up', sa, index }
     this.#rounds = 0
-    const transport = describeTransport(this.#transports[state.index]!)
-    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason: this.#attempts.chosen() })
+    this.#blockedUntil.delete(index)
+    const transport = describeTransport(this.#transports[index]!)
+    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason: this.#attempts.chosen(index) })
+    for (const loser of state.racers) {
+      if (loser === winner) continue
+      if (loser.index < index) this.#blockedUntil.set(loser.index, core.now + core.config.timers.blocked)
+      this.#leave(core, loser, this.#wordsFor(core, loser))
+    }
   }
 
   /** The peer took the last Child SA away: an IKE SA alone carries nothing, start over. */
@@ -151,35 +177,22 @@ export class Initiator {
 
   ikeSaClosed(core: Core, sa: IkeSa, why: string): void {
     const state = this.#state
+    const racer = this.#racerOf(sa)
+    if (state.kind === 'connecting' && racer) return this.#racerClosed(core, racer, why)
     if (!('sa' in state) || state.sa !== sa) return
-    const failure = state.kind === 'connecting' ? state.failure : undefined
-    const reason = why === 'no answer' && failure !== undefined ? fallbackReason(core, sa, failure) : why
-    core.timers.clear(this, 'fallback')
     core.timers.clear(this, 'redial')
-    if (state.kind !== 'connecting') {
-      if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', reason)
-      return this.#wait(core)
-    }
-    this.#attempts.failed(reason)
-    core.event({
-      kind: 'transport-failed',
-      peer: this.peer.name,
-      transport: describeTransport(this.#transports[state.index]!),
-      reason,
-      afterMilliseconds: core.now - state.since,
-    })
-    // A peer that answered IKE_AUTH and said no says no on every transport.
-    if (sa.isIkeAuthAnswered || !this.#hasNext(state.index)) return this.#wait(core)
-    this.#tryTransport(core, state.index + 1, `${describeTransport(this.#transports[state.index]!)} failed: ${reason}`)
+    if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', why)
+    this.#wait(core)
   }
 
   onTimer(core: Core, name: Initiator['timerNames']): void {
     const state = this.#state
     if (name === 'retry' && state.kind === 'waiting') this.start(core)
+    else if (name === 'race') this.#race(core)
     else if (name === 'redial' && state.kind === 'redialling') {
       if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${core.config.timers.handshake} ms`)
       else this.#redial(core, state)
-    } else if (name === 'fallback' && state.kind === 'connecting') this.#fallBack(core, state)
+    }
   }
 
   status(): PeerStatus {
@@ -187,65 +200,107 @@ export class Initiator {
     return { name: this.peer.name, state: kind === 'redialling' ? 'waiting' : kind, attempts: this.#attempts.list }
   }
 
-  #fallBack(core: Core, state: Connecting): void {
-    const { sa, since, failure } = state
-    const fullTime = since + core.config.timers.udpFallback
-    // The failure was said of a request that was answered since, by a cookie for one: the one that is out now has its full time.
-    if (failure !== undefined && core.now < fullTime && !isRepeated(sa)) {
-      core.timers.set(this, 'fallback', fullTime)
-      return
+  /** Does what is to be done now, and looks again when there may be more. */
+  #race(core: Core): void {
+    for (;;) {
+      const state = this.#state
+      if (state.kind !== 'connecting') return
+      const { racers, next } = state
+      if (racers.length === 0 && next === this.#transports.length) return this.#wait(core)
+      const move = nextMove({
+        now: core.now,
+        racers: racers.map(asRacer),
+        count: this.#transports.length,
+        next,
+        isBlocked: (index) => this.#isBlocked(core, index),
+        times: { headStart: core.config.timers.udpFallback, stagger: core.config.timers.stagger },
+      })
+      switch (move.kind) {
+        case 'begin':
+          this.#begin(core, move.index)
+          break
+        case 'authenticate': {
+          const racer = racers.find(({ index }) => index === move.index)!
+          racer.authenticatesSince = core.now
+          sendIkeAuth(core, racer.sa)
+          break
+        }
+        case 'drop': {
+          const racer = racers.find(({ index }) => index === move.index)!
+          this.#leave(core, racer, this.#wordsFor(core, racer))
+          break
+        }
+        case 'wait':
+          if (move.until === Number.POSITIVE_INFINITY) core.timers.clear(this, 'race')
+          else core.timers.set(this, 'race', move.until)
+          return
+        default:
+          move satisfies never
+      }
     }
-    closeIkeSa(core, sa, fallbackReason(core, sa, failure), false)
   }
 
-  #tryTransport(core: Core, index: number, reason: string): void {
+  #begin(core: Core, index: number): void {
+    const state = this.#state
+    if (state.kind !== 'connecting') return
     const option = this.#transports[index]!
     const transport = describeTransport(option)
-    const suites = this.peer.ikeProposals
-    const offer = {
-      proposals: ikeOffer(suites),
-      nonce: core.random(NONCE_LENGTH),
-      method: suites[0]!.keyExchange,
-      refusedMethods: [],
-      cookie: undefined,
-      natMismatch: option.transport === 'udp' ? core.random(20) : undefined,
-      repetitions: 0,
-    }
-    const remote = { address: this.#address, port: option.port }
-    const sa = new IkeSa({
-      role: 'initiator',
-      transport: option.transport,
-      initiatorSpi: freshIkeSpi(core),
-      responderSpi: 0n,
-      state: { kind: 'KE_INITIATE', offer },
-      path: undefined,
-      now: core.now,
-    })
-    sa.peer = this.peer
-    sa.initiator = this
-    core.ikeSas.set(sa.localSpi, sa)
-    this.#state = { kind: 'connecting', sa, index, since: core.now, reopened: 0 }
-    this.#attempts.begin(transport, reason)
+    const reason = this.#reasonFor(core, index, state.racers)
+    const sa = newIkeSa(core, this, option)
+    this.#state = { kind: 'connecting', racers: [...state.racers, { sa, index, begunAt: core.now, reopened: 0 }], next: index + 1 }
+    this.#attempts.begin(index, transport, reason)
     core.event({ kind: 'transport-tried', peer: this.peer.name, transport, reason })
-    core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
-    if (option.transport === 'udp') {
-      attachPath(core, sa, { transport: 'udp', local: { address: remote.address.includes(':') ? '::' : '0.0.0.0', port: 0 }, remote })
-      if (this.#hasNext(index)) core.timers.set(this, 'fallback', core.now + core.config.timers.udpFallback)
-    } else attachPath(core, sa, this.#open(core, option).path)
-    startKeyExchange(core, sa, offer)
+    startIkeSa(core, sa, this, this.#address, option)
   }
 
-  #open(core: Core, option: StreamTransport): Connection {
-    const remote = { address: this.#address, port: option.port }
-    const connection = new Connection(
-      { id: core.nextConnectionId(), role: 'originator', framing: option.framing, local: { address: '', port: 0 }, remote, isOpen: false },
-      core.config,
-    )
-    connection.initiator = this
-    core.connections.set(connection.id, connection)
-    const { framing, carrier } = option
-    core.emit({ kind: 'open-connection', connection: connection.id, remote, framing, ...(carrier === undefined ? {} : { carrier }) })
-    return connection
+  /** T-FB-1: without knowledge of this network, UDP goes first; the configured order says so. */
+  #reasonFor(core: Core, index: number, racers: readonly RacingSa[]): string {
+    if (index === 0) return 'first in the configured order'
+    const before = describeTransport(this.#transports[index - 1]!)
+    const last = racers.find((racer) => racer.index === index - 1)
+    if (last === undefined) return `${before} failed: ${this.#attempts.list.at(-1)?.reason ?? 'it was given up'}`
+    return this.#isBlocked(core, index - 1)
+      ? `${before} did not get through lately, and is tried beside it`
+      : `${before}: ${this.#wordsFor(core, last)}; it goes on beside it`
+  }
+
+  #racerClosed(core: Core, racer: RacingSa, why: string): void {
+    const reason = why === 'no answer' ? this.#wordsFor(core, racer) : why
+    const { isIkeAuthAnswered } = racer.sa
+    this.#forget(core, racer, reason)
+    const state = this.#state
+    if (state.kind !== 'connecting') return
+    // A peer that answered IKE_AUTH and said no says no on every transport.
+    if (!isIkeAuthAnswered) return this.#race(core)
+    for (const other of state.racers) this.#leave(core, other, 'the peer refused us on another')
+    this.#wait(core)
+  }
+
+  /** It is over before it has come to anything. What the peer has of it goes by itself. */
+  #leave(core: Core, racer: RacingSa, reason: string): void {
+    this.#forget(core, racer, reason)
+    closeIkeSa(core, racer.sa, reason, false)
+  }
+
+  #forget(core: Core, racer: RacingSa, reason: string): void {
+    const state = this.#state
+    if (state.kind === 'connecting') this.#state = { ...state, racers: state.racers.filter((other) => other !== racer) }
+    this.#attempts.failed(racer.index, reason)
+    const transport = describeTransport(this.#transports[racer.index]!)
+    const afterMilliseconds = core.now - racer.begunAt
+    core.event({ kind: 'transport-failed', peer: this.peer.name, transport, reason, afterMilliseconds })
+  }
+
+  #wordsFor(core: Core, racer: RacingSa): string {
+    return progressWords(racer.sa, core.now - (racer.authenticatesSince ?? racer.begunAt), racer.failure)
+  }
+
+  #racerOf(sa: IkeSa): RacingSa | undefined {
+    return this.#state.kind === 'connecting' ? this.#state.racers.find((racer) => racer.sa === sa) : undefined
+  }
+
+  #isBlocked(core: Core, index: number): boolean {
+    return (this.#blockedUntil.get(index) ?? Number.NEGATIVE_INFINITY) > core.now
   }
 
   /** T-LIFE-5: back-off with jitter, and not for ever. */
@@ -269,21 +324,21 @@ export class Initiator {
   #redial(core: Core, state: Redialling): void {
     const option = this.#transports[state.index]
     if (option?.transport !== 'tcp') return
-    this.#state = { ...state, connection: this.#open(core, option) }
+    this.#state = { ...state, connection: openStream(core, this, this.#address, option) }
     // Where nothing answers the attempt it is not waited for longer than a handshake.
     core.timers.set(this, 'redial', core.now + core.config.timers.handshake)
   }
 
   /** A responder may ask for another group or a cookie and close: the repetition goes by a new connection (T-CK-4). Once for each. */
-  #reopen(core: Core, state: Connecting, connection: Connection): boolean {
-    const { sa } = state
-    const option = this.#transports[state.index]
-    const repeats = 'offer' in sa.state && connection.isOpen && sa.state.offer.repetitions > state.reopened
+  #reopen(core: Core, racer: RacingSa, connection: Connection): boolean {
+    const { sa } = racer
+    const option = this.#transports[racer.index]
+    const repeats = 'offer' in sa.state && connection.isOpen && sa.state.offer.repetitions > racer.reopened
     if (!repeats || option?.transport !== 'tcp') return false
     if (sa.state.kind === 'IKE_SA_INIT_SENT')
       sa.state = { kind: 'KE_INITIATED', offer: sa.state.offer, publicValue: sa.state.publicValue, secret: sa.state.secret }
-    this.#state = { ...state, reopened: state.reopened + 1 }
-    attachPath(core, sa, this.#open(core, option).path)
+    racer.reopened++
+    attachPath(core, sa, openStream(core, this, this.#address, option).path)
     return true
   }
 
@@ -292,14 +347,21 @@ export class Initiator {
     const inMilliseconds = withJitter(core, Math.min(maxRetry, retry * 2 ** Math.min(this.#rounds, 16)))
     this.#rounds++
     this.#state = { kind: 'waiting' }
+    core.timers.clear(this, 'race')
     core.timers.set(this, 'retry', core.now + inMilliseconds)
     core.event({ kind: 'retry-scheduled', peer: this.peer.name, round: this.#rounds, inMilliseconds })
   }
+}
 
-  /** Another transport is in the list behind this one. */
-  #hasNext(index: number): boolean {
-    return index + 1 < this.#transports.length
-  }
+/** As the rules see it. */
+function asRacer({ sa, index, begunAt, sentAt, authenticatesSince, hopeUntil }: RacingSa): Racer {
+  const { transport } = sa
+  if (authenticatesSince !== undefined) return { index, transport, stage: 'authenticating', since: authenticatesSince }
+  if (sa.state.kind === 'KEYS_READY') return { index, transport, stage: 'ready', since: begunAt }
+  const since = transport === 'udp' ? (sentAt ?? Number.POSITIVE_INFINITY) : begunAt
+  // What was said of a request that a cookie has answered since is not said of the one that is out now: that has its full time.
+  const isDoubted = hopeUntil !== undefined && isRepeated(sa)
+  return { index, transport, stage: 'asking', since, ...(isDoubted ? { hopeUntil } : {}) }
 }
 
 function isOn(sa: IkeSa, connection: Connection): boolean {

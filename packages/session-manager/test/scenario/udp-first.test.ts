@@ -12,7 +12,7 @@ describe('RFC 9329 §2, §5.1, §9 (T-PERF-1) UDP is preferred', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('(T-FB-1): after the tunnel was lost nothing is assumed: UDP goes first again', () => {
+  it('(T-FB-4): where UDP did not get through lately it goes first all the same, with TCP beside it at once, and is chosen when it answers', () => {
     const pair = new Pair({ transports: [UDP, TCP], link: { isUdpBlocked: true } })
     pair.connect()
     pair.link.isUdpBlocked = false
@@ -20,7 +20,11 @@ describe('RFC 9329 §2, §5.1, §9 (T-PERF-1) UDP is preferred', () => {
     pair.command(pair.gateway, { kind: 'terminate' })
     pair.run(5_000)
     const requests = pair.log.slice(from).filter((entry) => entry.text.startsWith('HDR, SAi1'))
-    expect(requests.map((entry) => entry.transport)).toEqual(['udp'])
+    expect(requests[0]!.transport).toBe('udp')
+    expect(pair.client.eventsOf('transport-tried').slice(2)).toMatchObject([
+      { transport: 'udp:500' },
+      { transport: 'tcp:4500', reason: 'udp:500 did not get through lately, and is tried beside it' },
+    ])
     expect(pair.client.eventsOf('transport-chosen').map((event) => event.transport)).toEqual(['tcp:4500', 'udp:500'])
   })
 })

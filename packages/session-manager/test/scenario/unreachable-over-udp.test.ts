@@ -12,7 +12,7 @@ describe('RFC 9329 §5.1 a UDP port that is refused', () => {
     const overUdp = refused.log.filter((entry) => entry.transport === 'udp')
     expect(overUdp).toHaveLength(2)
     expect(overUdp[1]!.octets).toEqual(overUdp[0]!.octets)
-    expect(took[0]).toBeLessThan(took[1] / 2)
+    expect(took[0]).toBeLessThan(took[1])
     expect(refused.client.eventsOf('transport-failed')).toMatchObject([
       { transport: 'udp:500', reason: 'no answer to IKE_SA_INIT, and a datagram did not get there: port unreachable' },
     ])
@@ -38,8 +38,10 @@ describe('RFC 9329 §5.1 a UDP port that is refused', () => {
       { address: '203.0.113.1', port: 500 },
     ])
       pair.input(pair.client, { kind: 'datagram-failed', local: LOCAL, remote, reason: 'forged' })
-    pair.run(1_500)
-    expect(pair.client.eventsOf('transport-failed')).toEqual([])
+    pair.run(570)
+    expect(pair.client.eventsOf('transport-tried')).toHaveLength(1)
+    pair.run(20)
+    expect(pair.client.eventsOf('transport-tried')).toHaveLength(2)
   })
 
   it('(C-8): one that is forged does not keep the handshake from its end over UDP', () => {
@@ -69,11 +71,11 @@ describe('RFC 9329 §5.1 a UDP port that is refused', () => {
     refuse(pair, 500)
     pair.run(25)
     pair.link.isUdpBlocked = true
-    pair.run(1_500)
+    pair.run(590)
     expect(pair.log.filter((entry) => entry.text.includes('N(COOKIE)')).length).toBeGreaterThan(1)
-    expect(pair.client.eventsOf('transport-failed')).toEqual([])
-    pair.run(200)
-    expect(pair.client.eventsOf('transport-failed')).toHaveLength(1)
+    expect(pair.client.eventsOf('transport-tried')).toHaveLength(1)
+    pair.run(50)
+    expect(pair.client.eventsOf('transport-tried')).toHaveLength(2)
   })
 
   it('(C-8): the last transport of the list is not given up for it', () => {
@@ -145,7 +147,7 @@ describe('RFC 7296 §2.4, RFC 9329 §9: UDP that stops in mid-session', () => {
     const had = pair.clientAddress
     pair.link.isUdpBlocked = true
     const took = timeToRecover(pair)
-    // 30 s of silence, 7.5 s for four transmissions, 1.6 s for UDP to show that it is blocked.
+    // 30 s of silence, 7.5 s for four transmissions, 0.6 s for UDP to show that it is blocked.
     expect(took).toBeGreaterThan(37_000)
     expect(took).toBeLessThan(40_000)
     expect(pair.client.eventsOf('ike-sa-closed')).toMatchObject([{ reason: expect.stringContaining('after 4 transmissions') }])

@@ -1,0 +1,63 @@
+/** What a transport that is dialled begins with: an IKE SA of its own (T-FB-3), and a connection, where it has one. */
+import type { PeerConfig, StreamTransport, TransportOption } from '../config.ts'
+import type { Core } from '../core.ts'
+import { IkeSa } from '../ike/ike-sa.ts'
+import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
+import { freshIkeSpi, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
+import { attachPath } from '../ike/ike-sa-life.ts'
+import { ikeOffer } from '../ike/proposals.ts'
+import { Connection } from '../paths/connection.ts'
+import type { Initiator } from './initiator.ts'
+
+/** A new IKE SA; `startIkeSa` sets it going. */
+export function newIkeSa(core: Core, initiator: Initiator, option: TransportOption): IkeSa {
+  const sa = new IkeSa({
+    role: 'initiator',
+    transport: option.transport,
+    initiatorSpi: freshIkeSpi(core),
+    responderSpi: 0n,
+    state: { kind: 'KE_INITIATE', offer: offerOf(core, initiator.peer, option) },
+    path: undefined,
+    now: core.now,
+  })
+  sa.peer = initiator.peer
+  sa.initiator = initiator
+  core.ikeSas.set(sa.localSpi, sa)
+  return sa
+}
+
+export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, address: string, option: TransportOption): void {
+  core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
+  if (option.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, address, option).path)
+  else {
+    const local = { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }
+    attachPath(core, sa, { transport: 'udp', local, remote: { address, port: option.port } })
+  }
+  if (sa.state.kind === 'KE_INITIATE') startKeyExchange(core, sa, sa.state.offer)
+}
+
+export function openStream(core: Core, initiator: Initiator, address: string, option: StreamTransport): Connection {
+  const { port, framing, carrier } = option
+  const remote = { address, port }
+  const connection = new Connection(
+    { id: core.nextConnectionId(), role: 'originator', framing, local: { address: '', port: 0 }, remote, isOpen: false },
+    core.config,
+  )
+  connection.initiator = initiator
+  core.connections.set(connection.id, connection)
+  core.emit({ kind: 'open-connection', connection: connection.id, remote, framing, ...(carrier === undefined ? {} : { carrier }) })
+  return connection
+}
+
+function offerOf(core: Core, peer: PeerConfig, option: TransportOption): Parameters<typeof startKeyExchange>[2] {
+  const suites = peer.ikeProposals
+  return {
+    proposals: ikeOffer(suites),
+    nonce: core.random(NONCE_LENGTH),
+    method: suites[0]!.keyExchange,
+    refusedMethods: [],
+    cookie: undefined,
+    natMismatch: option.transport === 'udp' ? core.random(20) : undefined,
+    repetitions: 0,
+  }
+}

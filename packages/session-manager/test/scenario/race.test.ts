@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest'
+import type { TransportOption } from '../../src/index.ts'
+import { Pair, type PairOptions, TCP, UDP } from '../pair.ts'
+
+const TLS: TransportOption = { transport: 'tcp', port: 443, framing: 'rfc9329', carrier: 'tls:443 via http://proxy:3128' }
+const ALL = [UDP, TCP, TLS]
+
+const chosen = (pair: Pair): string[] => pair.client.eventsOf('transport-chosen').map((event) => event.transport)
+const tried = (pair: Pair): string[] => pair.client.eventsOf('transport-tried').map((event) => event.transport)
+
+/** The datagrams of IKE from the IKE_AUTH request on are lost. */
+function isAuthLost(pair: () => Pair): PairOptions['link'] {
+  return { loses: ({ from, bytes }) => from === pair().client && bytes[18] === 35 }
+}
+
+describe('RFC 9329 §5.1, §9: transports that race', () => {
+  it('where UDP is open nothing else is begun', () => {
+    const pair = new Pair({ transports: ALL })
+    expect(pair.connect()).toBeLessThan(100)
+    pair.run(10_000)
+    expect([tried(pair), chosen(pair)]).toEqual([['udp:500'], ['udp:500']])
+    expect(pair.pipes).toEqual([])
+  })
+
+  it.each([10, 50, 150])('a network that blocks UDP costs at most 2 s more than one that does not, with %d ms one way', (latency) => {
+    const open = new Pair({ transports: ALL, link: { latency } }).connect()
+    const pair = new Pair({ transports: ALL, link: { latency, isUdpBlocked: true } })
+    expect(pair.connect() - open).toBeLessThan(2_000)
+    expect(chosen(pair)).toEqual(['tcp:4500'])
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('(T-FB-4): and at most 300 ms where that is known', () => {
+    const pair = new Pair({ transports: ALL, link: { latency: 50, isUdpBlocked: true } })
+    pair.connect()
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    const open = new Pair({ transports: ALL, link: { latency: 50 } }).connect()
+    expect(pair.connect() - open).toBeLessThan(300)
+    expect(chosen(pair)).toEqual(['tcp:4500', 'tcp:4500'])
+    // It is forgotten.
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.run(600_000)
+    expect(pair.connect() - open).toBeGreaterThan(500)
+  })
+
+  it('UDP over a satellite, 700 ms there and back, is chosen, and the stream that began beside it is closed without a word', () => {
+    const pair = new Pair({ transports: ALL, link: { latency: 350 } })
+    pair.connect()
+    pair.run(10_000)
+    expect(chosen(pair)).toEqual(['udp:500'])
+    expect(tried(pair).length).toBeGreaterThan(1)
+    expect(pair.pipes.every((pipe) => !pipe.isOpen)).toBe(true)
+    expect(pair.transcript().filter((text) => text.includes('SK {D'))).toEqual([])
+    expect(pair.client.core.ikeSas.size).toBe(1)
+    expect(pair.gateway.core.halfOpen.size).toBe(0)
+    pair.link.latency = 10
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('UDP that is blocked half way: IKE_SA_INIT is answered, IKE_AUTH is not', () => {
+    const pair: Pair = new Pair({ transports: ALL, link: isAuthLost(() => pair) })
+    expect(pair.connect()).toBeLessThan(2_000)
+    expect(chosen(pair)).toEqual(['tcp:4500'])
+    expect(pair.client.eventsOf('transport-failed')).toMatchObject([
+      {
+        transport: 'udp:500',
+        reason: expect.stringMatching(/^IKE_SA_INIT was answered, IKE_AUTH was not within \d+ ms: UDP is blocked half way$/),
+      },
+    ])
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('a lost answer to IKE_AUTH leaves one IKE SA at the gateway: the new one says INITIAL_CONTACT', () => {
+    const pair: Pair = new Pair({ transports: ALL, link: { loses: ({ from, bytes }) => from === pair.gateway && bytes[18] === 35 } })
+    pair.connect()
+    expect(chosen(pair)).toEqual(['tcp:4500'])
+    pair.settle()
+    expect(pair.gateway.core.ikeSas.size).toBe(1)
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('nothing but the last of the list gets through', () => {
+    const pair = new Pair({ transports: ALL, link: { isUdpBlocked: true, refusesTcp: (port) => port === 4500 } })
+    expect(pair.connect()).toBeLessThan(2_000)
+    expect(chosen(pair)).toEqual(['tls:443 via http://proxy:3128'])
+    expect(pair.client.core.inspect(pair.now).peers[0]!.attempts).toEqual([
+      { transport: 'udp:500', outcome: 'failed', reason: expect.stringContaining('no answer to IKE_SA_INIT within') },
+      { transport: 'tcp:4500', outcome: 'failed', reason: 'connection refused' },
+      { transport: 'tls:443 via http://proxy:3128', outcome: 'chosen', reason: expect.stringContaining('failed before it: tcp:4500') },
+    ])
+  })
+
+  it('a stream whose connection opens and is never answered loses to the next', () => {
+    const pair = new Pair({ transports: ALL, link: { isUdpBlocked: true, swallows: (port) => port === 4500 } })
+    expect(pair.connect()).toBeLessThan(2_000)
+    expect(chosen(pair)).toEqual(['tls:443 via http://proxy:3128'])
+    expect(pair.gateway.core.halfOpen.size).toBe(0)
+  })
+
+  it('a peer that says no over one says no over all', () => {
+    const pair = new Pair({ transports: ALL, link: { latency: 350 }, client: { psk: new Uint8Array(32) }, clientTimers: { retry: 60_000 } })
+    pair.initiate()
+    pair.run(10_000, () => pair.client.eventsOf('retry-scheduled').length > 0)
+    expect(pair.client.eventsOf('authentication-failed').length + pair.client.eventsOf('handshake-failed').length).toBeGreaterThan(0)
+    expect(pair.client.eventsOf('transport-failed').map((event) => event.transport)).toContain('tcp:4500')
+    expect(pair.client.core.ikeSas.size).toBe(0)
+    pair.settle(6_000)
+    expect(pair.gateway.core.halfOpen.size).toBeLessThanOrEqual(1)
+  })
+
+  it('what loses leaves no half-open IKE SA at the gateway, over TCP after `timers.idleConnection` at the latest', () => {
+    const pair = new Pair({ transports: [TCP, TLS], link: { latency: 200 } })
+    pair.connect()
+    pair.run(5_000)
+    expect(tried(pair)).toEqual(['tcp:4500', 'tls:443 via http://proxy:3128'])
+    expect([pair.gateway.core.ikeSas.size, pair.gateway.core.halfOpen.size, pair.client.core.ikeSas.size]).toEqual([1, 0, 1])
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('`terminate` in the middle of a race ends all of it', () => {
+    const pair = new Pair({ transports: ALL, link: { isUdpBlocked: true, isTcpSilent: true } })
+    pair.initiate()
+    pair.run(1_000)
+    expect(tried(pair)).toHaveLength(3)
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.run(60_000)
+    expect(pair.client.core.ikeSas.size).toBe(0)
+    expect(tried(pair)).toHaveLength(3)
+    expect(pair.pipes.every((pipe) => !pipe.isOpen)).toBe(true)
+  })
+})
