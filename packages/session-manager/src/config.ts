@@ -136,6 +136,9 @@ export interface Timers {
   readonly stagger: number
   /** How long it is remembered that a transport did not get through (T-FB-4). */
   readonly blocked: number
+  /** An IKE SA with MOBIKE that came to ride a stream tries UDP after this; the wait doubles, to `maxUdpProbe` (T-PERF-1). */
+  readonly udpProbe: number
+  readonly maxUdpProbe: number
   /** First retransmission over UDP; doubles each time (C-4). */
   readonly retransmit: number
   /** An IKE SA of an initiator that has other transports, too, is given up after three, unless something valid comes. */
@@ -193,6 +196,8 @@ export const DEFAULT_TIMERS: Timers = {
   udpFallback: 600,
   stagger: 300,
   blocked: 600_000,
+  udpProbe: 60_000,
+  maxUdpProbe: 3_600_000,
   retransmit: 500,
   maxRetransmissions: 6,
   response: 30_000,

@@ -75,6 +75,8 @@ export type Input =
   | { readonly kind: 'datagram-failed'; readonly local: Endpoint; readonly remote: Endpoint | undefined; readonly reason: string }
   /** IP packets that the TUN device read. Lent. `isHandedOver`: by another core, which had no Child SA for them; they go no further. */
   | { readonly kind: 'tun-packets'; readonly batch: PacketBatch; readonly isHandedOver?: boolean }
+  /** An address, an interface or a route of ours came or went: what was known of ways to a peer may be so no more. */
+  | { readonly kind: 'network-changed' }
   | { readonly kind: 'crypto-result'; readonly job: number; readonly result: CryptoResult }
   | { readonly kind: 'command'; readonly command: Command }
   /** The time that `wait-until` named has come. */

@@ -11,11 +11,12 @@ import type { Connection } from './paths/connection.ts'
 import type { AddressPool } from './peers/address-pool.ts'
 import type { IdentityTable } from './peers/identity-table.ts'
 import type { Initiator } from './peers/initiator.ts'
+import type { Mover } from './peers/mover.ts'
 import type { Counters } from './status.ts'
 import type { TimerQueue } from './timer-queue.ts'
 
 /** Everything that has timers. */
-export type Timed = IkeSa | Connection | Initiator
+export type Timed = IkeSa | Connection | Initiator | Mover
 
 export interface Core {
   readonly config: SessionConfig

@@ -38,6 +38,7 @@ import { receiveStream } from './paths/stream.ts'
 import { AddressPool } from './peers/address-pool.ts'
 import { IdentityTable } from './peers/identity-table.ts'
 import { Initiator } from './peers/initiator.ts'
+import { Mover } from './peers/mover.ts'
 import { SessionError } from './session-error.ts'
 import { obeyShardCommand } from './shard.ts'
 import type { Counters, SessionStatus } from './status.ts'
@@ -125,6 +126,9 @@ export class SessionManager implements Core {
         break
       case 'command':
         this.#obey(input.command)
+        break
+      case 'network-changed':
+        for (const initiator of this.initiators.values()) initiator.networkChanged(this)
         break
       case 'timeout':
         break
@@ -249,6 +253,7 @@ export class SessionManager implements Core {
       const { owner, name } = due
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
       else if (owner instanceof Initiator) owner.onTimer(this, name as Initiator['timerNames'])
+      else if (owner instanceof Mover) owner.onTimer(this, name as Mover['timerNames'])
       else this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
     }
   }

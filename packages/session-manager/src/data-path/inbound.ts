@@ -6,6 +6,7 @@
 import { EspDrop, nameOfDrop } from '@underpass/esp-crypto'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { Core } from '../core.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
 import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
 import type { Path } from '../paths/path.ts'
 import type { TunBatch } from './tun-batch.ts'
@@ -18,14 +19,14 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   const child = core.sad.ofPacket(buffer, offset)
   if (child === undefined) return dropped(core, 'esp-unknown-spi', 'unknown-spi')
   const sa = child.ikeSa
-  if (sa.transport !== arrival.transport) return dropped(core, 'esp-wrong-transport', 'ignored')
+  if (sa.transport !== arrival.transport && !isOnItsWay(sa, arrival)) return dropped(core, 'esp-wrong-transport', 'ignored')
   const at = tun.reserve(length, core.emit)
   const opened = child.inbound.decapsulate(buffer, offset, length, tun.buffer, at)
   if (opened < 0) return dropped(core, DROP_COUNTERS[-opened] ?? 'esp-dropped', opened === EspDrop.ICV ? 'unauthentic' : 'ignored')
   // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
   // Asked first: each new time is an object, which packets of one input share.
   if (sa.lastInboundAt !== core.now) sa.lastInboundAt = core.now
-  if (sa.role === 'responder' && movePath(core, sa, arrival) && sa.transport === 'tcp') {
+  if (sa.role === 'responder' && sa.transport === arrival.transport && movePath(core, sa, arrival) && sa.transport === 'tcp') {
     resend(core, sa)
     sendNextRequest(core, sa)
   }
@@ -36,6 +37,11 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   child.octetsIn += opened
   tun.commit(opened)
   return 'valid'
+}
+
+/** Sent before its sender moved to another transport (T-LIFE-19, RFC 9329 §7.1); it moves nothing. */
+function isOnItsWay({ isMobike, lastPath }: IkeSa, arrival: Path): boolean {
+  return isMobike && lastPath?.transport === arrival.transport
 }
 
 function dropped<Verdict extends EspVerdict>(core: Core, counter: string, verdict: Verdict): Verdict {

@@ -23,7 +23,7 @@ import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
-import { applyStep, deleteIkeSa, movePath, replyTo, resend, sendNextRequest, sendStateless, sendTo } from './ike-sa-life.ts'
+import { applyStep, deleteIkeSa, learnNat, movePath, replyTo, resend, sendNextRequest, sendStateless, sendTo } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
@@ -54,9 +54,7 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
   }
   const sa = core.ikeSas.get(fromInitiator ? header.responderSpi : header.initiatorSpi)
   if (!sa || !belongsTo(header, sa, fromInitiator)) return refuseUnknownSpi(core, header, isResponse, arrival)
-  // T-APP-4: what rides TCP stays there; a message for it over UDP is not from the peer that we talk to.
-  if (sa.transport !== arrival.transport)
-    return drop(core, arrival, 'ike-wrong-transport', `a message for an IKE SA that uses ${sa.transport}`, 'ignored')
+  if (sa.transport !== arrival.transport && !mayCross(sa)) return wrongTransport(core, sa, arrival)
   if (header.exchangeType === ExchangeType.IKE_SA_INIT) return handleIkeSaInitResponse(core, sa, octets, header, arrival)
   return handleProtected(core, sa, octets, header, isResponse, arrival)
 }
@@ -76,7 +74,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
     if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
-    if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
+    if (place === 'repeated') return isAstray(sa, arrival) ? wrongTransport(core, sa, arrival) : answerAgain(core, sa, octets, arrival)
     if (place === 'outside') return drop(core, arrival, 'ike-outside-window', `request ${header.messageId}`, 'ignored')
   }
   let message: IkeMessage
@@ -92,13 +90,16 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   const opened = openMessage(protection, octets, message)
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
+  if (!isResponse && isAstray(sa, arrival) && !isUpdateSaAddresses(opened)) return wrongTransport(core, sa, arrival)
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
+  const hadTransport = sa.transport
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
+  if (isResponse) sa.initiator?.answeredBy(core, sa, arrival)
   if (isResponse) handleResponse(core, sa, header, opened)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
-  // A path that moved to another TCP connection: what we still wait for is asked there again (T-RTX-2).
-  if (hasMoved && sa.transport === 'tcp') resend(core, sa)
+  // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
+  if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
   sendNextRequest(core, sa)
   return 'valid'
 }
@@ -116,11 +117,28 @@ function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
   }
 }
 
+/** T-APP-4: what rides TCP stays there until MOBIKE takes it elsewhere (RFC 9329 §7.1). */
+function mayCross(sa: IkeSa): boolean {
+  return sa.isMobike && (sa.state.kind === 'ESTABLISHED' || sa.state.kind === 'DELETING')
+}
+
+/** Over UDP for an IKE SA that rides a connection which is there: of that only UPDATE_SA_ADDRESSES is meant. */
+function isAstray(sa: IkeSa, arrival: Path): boolean {
+  return sa.transport === 'tcp' && arrival.transport === 'udp' && sa.path !== undefined
+}
+
+function wrongTransport(core: Core, sa: IkeSa, arrival: Path): Verdict {
+  return drop(core, arrival, 'ike-wrong-transport', `a message for an IKE SA that uses ${sa.transport}`, 'ignored')
+}
+
 /** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
 function mayMove(sa: IkeSa, arrival: Path, isResponse: boolean, opened: Opened): boolean {
   if (!sa.isMobike || arrival.transport === 'tcp') return true
-  if (isResponse || opened.kind !== 'authenticated') return false
-  return findNotify(opened.message.inner, NotifyType.UPDATE_SA_ADDRESSES) !== undefined
+  return !isResponse && isUpdateSaAddresses(opened)
+}
+
+function isUpdateSaAddresses(opened: Opened): boolean {
+  return opened.kind === 'authenticated' && findNotify(opened.message.inner, NotifyType.UPDATE_SA_ADDRESSES) !== undefined
 }
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
@@ -154,6 +172,7 @@ function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
 function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened): void {
   const { plan } = sa.window.outstanding!
   if (plan.purpose === 'ike-auth') sa.isIkeAuthAnswered = true
+  if (plan.purpose === 'update-sa-addresses' && opened.kind === 'authenticated') learnNat(core, sa, opened.message.inner)
   sa.window.outstanding = undefined
   core.timers.clear(sa, 'retransmit')
   core.timers.clear(sa, 'response')

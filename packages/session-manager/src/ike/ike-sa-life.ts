@@ -9,13 +9,14 @@ import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { SessionEvent } from '../events.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
-import { describePath, isSamePath, type Path, remoteOf } from '../paths/path.ts'
+import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
 import type { RequestPlan } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
+import { detectNat } from './nat-detection.ts'
 import { type Protection, sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { describeSelector } from './traffic-selectors.ts'
@@ -69,10 +70,29 @@ export function sendNextRequest(core: Core, sa: IkeSa): void {
   if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED') return
   const plan = owedProbe(sa) ?? window.waiting.shift()
   if (!plan) return
-  const messageId = window.takeMessageId()
-  const bytes = sealMessage(protection, headerFor(sa, plan.exchangeType, messageId, 'request'), plan.payloads, core.random)
-  window.outstanding = { plan, messageId, bytes, transmissions: 0 }
+  prepareRequest(core, sa, protection, plan)
   transmitOutstanding(core, sa)
+}
+
+/** Takes the slot, which is free; whoever calls sends it. */
+export function prepareRequest(core: Core, sa: IkeSa, protection: Protection, plan: RequestPlan): void {
+  const messageId = sa.window.takeMessageId()
+  const bytes = sealMessage(protection, headerFor(sa, plan.exchangeType, messageId, 'request'), plan.payloads, core.random)
+  sa.window.outstanding = { plan, messageId, bytes, transmissions: 0 }
+}
+
+/** What the answer to UPDATE_SA_ADDRESSES says of the way that it came (RFC 4555 §3.5). */
+export function learnNat(core: Core, sa: IkeSa, inner: readonly Payload[]): void {
+  if (!sa.path) return
+  const { initiatorSpi, responderSpi, path } = sa
+  sa.nat = detectNat({ initiatorSpi, responderSpi, local: localOf(path), remote: remoteOf(path) }, inner) ?? sa.nat
+  keepNatMapping(core, sa)
+}
+
+/** Over UDP and behind a NAT, from now on. */
+function keepNatMapping(core: Core, sa: IkeSa): void {
+  if (sa.path?.transport !== 'udp' || sa.nat?.isLocalBehindNat !== true || core.timers.has(sa, 'nat-keepalive')) return
+  core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
 }
 
 /** The outstanding request once more, bit-identical (C-2, T-RTX-2); the wait starts anew. */
@@ -122,7 +142,7 @@ export function sendStateless(core: Core, path: Path, message: Uint8Array, patie
 export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   if (isSamePath(sa.path, arrival)) return false
   // The original initiator knows where its peer is; only the responder follows (RFC 7296 §2.23, T-LIFE-17).
-  if (sa.role === 'initiator' || sa.transport !== arrival.transport) return false
+  if (sa.role === 'initiator' || (sa.transport !== arrival.transport && !sa.isMobike)) return false
   if (isTaken(arrival, sa)) {
     core.count('ike-second-sa-on-connection')
     return false
@@ -142,7 +162,13 @@ function isTaken(arrival: Path, sa: IkeSa): boolean {
 /** Makes `path` the SA's path and keeps the connections' lists of riders right. */
 export function attachPath(core: Core, sa: IkeSa, path: Path): void {
   detachPath(core, sa)
+  if (sa.transport !== path.transport) {
+    // Each has its own way of waiting for an answer.
+    core.timers.clear(sa, 'retransmit')
+    core.timers.clear(sa, 'response')
+  }
   sa.path = path
+  sa.transport = path.transport
   core.timers.clear(sa, 'disconnected')
   if (path.transport === 'tcp') {
     path.connection.ikeSas.add(sa)
@@ -251,7 +277,7 @@ function establish(core: Core, sa: IkeSa): void {
   core.timers.clear(sa, 'handshake')
   core.timers.set(sa, 'liveness', core.now + core.config.timers.liveness)
   sa.establishedAt = core.now
-  if (sa.transport === 'udp' && sa.nat?.isLocalBehindNat) core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
+  keepNatMapping(core, sa)
   if (!suite || !path || !peer || !remoteId) return
   core.event({
     kind: 'ike-sa-established',
@@ -304,7 +330,7 @@ function formatEndpoint({ address, port }: Endpoint): string {
 function owedProbe(sa: IkeSa): RequestPlan | undefined {
   if (!sa.owesPathProbe || sa.state.kind !== 'ESTABLISHED') return undefined
   sa.owesPathProbe = false
-  return sa.isMobike ? buildUpdateSaAddresses(sa) : buildLivenessCheck()
+  return sa.isMobike && sa.path ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck()
 }
 
 function headerFor(

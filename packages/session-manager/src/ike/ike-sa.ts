@@ -76,8 +76,8 @@ export class IkeSa {
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
   readonly role: 'initiator' | 'responder'
-  /** T-APP-4: an IKE SA stays on the transport that it began on. */
-  readonly transport: 'udp' | 'tcp'
+  /** T-APP-4: an IKE SA stays on the transport that it is on, until MOBIKE takes it to another. */
+  transport: 'udp' | 'tcp'
   readonly initiatorSpi: bigint
   responderSpi: bigint
   readonly window: MessageWindow

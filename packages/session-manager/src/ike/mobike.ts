@@ -1,13 +1,13 @@
 /**
- * MOBIKE (RFC 4555) as far as an IKE SA that lost its TCP connection needs it: UPDATE_SA_ADDRESSES is the first message after a
- * redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT detection; over UDP a responder follows it (§3.8). Moving between transports is not built yet: a message for
- * an IKE SA that arrives by the other transport is dropped (T-APP-4). No return routability check over TCP (§7.1, T-MOB-8).
+ * MOBIKE (RFC 4555): UPDATE_SA_ADDRESSES is the first message after a redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT
+ * detection; a responder follows it over UDP (§3.8) and from one transport to another (RFC 9329 §7.1). Where an initiator moves to is
+ * `peers/mover.ts`. No return routability check over TCP (§7.1, T-MOB-8).
  *
  *   HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}  -->
  *                      <--  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}
  */
 import { ExchangeType, NotifyType, notify, type Payload } from '@underpass/ike-codec'
-import { localOf, remoteOf } from '../paths/path.ts'
+import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { natDetectionPayloads } from './nat-detection.ts'
@@ -20,11 +20,11 @@ export function mobikeSupport(request?: readonly Payload[]): Payload[] {
 }
 
 /** RFC 4555 §3.5. */
-export function buildUpdateSaAddresses(sa: IkeSa): RequestPlan {
+export function buildUpdateSaAddresses(sa: IkeSa, path: Path): RequestPlan {
   return {
     purpose: 'update-sa-addresses',
     exchangeType: ExchangeType.INFORMATIONAL,
-    payloads: [notify(NotifyType.UPDATE_SA_ADDRESSES), ...natDetectionFor(sa)],
+    payloads: [notify(NotifyType.UPDATE_SA_ADDRESSES), ...natDetectionFor(sa, path)],
   }
 }
 
@@ -37,11 +37,9 @@ export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
   const cookie2 = findNotify(inner, NotifyType.COOKIE2)?.data
   const isCookie2 = cookie2 !== undefined && cookie2.length >= 8 && cookie2.length <= 64 // RFC 4555 §4.2.5
   const wantsNatDetection = findNotify(inner, NotifyType.NAT_DETECTION_SOURCE_IP) !== undefined
-  return [...(wantsNatDetection ? natDetectionFor(sa) : []), ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : [])]
+  return [...(wantsNatDetection && sa.path ? natDetectionFor(sa, sa.path) : []), ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : [])]
 }
 
-function natDetectionFor(sa: IkeSa): Payload[] {
-  if (!sa.path) return []
-  const { initiatorSpi, responderSpi } = sa
-  return natDetectionPayloads({ initiatorSpi, responderSpi, local: localOf(sa.path), remote: remoteOf(sa.path) })
+function natDetectionFor({ initiatorSpi, responderSpi }: IkeSa, path: Path): Payload[] {
+  return natDetectionPayloads({ initiatorSpi, responderSpi, local: localOf(path), remote: remoteOf(path) })
 }

@@ -7,6 +7,7 @@ import { freshIkeSpi, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
 import { attachPath } from '../ike/ike-sa-life.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
+import type { Path } from '../paths/path.ts'
 import type { Initiator } from './initiator.ts'
 
 /** A new IKE SA; `startIkeSa` sets it going. */
@@ -29,11 +30,13 @@ export function newIkeSa(core: Core, initiator: Initiator, option: TransportOpti
 export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, address: string, option: TransportOption): void {
   core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
   if (option.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, address, option).path)
-  else {
-    const local = { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }
-    attachPath(core, sa, { transport: 'udp', local, remote: { address, port: option.port } })
-  }
+  else attachPath(core, sa, udpPath(address, option.port))
   if (sa.state.kind === 'KE_INITIATE') startKeyExchange(core, sa, sa.state.offer)
+}
+
+/** From any of our sockets. */
+export function udpPath(address: string, port: number): Path {
+  return { transport: 'udp', local: { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }, remote: { address, port } }
 }
 
 export function openStream(core: Core, initiator: Initiator, address: string, option: StreamTransport): Connection {

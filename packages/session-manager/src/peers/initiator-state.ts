@@ -1,6 +1,7 @@
 /** Where an initiator stands with its peer's tunnel. Each state carries what it needs and nothing else. */
 import type { IkeSa } from '../ike/ike-sa.ts'
 import type { Connection } from '../paths/connection.ts'
+import type { Mover } from './mover.ts'
 
 export interface ConnectionLoss {
   /** When the connection was lost. */
@@ -27,6 +28,8 @@ export type InitiatorState =
       readonly loss: ConnectionLoss
       readonly connection: Connection | undefined
     }
+  /** Another way is looked for, while the old one may still serve (RFC 4555). */
+  | { readonly kind: 'moving'; readonly sa: IkeSa; readonly index: number; readonly mover: Mover }
   | { readonly kind: 'waiting' }
 
 export type Connecting = Extract<InitiatorState, { kind: 'connecting' }>

@@ -15,13 +15,14 @@ import type { PeerStatus } from '../status.ts'
 import { Attempts, describeTransport, progressWords } from './attempts.ts'
 import { newIkeSa, openStream, startIkeSa } from './dial.ts'
 import type { ConnectionLoss, InitiatorState, RacingSa, Redialling } from './initiator-state.ts'
+import { Mover } from './mover.ts'
 import { nextMove, type Racer } from './race.ts'
 
 /** Connections that were opened for an IKE SA and died unanswered: more than this, and the peer has lost the SA. */
 const MAX_FRUITLESS = 3
 
 export class Initiator {
-  declare readonly timerNames: 'race' | 'retry' | 'redial'
+  declare readonly timerNames: 'race' | 'retry' | 'redial' | 'probe'
   readonly timers: Map<string, unknown> = new Map()
   readonly peer: PeerConfig
   readonly #address: string
@@ -29,6 +30,8 @@ export class Initiator {
   #state: InitiatorState = { kind: 'idle' }
   readonly #attempts = new Attempts()
   #rounds = 0
+  /** Times in a row that UDP was tried in vain from a stream. */
+  #probes = 0
   /** Until when it is remembered of a transport that it did not get through (T-FB-4). */
   readonly #blockedUntil = new Map<number, number>()
 
@@ -52,6 +55,7 @@ export class Initiator {
     const state = this.#state
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
+    if (state.kind === 'moving') state.mover.stop(core)
     if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', 'terminated')
     if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
     else if (state.kind === 'connecting') for (const { sa } of state.racers) deleteIkeSa(core, sa, 'terminated')
@@ -64,6 +68,7 @@ export class Initiator {
       if (racer) sendIkeSaInit(core, racer.sa)
       return
     }
+    if (state.kind === 'moving') return state.mover.connectionOpened(core, connection)
     if (state.kind !== 'redialling' || state.connection !== connection) return
     this.#state = { kind: 'up', sa: state.sa, index: state.index, loss: { ...state.loss, fruitless: state.loss.fruitless + 1 } }
     state.sa.resumedAt = core.now
@@ -91,6 +96,12 @@ export class Initiator {
       return this.#redialLater(core, state, isFruitless ? state.loss : { since: core.now, tries: 0, fruitless: 0 }, reason)
     }
     if (state.kind === 'redialling' && state.connection === connection) this.#redialLater(core, state, state.loss, reason)
+    else if (state.kind === 'moving') state.mover.connectionClosed(core, connection)
+  }
+
+  /** A valid answer came by `arrival`. */
+  answeredBy(core: Core, sa: IkeSa, arrival: Path): void {
+    if (this.#state.kind === 'moving' && this.#state.sa === sa) this.#state.mover.answeredBy(core, arrival)
   }
 
   /** The first IKE_SA_INIT of an attempt left: from now on it may be answered. */
@@ -138,17 +149,77 @@ export class Initiator {
   }
 
   /**
-   * Over UDP nothing is answered, nothing comes any more, and there is another transport: all begins anew with the first of the list
-   * (RFC 9329 §5.1, §9) instead of waiting for the last repetition. Answers whether it does.
+   * Over UDP nothing is answered, nothing comes any more, and there is another transport: another way is looked for, or all begins anew
+   * where the peer has no MOBIKE (RFC 9329 §5.1, §7.1, §9), instead of waiting for the last repetition. Answers whether it does.
    */
   leaveSilentPath(core: Core, sa: IkeSa, reason: string): boolean {
     const state = this.#state
     const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
     if (!isOurs || sa.transport !== 'udp' || this.#transports.length < 2) return false
+    if (sa.isMobike) {
+      this.#blockedUntil.set(state.index, core.now + core.config.timers.blocked)
+      this.#move(core, sa, state.index, reason)
+    } else this.#startAnew(core, sa, reason)
+    return true
+  }
+
+  #startAnew(core: Core, sa: IkeSa, reason: string): void {
     this.#state = { kind: 'idle' }
     declareDead(core, sa, reason)
     this.start(core)
-    return true
+  }
+
+  /** T-PERF-1: UDP is favoured, so one that rides a stream asks for it now and then, and seldom where it is long in vain. */
+  #probeLater(core: Core, sa: IkeSa, index: number): void {
+    const hasBetter = this.#transports.slice(0, index).some(({ transport }) => transport === 'udp')
+    if (sa.transport === 'udp' || !hasBetter || !sa.isMobike) {
+      this.#probes = 0
+      return
+    }
+    const { udpProbe, maxUdpProbe } = core.config.timers
+    core.timers.set(this, 'probe', core.now + withJitter(core, Math.min(maxUdpProbe, udpProbe * 2 ** Math.min(this.#probes++, 16))))
+  }
+
+  #probe(core: Core): void {
+    const state = this.#state
+    if (state.kind !== 'up' || state.sa.state.kind !== 'ESTABLISHED') return
+    // What is out is answered first.
+    if (state.sa.window.outstanding) core.timers.set(this, 'probe', core.now + core.config.timers.resume)
+    else this.#move(core, state.sa, state.index, 'UDP is tried again', true)
+  }
+
+  #move(core: Core, sa: IkeSa, index: number, reason: string, isProbe = false): void {
+    core.timers.clear(this, 'redial')
+    core.timers.clear(this, 'probe')
+    // It may be answered at once, so the state comes first.
+    const options = {
+      initiator: this,
+      sa,
+      address: this.#address,
+      transports: this.#transports,
+      index,
+      isProbe,
+      isBlocked: (one: number) => !isProbe && this.#isBlocked(core, one),
+      onMoved: (later: Core, to: number) => {
+        this.#blockedUntil.delete(to)
+        this.#state = { kind: 'up', sa, index: to }
+        this.#probeLater(later, sa, to)
+      },
+      onLost: (later: Core, why: string) => this.#startAnew(later, sa, why),
+    }
+    this.#state = { kind: 'moving', sa, index, mover: new Mover(core, options, reason) }
+  }
+
+  /** What was known of transports is forgotten, and another way looked for before the old one has shown that it is none (T-MOB-1). */
+  networkChanged(core: Core): void {
+    const state = this.#state
+    this.#blockedUntil.clear()
+    this.#probes = 0
+    if (state.kind === 'waiting') return this.start(core)
+    if (state.kind === 'redialling') return core.timers.hasten(this, 'redial', core.now)
+    if (state.kind !== 'up' || state.sa.state.kind !== 'ESTABLISHED') return
+    if (this.#canMove(state.sa)) this.#move(core, state.sa, state.index, 'the network changed')
+    else doubtPath(core, state.sa)
   }
 
   /** The race is over: protected messages have gone both ways. The others are left without a word. */
@@ -168,6 +239,8 @@ export class Initiator {
       if (loser.index < index) this.#blockedUntil.set(loser.index, core.now + core.config.timers.blocked)
       this.#leave(core, loser, this.#wordsFor(core, loser))
     }
+    this.#probes = 0
+    this.#probeLater(core, sa, index)
   }
 
   /** The peer took the last Child SA away: an IKE SA alone carries nothing, start over. */
@@ -181,6 +254,7 @@ export class Initiator {
     if (state.kind === 'connecting' && racer) return this.#racerClosed(core, racer, why)
     if (!('sa' in state) || state.sa !== sa) return
     core.timers.clear(this, 'redial')
+    if (state.kind === 'moving') state.mover.stop(core)
     if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', why)
     this.#wait(core)
   }
@@ -189,15 +263,16 @@ export class Initiator {
     const state = this.#state
     if (name === 'retry' && state.kind === 'waiting') this.start(core)
     else if (name === 'race') this.#race(core)
+    else if (name === 'probe') this.#probe(core)
     else if (name === 'redial' && state.kind === 'redialling') {
-      if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${core.config.timers.handshake} ms`)
+      if (state.connection) core.closeConnection(state.connection, 'reset', `not open within ${this.#redialPatience(core, state.sa)} ms`)
       else this.#redial(core, state)
     }
   }
 
   status(): PeerStatus {
     const { kind } = this.#state
-    return { name: this.peer.name, state: kind === 'redialling' ? 'waiting' : kind, attempts: this.#attempts.list }
+    return { name: this.peer.name, state: kind === 'redialling' || kind === 'moving' ? 'waiting' : kind, attempts: this.#attempts.list }
   }
 
   /** Does what is to be done now, and looks again when there may be more. */
@@ -307,6 +382,8 @@ export class Initiator {
   #redialLater(core: Core, state: { readonly sa: IkeSa; readonly index: number }, loss: ConnectionLoss, reason: string): void {
     const { redial, maxRedial, reconnect } = core.config.timers
     const lasted = core.now - loss.since
+    // It was dialled at once, and in vain: there may be another way.
+    if (loss.tries > 0 && this.#canMove(state.sa)) return this.#move(core, state.sa, state.index, reason)
     if (lasted >= reconnect) return closeIkeSa(core, state.sa, `no connection for ${lasted} ms: ${reason}`, false)
     if (loss.fruitless >= MAX_FRUITLESS)
       return closeIkeSa(
@@ -325,8 +402,17 @@ export class Initiator {
     const option = this.#transports[state.index]
     if (option?.transport !== 'tcp') return
     this.#state = { ...state, connection: openStream(core, this, this.#address, option) }
-    // Where nothing answers the attempt it is not waited for longer than a handshake.
-    core.timers.set(this, 'redial', core.now + core.config.timers.handshake)
+    core.timers.set(this, 'redial', core.now + this.#redialPatience(core, state.sa))
+  }
+
+  /** Where nothing answers the attempt it is not waited for longer than a handshake, and not as long where there are others. */
+  #redialPatience(core: Core, sa: IkeSa): number {
+    const { handshake, resume } = core.config.timers
+    return this.#canMove(sa) ? Math.min(resume, handshake) : handshake
+  }
+
+  #canMove(sa: IkeSa): boolean {
+    return sa.isMobike && this.#transports.length > 1
   }
 
   /** A responder may ask for another group or a cookie and close: the repetition goes by a new connection (T-CK-4). Once for each. */

@@ -1,0 +1,223 @@
+/**
+ * Finds another way for an IKE SA that is up (RFC 4555 §3.5, RFC 9329 §7.1): one request, the very same octets, goes by UDP first and then by
+ * streams beside it, as transports race at the start; where its answer comes from, there the SA is from then on.
+ */
+import type { TransportOption } from '../config.ts'
+import type { Core } from '../core.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { attachPath, prepareRequest, sendTo } from '../ike/ike-sa-life.ts'
+import { buildUpdateSaAddresses } from '../ike/mobike.ts'
+import type { Connection } from '../paths/connection.ts'
+import { describePath, isToward, type Path } from '../paths/path.ts'
+import { describeTransport } from './attempts.ts'
+import { openStream, udpPath } from './dial.ts'
+import type { Initiator } from './initiator.ts'
+import { nextMove } from './race.ts'
+
+export interface MoverOptions {
+  readonly initiator: Initiator
+  readonly sa: IkeSa
+  readonly address: string
+  readonly transports: readonly TransportOption[]
+  /** What the SA rides now. */
+  readonly index: number
+  /** It is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. */
+  readonly isProbe: boolean
+  readonly isBlocked: (index: number) => boolean
+  /** The SA has the path of this transport. */
+  readonly onMoved: (core: Core, index: number) => void
+  /** There is none, or the peer does not go on with the SA. */
+  readonly onLost: (core: Core, reason: string) => void
+}
+
+/** A way that was begun and is not over. */
+interface Candidate {
+  readonly index: number
+  readonly path: Path
+  /** UDP: when it was first asked by it. A stream: when it was begun. */
+  readonly since: number
+  /** A stream that is open and has been asked by: when it must have answered. */
+  answerBy?: number
+}
+
+export class Mover {
+  declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again'
+  readonly timers: Map<string, unknown> = new Map()
+  readonly #options: MoverOptions
+  readonly #begunAt: number
+  #candidates: readonly Candidate[] = []
+  /** Indexes in the order in which they are begun. */
+  #order: readonly number[]
+  #next = 0
+  #rounds = 0
+  #repetitions = 0
+  /** New connections that were asked by in vain: the peer may have lost the SA. */
+  #unanswered = 0
+  /** Where the outstanding request is an UPDATE_SA_ADDRESSES of ours: the transport whose addresses are in it. */
+  #updateFor: number | undefined
+
+  constructor(core: Core, options: MoverOptions, reason: string) {
+    this.#options = options
+    this.#begunAt = core.now
+    const { initiator, sa, transports, index, isProbe } = options
+    const all = transports.map((_, i) => i)
+    this.#order = isProbe ? all.filter((i) => i === index || (i < index && transports[i]!.transport === 'udp')) : all
+    if (!isProbe) core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
+    this.#race(core)
+  }
+
+  /** Whose connection it is, hears of it. */
+  connectionOpened(core: Core, connection: Connection): void {
+    const candidate = this.#ofConnection(connection)
+    if (candidate === undefined) return
+    candidate.answerBy = core.now + core.config.timers.resume
+    this.#ask(core, candidate)
+    core.timers.set(this, 'answer', Math.min(...this.#candidates.flatMap(({ answerBy }) => answerBy ?? [])))
+  }
+
+  connectionClosed(core: Core, connection: Connection): void {
+    const candidate = this.#ofConnection(connection)
+    if (candidate === undefined) return
+    this.#candidates = this.#candidates.filter((other) => other !== candidate)
+    if (candidate.answerBy !== undefined) this.#unanswered++
+    this.#race(core)
+  }
+
+  /** A valid answer of the peer's came by `arrival`. */
+  answeredBy(core: Core, arrival: Path): void {
+    const winner = this.#candidates.find(({ path }) =>
+      path.transport === 'tcp' ? arrival.transport === 'tcp' && path.connection === arrival.connection : isToward(arrival, path.remote),
+    )
+    if (winner === undefined) return
+    const { initiator, sa, onMoved } = this.#options
+    // T-MOB-5: the addresses in it were another's.
+    sa.owesPathProbe = this.#updateFor !== winner.index
+    if (winner.path === sa.path) {
+      this.stop(core, winner)
+      return onMoved(core, winner.index)
+    }
+    const before = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
+    const from = sa.path ? describePath(sa.path) : sa.lastPath
+    this.stop(core, winner)
+    attachPath(core, sa, winner.path)
+    if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(winner.path) })
+    // T-MOB-6.
+    if (before?.ikeSas.size === 0) core.closeConnection(before, 'end', 'its IKE SA has moved')
+    const transport = describeTransport(this.#options.transports[winner.index]!)
+    core.event({ kind: 'transport-chosen', peer: initiator.peer.name, transport, reason: 'the first that was answered by' })
+    onMoved(core, winner.index)
+  }
+
+  /** Nothing is looked for any more; `but` stays. */
+  stop(core: Core, but?: Candidate): void {
+    core.timers.clearAll(this)
+    const others = this.#candidates.filter((candidate) => candidate !== but)
+    this.#candidates = []
+    for (const { path } of others) if (path.transport === 'tcp') core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
+  }
+
+  onTimer(core: Core, name: Mover['timerNames']): void {
+    if (name === 'race') this.#race(core)
+    else if (name === 'repeat') this.#repeat(core)
+    else if (name === 'again') this.#again(core)
+    else this.#giveUpSilent(core)
+  }
+
+  #race(core: Core): void {
+    for (;;) {
+      const { isBlocked } = this.#options
+      const order = this.#order
+      if (this.#candidates.length === 0 && this.#next === order.length) return this.#roundOver(core)
+      const { udpFallback: headStart, stagger } = core.config.timers
+      const move = nextMove({
+        now: core.now,
+        racers: this.#candidates.map(({ index, path: { transport }, since }) => ({ index: order.indexOf(index), transport, stage: 'asking', since })),
+        count: order.length,
+        next: this.#next,
+        isBlocked: (place) => isBlocked(order[place]!),
+        times: { headStart, stagger },
+      })
+      if (move.kind === 'begin') this.#begin(core, move.index)
+      else if (move.kind === 'wait') {
+        if (move.until === Number.POSITIVE_INFINITY) core.timers.clear(this, 'race')
+        else core.timers.set(this, 'race', move.until)
+        return
+      } else this.#candidates = this.#candidates.filter(({ index }) => index !== order[move.index])
+    }
+  }
+
+  #begin(core: Core, place: number): void {
+    const { initiator, sa, address, transports, isProbe } = this.#options
+    const index = this.#order[place]!
+    const option = transports[index]!
+    this.#next = place + 1
+    if (isProbe && option.transport === 'tcp' && sa.path?.transport === 'tcp') return this.#askByOldPath(core, index, sa.path)
+    const path = option.transport === 'udp' ? udpPath(address, option.natPort) : openStream(core, initiator, address, option).path
+    const candidate: Candidate = { index, path, since: core.now }
+    this.#candidates = [...this.#candidates, candidate]
+    if (option.transport !== 'udp') return
+    this.#ask(core, candidate)
+    this.#repetitions = 0
+    core.timers.set(this, 'repeat', core.now + core.config.timers.retransmit)
+  }
+
+  #askByOldPath(core: Core, index: number, path: Path): void {
+    const candidate: Candidate = { index, path, since: core.now, answerBy: core.now + core.config.timers.response }
+    this.#candidates = [...this.#candidates, candidate]
+    this.#ask(core, candidate)
+    core.timers.set(this, 'answer', candidate.answerBy!)
+  }
+
+  /** T-MOB-4: the same request by each way; what was asked before the way was lost is as good (T-MOB-9). */
+  #ask(core: Core, { index, path }: Candidate): void {
+    const { sa } = this.#options
+    if (!sa.protection) return
+    if (!sa.window.outstanding) {
+      prepareRequest(core, sa, sa.protection, buildUpdateSaAddresses(sa, path))
+      this.#updateFor = index
+    }
+    core.timers.clear(sa, 'retransmit')
+    core.timers.clear(sa, 'response')
+    sendTo(core, path, sa.window.outstanding!.bytes)
+  }
+
+  /** RFC 7296 §2.4: over UDP the waits double. */
+  #repeat(core: Core): void {
+    const overUdp = this.#candidates.filter(({ path }) => path.transport === 'udp')
+    if (overUdp.length === 0) return
+    for (const candidate of overUdp) this.#ask(core, candidate)
+    this.#repetitions++
+    core.count('ike-retransmissions-out')
+    core.timers.set(this, 'repeat', core.now + core.config.timers.retransmit * 2 ** this.#repetitions)
+  }
+
+  #giveUpSilent(core: Core): void {
+    const silent = this.#candidates.filter(({ answerBy }) => answerBy !== undefined && answerBy <= core.now)
+    this.#candidates = this.#candidates.filter((candidate) => !silent.includes(candidate))
+    this.#unanswered += silent.length
+    for (const { path } of silent) if (path.transport === 'tcp') core.closeConnection(path.connection, 'reset', 'no answer on it')
+    const left = this.#candidates.flatMap(({ answerBy }) => answerBy ?? [])
+    if (left.length > 0) core.timers.set(this, 'answer', Math.min(...left))
+    this.#race(core)
+  }
+
+  #roundOver(core: Core): void {
+    const { reconnect, redial, maxRedial } = core.config.timers
+    const lasted = core.now - this.#begunAt
+    if (this.#unanswered > 0)
+      return this.#options.onLost(core, `${this.#unanswered} new connections were opened and none was answered on: the peer does not go on with this IKE SA`)
+    if (lasted >= reconnect) return this.#options.onLost(core, `no way to the peer for ${lasted} ms`)
+    core.timers.clear(this, 'race')
+    core.timers.set(this, 'again', core.now + Math.min(maxRedial, redial * 2 ** this.#rounds++))
+  }
+
+  #again(core: Core): void {
+    this.#order = this.#options.transports.map((_, i) => i)
+    this.#next = 0
+    this.#race(core)
+  }
+
+  #ofConnection(connection: Connection): Candidate | undefined {
+    return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
+  }
+}
