@@ -108,6 +108,7 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
       run: ip.run,
       resolve: async (name) => name,
       requireNetAdmin: () => {},
+      watchNetworkNews: () => ({ close() {} }),
       openDevice: (tun) => {
         const device = new MemoryTun(tun.name, { mtu: tun.mtu })
         return { device, close: () => device.close() }

@@ -93,6 +93,11 @@ export class Driver {
     this.#datagrams.espReceived(local, remote, batch)
   }
 
+  /** An address, an interface or a route of this host came or went. */
+  networkChanged(): void {
+    this.#hand({ kind: 'network-changed' })
+  }
+
   /** IP packets from another core's TUN queue, for which it had no Child SA. The batch is lent for the call. */
   packetsHandedOver(batch: PacketBatch): void {
     this.#hand({ kind: 'tun-packets', batch, isHandedOver: true })

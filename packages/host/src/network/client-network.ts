@@ -54,6 +54,19 @@ export class ClientNetwork {
     return this.#unrouted
   }
 
+  /** Where packets for the gateway go, or for the proxy before it. */
+  get gateway(): string | undefined {
+    return this.#gateway
+  }
+
+  /** The way beneath the tunnel is another: that to the gateway is looked for anew, as ours may lead where nothing is any more. */
+  async underlayChanged(): Promise<void> {
+    const { config, host } = this.#options
+    await host.replace('gateway', [])
+    const { prefixes } = planRoutes(config, this.#remoteTs, [...this.#addresses, ...config.tun.addresses])
+    await host.replace('gateway', await this.#gatewaySteps(prefixes, this.#options.run))
+  }
+
   /** Follows the session. While the tunnel is lost its routes stay: what was meant for it does not leave in the clear. */
   async follow(event: SessionEvent): Promise<void> {
     switch (event.kind) {

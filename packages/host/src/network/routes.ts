@@ -75,8 +75,29 @@ export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRu
   const candidates = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
     ({ dev }) => dev !== undefined && dev !== tunnel,
   )
-  const longest = candidates.sort((a, b) => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0))[0]
+  const longest = candidates.sort(byPrecedence)[0]
   return longest && routeOf(longest, gateway.family)
+}
+
+/**
+ * How the gateway would be reached without what we have put there, and from which addresses, as text to be compared: '' where there is no
+ * way, or no `ip` to ask.
+ */
+export async function underlayOf(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<string> {
+  const family = `-${gateway.family}`
+  const routes = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
+    ({ dev, protocol, flags }) =>
+      dev !== undefined && dev !== tunnel && protocol !== ROUTE_PROTOCOL && !flags?.some((flag) => flag === 'dead' || flag === 'linkdown'),
+  )
+  const [best] = routes.sort(byPrecedence)
+  if (best === undefined) return ''
+  const devices = (await askRoutes(run, ['-j', family, 'addr', 'show', 'dev', best.dev!])) as {
+    addr_info?: { local?: string; scope?: string }[]
+  }[]
+  const addresses = devices.flatMap(({ addr_info = [] }) =>
+    addr_info.flatMap(({ local, scope }) => (scope === 'global' && local !== undefined ? [local] : [])),
+  )
+  return [best.dev, best.gateway ?? '', ...addresses.sort()].join(' ')
 }
 
 interface KernelRoute {
@@ -86,7 +107,11 @@ interface KernelRoute {
   readonly prefsrc?: string
   readonly type?: string
   readonly metric?: number
+  readonly protocol?: string
+  readonly flags?: readonly string[]
 }
+
+const byPrecedence = (a: KernelRoute, b: KernelRoute): number => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0)
 
 async function askRoutes(run: CommandRunner, args: readonly string[]): Promise<KernelRoute[]> {
   const { exitCode, stdout } = await run('ip', args)

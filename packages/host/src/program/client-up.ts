@@ -3,6 +3,7 @@ import { type ClientConfig, clientSessionConfig } from '../config/client-config.
 import { formatDuration } from '../config/fields.ts'
 import { HostError, isHostError, reasonOf } from '../host-error.ts'
 import { ClientNetwork } from '../network/client-network.ts'
+import { Underlay } from '../network/underlay.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
@@ -45,13 +46,13 @@ export function clientUp(options: ClientUpOptions): Promise<number> {
       reporter,
       foreground,
     })
-    hold(service, options, foreground)
+    hold(service, options, foreground, gateway)
     return service
   })
 }
 
 /** Starts the tunnel and follows it; `foreground` hears when it is over. */
-function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foreground: Foreground): void {
+function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foreground: Foreground, gateway: string): void {
   const { driver } = service.session
   const { config, reporter, keepRetrying } = options
   const watch = new AttemptWatch()
@@ -82,6 +83,22 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
       work = work.then(() => act(considered))
     })
   })
+  const underlay = new Underlay({
+    gateway: () => service.network?.gateway ?? gateway,
+    tunnel: () => service.device.name,
+    run: options.ports.run,
+    watchNews: options.ports.watchNetworkNews,
+    onChange: () => {
+      work = work.then(async () => {
+        if (foreground.isEnding) return
+        reporter.notice('the network changed: the way to the gateway is another')
+        await service.network?.underlayChanged()
+        driver.networkChanged?.()
+      })
+      return work
+    },
+  })
+  void foreground.ended.then(() => underlay.close())
   driver.command({ kind: 'initiate', peer: config.peer.name })
 }
 

@@ -6,6 +6,7 @@ import type { Driver } from '@underpass/session-manager/driver'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
 import { HostError, reasonOf } from '../host-error.ts'
 import { type CommandRunner, runCommand } from '../network/commands.ts'
+import { watchNetworkNews } from '../network/network-news.ts'
 import { requireNetAdmin } from '../network/permission.ts'
 import { chooseAeadProvider, type OpenedTun, openTunDevice, type RuntimeOptions, startRuntime, type TcpTuning } from '../run/index.ts'
 
@@ -21,7 +22,8 @@ export interface SessionOptions {
 }
 
 export interface RunningSession {
-  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'>
+  /** `networkChanged` is for who dials. */
+  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'> & Partial<Pick<Driver, 'networkChanged'>>
   readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
   /** Which ESP implementation was taken, and why. */
   readonly cryptoReason: string
@@ -43,6 +45,8 @@ export interface ProgramPorts {
   readonly requireNetAdmin: (device: string) => void
   readonly openDevice: (tun: TunConfig) => OpenedTun
   readonly start: (options: SessionOptions) => Promise<RunningSession>
+  /** Calls back when links, addresses or routes are others. */
+  readonly watchNetworkNews: (onNews: () => void) => { close(): void }
 }
 
 export const systemPorts: ProgramPorts = {
@@ -50,6 +54,7 @@ export const systemPorts: ProgramPorts = {
   resolve: resolveHost,
   requireNetAdmin,
   openDevice: openTunDevice,
+  watchNetworkNews,
   async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
     const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })

@@ -62,7 +62,8 @@ export function declareDead(core: Core, sa: IkeSa, reason: string): void {
 }
 
 function askIfAlive(core: Core, sa: IkeSa): void {
-  if (!sa.window.outstanding && sa.path) sendRequest(core, sa, mayHaveLostMapping(sa) ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck())
+  if (!sa.window.outstanding && sa.path)
+    sendRequest(core, sa, mayHaveLostMapping(sa) ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck())
 }
 
 /** Silence behind a NAT may be a mapping that it has forgotten: then the check that moves us there too (RFC 4555 §3.8). */

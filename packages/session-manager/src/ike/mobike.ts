@@ -37,7 +37,10 @@ export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
   const cookie2 = findNotify(inner, NotifyType.COOKIE2)?.data
   const isCookie2 = cookie2 !== undefined && cookie2.length >= 8 && cookie2.length <= 64 // RFC 4555 §4.2.5
   const wantsNatDetection = findNotify(inner, NotifyType.NAT_DETECTION_SOURCE_IP) !== undefined
-  return [...(wantsNatDetection && sa.path ? natDetectionFor(sa, sa.path) : []), ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : [])]
+  return [
+    ...(wantsNatDetection && sa.path ? natDetectionFor(sa, sa.path) : []),
+    ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : []),
+  ]
 }
 
 function natDetectionFor({ initiatorSpi, responderSpi }: IkeSa, path: Path): Payload[] {

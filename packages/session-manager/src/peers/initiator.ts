@@ -216,6 +216,7 @@ export class Initiator {
     this.#blockedUntil.clear()
     this.#probes = 0
     if (state.kind === 'waiting') return this.start(core)
+    if (state.kind === 'moving') return state.mover.beginAnew(core)
     if (state.kind === 'redialling') return core.timers.hasten(this, 'redial', core.now)
     if (state.kind !== 'up' || state.sa.state.kind !== 'ESTABLISHED') return
     if (this.#canMove(state.sa)) this.#move(core, state.sa, state.index, 'the network changed')

@@ -113,7 +113,15 @@ export class Mover {
     core.timers.clearAll(this)
     const others = this.#candidates.filter((candidate) => candidate !== but)
     this.#candidates = []
-    for (const { path } of others) if (path.transport === 'tcp') core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
+    for (const { path } of others)
+      if (path.transport === 'tcp') core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
+  }
+
+  /** The network has changed once more: what is under way may lead nowhere. */
+  beginAnew(core: Core): void {
+    this.stop(core)
+    this.#rounds = 0
+    this.#again(core)
   }
 
   onTimer(core: Core, name: Mover['timerNames']): void {
@@ -131,7 +139,12 @@ export class Mover {
       const { udpFallback: headStart, stagger } = core.config.timers
       const move = nextMove({
         now: core.now,
-        racers: this.#candidates.map(({ index, path: { transport }, since }) => ({ index: order.indexOf(index), transport, stage: 'asking', since })),
+        racers: this.#candidates.map(({ index, path: { transport }, since }) => ({
+          index: order.indexOf(index),
+          transport,
+          stage: 'asking',
+          since,
+        })),
         count: order.length,
         next: this.#next,
         isBlocked: (place) => isBlocked(order[place]!),
@@ -205,7 +218,10 @@ export class Mover {
     const { reconnect, redial, maxRedial } = core.config.timers
     const lasted = core.now - this.#begunAt
     if (this.#unanswered > 0)
-      return this.#options.onLost(core, `${this.#unanswered} new connections were opened and none was answered on: the peer does not go on with this IKE SA`)
+      return this.#options.onLost(
+        core,
+        `${this.#unanswered} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
+      )
     if (lasted >= reconnect) return this.#options.onLost(core, `no way to the peer for ${lasted} ms`)
     core.timers.clear(this, 'race')
     core.timers.set(this, 'again', core.now + Math.min(maxRedial, redial * 2 ** this.#rounds++))

@@ -60,7 +60,9 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     const again = sent.filter((entry) => entry.octets.join() === first!.octets.join())
     expect(again.map((entry) => entry.transport)).toEqual(['udp', 'udp', 'tcp'])
     const next = sent.filter((entry) => !again.includes(entry))
-    expect(next.map((entry) => [entry.transport, decodeHeader(entry.octets).messageId - decodeHeader(first!.octets).messageId])).toEqual([['tcp', 1]])
+    expect(next.map((entry) => [entry.transport, decodeHeader(entry.octets).messageId - decodeHeader(first!.octets).messageId])).toEqual([
+      ['tcp', 1],
+    ])
     expect(next[0]!.text).toContain('N(UPDATE_SA_ADDRESSES)')
   })
 
@@ -143,6 +145,17 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     Object.assign(pair.link, { isUdpBlocked: false, isTcpBlocked: false })
     pair.run(30_000, () => pair.client.core.inspect(pair.now).peers[0]!.state === 'up')
     expect(spisOf(pair)).toEqual(spis)
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('a network that changes once more has all begun anew, at once', () => {
+    const pair = up()
+    Object.assign(pair.link, { isUdpBlocked: true, isTcpBlocked: true })
+    change(pair, 20_000)
+    Object.assign(pair.link, { isUdpBlocked: false })
+    change(pair, 100)
+    expect(transportOf(pair)).toBe('udp')
+    pair.settle()
     expect(pair.passesTraffic()).toBe(true)
   })
 
