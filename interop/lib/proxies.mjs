@@ -1,32 +1,41 @@
 // Proxies that others wrote, each with a log that says what it was asked for.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from './process.mjs'
 
-export const USER = 'lab'
-export const PASSWORD = 'p@ss-of-the-lab'
+const USER = 'lab'
+const PASSWORD = 'p@ss-of-the-lab'
 /** As a URL has them. */
 export const LOGIN = `${USER}:${encodeURIComponent(PASSWORD)}`
 
 /** squid, which asks by Digest. `hosts`: what it resolves, as /etc/hosts has it. */
 export function startSquid(lab, namespace, { label = 'squid', address, port, hosts = '' }) {
-  const dir = lab.folder(label)
+  // It will not run as root, and the laboratory's folder may be where nobody else gets.
+  const dir = mkdtempSync(join(tmpdir(), `${lab.prefix}-`))
+  lab.defer(async () => rmSync(dir, { recursive: true, force: true }))
+  chmodSync(dir, 0o777)
   const file = (name, content) => {
     writeFileSync(join(dir, name), content)
+    chmodSync(join(dir, name), 0o666)
     return join(dir, name)
   }
   const log = file('access.log', '')
+  // Its shared memory is named after it; one that was killed leaves its own behind.
+  const name = lab.prefix.replaceAll(/[^a-z0-9]/g, '')
+  lab.defer(async () => {
+    for (const left of readdirSync('/dev/shm')) if (left.startsWith(`${name}-`)) rmSync(join('/dev/shm', left), { force: true })
+  })
   const conf = file(
     'squid.conf',
     [
       `http_port ${address}:${port}`,
       'pid_filename none',
-      'cache_effective_user root',
       `hosts_file ${file('hosts', hosts)}`,
       `coredump_dir ${dir}`,
       'cache deny all',
       `access_log stdio:${log}`,
-      `cache_log ${join(dir, 'cache.log')}`,
+      `cache_log ${file('cache.log', '')}`,
       'netdb_filename none',
       'pinger_enable off',
       'shutdown_lifetime 0 seconds',
@@ -40,8 +49,12 @@ export function startSquid(lab, namespace, { label = 'squid', address, port, hos
       '',
     ].join('\n'),
   )
-  return new RunningProxy(lab, namespace, { label, argv: ['squid', '-N', '-f', conf], log, port }).start()
+  return new RunningProxy(lab, namespace, { label, argv: ['squid', '-N', '-n', name, '-f', conf], log, port }).start()
 }
+
+/** Of tinyproxy, whose configuration has room for fewer characters. */
+const PLAIN_PASSWORD = 'pass-of-the-lab'
+export const PLAIN_LOGIN = `${USER}:${PLAIN_PASSWORD}`
 
 /** tinyproxy, which asks by Basic. */
 export function startTinyproxy(lab, namespace, { label = 'tinyproxy', address, port }) {
@@ -54,7 +67,7 @@ export function startTinyproxy(lab, namespace, { label = 'tinyproxy', address, p
     'Timeout 600',
     `LogFile "${log}"`,
     'LogLevel Connect',
-    `BasicAuth ${USER} ${PASSWORD}`,
+    `BasicAuth ${USER} ${PLAIN_PASSWORD}`,
   ]
   writeFileSync(conf, [...lines, 'ConnectPort 443', 'ConnectPort 4500', ''].join('\n'))
   return new RunningProxy(lab, namespace, { label, argv: ['tinyproxy', '-d', '-c', conf], log, port }).start()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { repository } from '../lib/lab.mjs'
 import { until } from '../lib/process.mjs'
-import { LOGIN, startMicrosocks, startSquid, startTinyproxy } from '../lib/proxies.mjs'
+import { LOGIN, PLAIN_LOGIN, startMicrosocks, startSquid, startTinyproxy } from '../lib/proxies.mjs'
 import { hundredPings, transferBetween } from '../lib/transfer.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
 
@@ -35,7 +35,7 @@ export async function run(lab) {
     says: /TCP_TUNNEL\/200 \d+ CONNECT gateway\.test:443 lab /,
     isLong: true,
   })
-  await through(lab, { near, far, gateway }, `tcp:4500 via http://${LOGIN}@${NEAR}:8888`, tinyproxy, {
+  await through(lab, { near, far, gateway }, `tcp:4500 via http://${PLAIN_LOGIN}@${NEAR}:8888`, tinyproxy, {
     host: FAR,
     says: new RegExp(`Established connection to host "${FAR}"`),
   })
@@ -66,14 +66,15 @@ async function through(lab, { near, far, gateway }, transport, proxy, { host, sa
   const client = startClient(lab, near, { label, gateway: host, transports: [transport], remote: ['10.1.0.0/24'], tls })
   const { ike } = await client.established()
   lab.expect(client.events('transport-chosen')[0]?.transport === transport.replace(/\/\/.*@/, '//'), `${shown} is chosen`)
-  await until('the log to say so', () => says.test(proxy.log), 3_000)
-  lab.note(`the proxy's log: ${says.exec(proxy.log)[0].trim()}`)
   await hundredPings(lab, (argv) => lab.in(near, argv), '10.1.0.1', { from: `the client, ${shown}` })
   if (isLong) await transferBetween(lab, near, far, '10.1.0.1', 20)
 
   // RFC 9329 §6.1 (T-LIFE-4, T-LIFE-5): the connection goes, the SAs stay.
   const marks = [client.mark, gateway.mark]
   await proxy.stop()
+  // squid says so at the end.
+  await until('the log to say so', () => says.test(proxy.log), 3_000)
+  lab.note(`the proxy's log: ${says.exec(proxy.log)[0].trim()}`)
   await client.waitFor('reconnecting', { since: marks[0] })
   await proxy.start()
   await client.waitFor('connection-opened', { since: marks[0] })
