@@ -9,7 +9,7 @@
  *                3. IKE in             ike/ike-engine.ts → ike/transitions.ts → the exchange's file
  *                4. TUN batch          data-path/tun-batch.ts
  *   TUN → wire   5. SPD, seal, frame   data-path/outbound.ts; data-path/waiting-room.ts → queue/, where the connection is full
- *   by itself    6. timers             ike/ike-sa-timers.ts, peers/initiator.ts
+ *   by itself    6. timers             ike/ike-sa-timers.ts; peers/initiator.ts → race.ts, mover.ts
  *                7. failed datagrams   paths/datagram-failures.ts
  */
 
