@@ -95,18 +95,19 @@ export async function hold({ lab, screen, signal }) {
 /** Follows the client until its tunnel is up, in words. */
 async function raiseTunnel({ lab, screen, psk }) {
   const tried = []
+  const attempt = ({ transport }) => tried.findLast((one) => one.transport === transport)
   const onEvent = (event) => {
     if (event.kind === 'transport-tried') {
       tried.push({ transport: event.transport, outcome: 'pending', reason: event.reason })
       screen.event(`client: tries ${event.transport} (${event.reason})`)
     } else if (event.kind === 'transport-failed') {
-      Object.assign(tried.at(-1), { outcome: 'failed', reason: event.reason, milliseconds: Math.round(event.afterMilliseconds) })
+      Object.assign(attempt(event), { outcome: 'failed', reason: event.reason, milliseconds: Math.round(event.afterMilliseconds) })
       screen.event(`client: ${event.transport} failed after ${(event.afterMilliseconds / 1000).toFixed(1)} s: ${event.reason}`, 'bad')
     } else if (event.kind === 'ike-sa-established')
       screen.event(`client: IKE SA with ${event.remoteId} over ${event.path.transport.toUpperCase()} (${event.proposal})`)
     else if (event.kind === 'child-sa-installed') screen.event(`client: Child SA for ESP (${event.proposal})`)
     else if (event.kind === 'transport-chosen') {
-      Object.assign(tried.at(-1), { outcome: 'chosen', reason: event.reason })
+      Object.assign(attempt(event), { outcome: 'chosen', reason: event.reason })
       screen.event(`client: chose ${event.transport}: ${event.reason}`, 'good')
     }
   }
@@ -115,7 +116,7 @@ async function raiseTunnel({ lab, screen, psk }) {
   await lab.tunnelUp?.(up)
   const where = lab.facts.device === 'memory' ? 'in memory, without an interface,' : `on ${up.device}`
   screen.event(`client: the tunnel is up, ${up.addresses.join(', ')} ${where} over ${up.path}, to ${up.remoteTs.join(', ')}`, 'good')
-  return { transport: up.path.split(' ')[0], path: up.path, reason: tried.at(-1).reason, tried }
+  return { transport: up.path.split(' ')[0], path: up.path, reason: tried.find(({ outcome }) => outcome === 'chosen').reason, tried }
 }
 
 async function ping({ lab }) {

@@ -27,21 +27,9 @@ export class Attempts {
 
   /** Answers why this one, in words. */
   chosen(index: number): string {
-    const others = [...this.#attempts].filter(([other]) => other !== index)
-    const named = (outcome: Attempt['outcome']): string =>
-      others
-        .filter(([, attempt]) => attempt.outcome === outcome)
-        .map(([, { transport }]) => transport)
-        .join(', ')
-    const [failed, pending] = [named('failed'), named('pending')]
+    const failed = [...this.#attempts.values()].filter(({ outcome }) => outcome === 'failed').map(({ transport }) => transport)
     const reason =
-      index === 0
-        ? 'the first of the list answered'
-        : [
-            'the first that answered',
-            ...(failed && [`failed before it: ${failed}`]),
-            ...(pending && [`no answer by then: ${pending}`]),
-          ].join('; ')
+      failed.length === 0 ? 'the first of the list answered' : `the first that answered; failed before it: ${failed.join(', ')}`
     this.#settle(index, 'chosen', reason)
     return reason
   }
@@ -58,8 +46,9 @@ export function describeTransport(option: TransportOption): string {
   return `${option.transport}:${option.port}`
 }
 
-/** How far an attempt has come after `milliseconds`. `failure`: what the network said of a datagram of it, if it said anything. */
-export function progressWords(sa: IkeSa, milliseconds: number, failure: string | undefined): string {
+/** How far an attempt has come after `time`, in milliseconds. `failure`: what the network said of a datagram of it, if it said anything. */
+export function progressWords(sa: IkeSa, time: number, failure: string | undefined): string {
+  const milliseconds = Math.round(time)
   if (sa.state.kind === 'IKE_AUTH_SENT')
     return `IKE_SA_INIT was answered, IKE_AUTH was not within ${milliseconds} ms: ${sa.transport === 'udp' ? 'UDP' : 'the stream'} is blocked half way`
   if (sa.state.kind === 'KE_COMPLETE' || sa.state.kind === 'KEYS_READY') return 'IKE_SA_INIT was answered, and another went on'

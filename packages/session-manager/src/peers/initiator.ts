@@ -233,13 +233,13 @@ export class Initiator {
     this.#state = { kind: 'up', sa, index }
     this.#rounds = 0
     this.#blockedUntil.delete(index)
-    const transport = describeTransport(this.#transports[index]!)
-    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason: this.#attempts.chosen(index) })
     for (const loser of state.racers) {
       if (loser === winner) continue
       if (loser.index < index) this.#blockedUntil.set(loser.index, core.now + core.config.timers.blocked)
       this.#leave(core, loser, this.#wordsFor(core, loser))
     }
+    const transport = describeTransport(this.#transports[index]!)
+    core.event({ kind: 'transport-chosen', peer: this.peer.name, transport, reason: this.#attempts.chosen(index) })
     this.#probes = 0
     this.#probeLater(core, sa, index)
   }
@@ -363,7 +363,7 @@ export class Initiator {
     if (state.kind === 'connecting') this.#state = { ...state, racers: state.racers.filter((other) => other !== racer) }
     this.#attempts.failed(racer.index, reason)
     const transport = describeTransport(this.#transports[racer.index]!)
-    const afterMilliseconds = core.now - racer.begunAt
+    const afterMilliseconds = Math.round(core.now - racer.begunAt)
     core.event({ kind: 'transport-failed', peer: this.peer.name, transport, reason, afterMilliseconds })
   }
 
