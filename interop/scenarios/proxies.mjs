@@ -55,6 +55,8 @@ async function looksLikeAnyServer(lab, middle) {
     (one) => one.exec(stdout)?.[0],
   )
   lab.expect(!words.includes(undefined), `openssl s_client: ${words.join('; ')}`, stdout.slice(0, 400))
+  const browser = await lab.in(middle, [...connect, '-quiet'], { input: 'GET / HTTP/1.1\r\nHost: gateway.test\r\n\r\n', timeout: 10_000 })
+  lab.expect(/^HTTP\/1\.1 404 Not Found/.test(browser.stdout), 'a browser is told 404', browser.stdout.slice(0, 200))
   const old = await lab.in(middle, [...connect, '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0'], { input: '' })
   lab.expect(/Cipher is \(NONE\)/.test(old.stdout), 'openssl s_client: no TLS 1.1', old.stdout.slice(0, 400))
 }

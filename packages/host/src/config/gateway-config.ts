@@ -11,7 +11,7 @@ import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
-import { type GatewayTls, gatewayTls, readGatewayTls } from './gateway-tls.ts'
+import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
@@ -24,6 +24,7 @@ export interface GatewayConfig extends SharedConfig {
   readonly tcp: readonly TcpListener[]
   /** Where one of them has TLS. */
   readonly tls: GatewayTls | undefined
+  readonly web: WebServer | undefined
   readonly peers: readonly PeerConfig[]
   /** Threads that share the work. */
   readonly workers: number
@@ -122,6 +123,7 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
       tcp.some(({ isTls }) => isTls),
       findings,
     ),
+    web: written.tls?.fallback,
     peers,
     workers: written.workers ?? 1,
     forwarding: network?.forwarding ?? false,

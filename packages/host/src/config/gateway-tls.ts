@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
-import { table } from './fields.ts'
+import { table, textAs } from './fields.ts'
 import type { Findings } from './load.ts'
 
 export interface GatewayTls {
@@ -15,11 +15,18 @@ export interface GatewayTls {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
 }
 
+/** Where everybody goes who opens a TLS port and is no client. */
+export interface WebServer {
+  readonly host: string
+  readonly port: number
+}
+
 interface WrittenTls {
   readonly cert_file: string
   readonly key_file: string
   readonly alpn?: readonly string[] | undefined
   readonly min_version?: '1.2' | '1.3' | undefined
+  readonly fallback?: WebServer | undefined
 }
 
 export const gatewayTls: z.ZodType<WrittenTls> = table({
@@ -27,7 +34,16 @@ export const gatewayTls: z.ZodType<WrittenTls> = table({
   key_file: z.string().min(1),
   alpn: z.array(z.string().min(1).max(255)).optional(),
   min_version: z.enum(['1.2', '1.3']).optional(),
+  fallback: textAs(parseWebServer, 'is no web server; write "http://127.0.0.1:8080"').optional(),
 })
+
+/** In the clear: it is beside us. */
+function parseWebServer(text: string): WebServer | undefined {
+  const match = /^http:\/\/(?:\[([0-9a-fA-F:.]+)\]|([^:/[\]@]+))(?::(\d{1,5}))?\/?$/.exec(text.trim())
+  const port = Number(match?.[3] ?? 80)
+  const host = match?.[1] ?? match?.[2]
+  return host === undefined || port < 1 || port > 65_535 ? undefined : { host, port }
+}
 
 /** `undefined` where there is no table, and no listener that would need it. */
 export function readGatewayTls(written: WrittenTls | undefined, hasListener: boolean, findings: Findings): GatewayTls | undefined {

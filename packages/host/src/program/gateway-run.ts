@@ -48,6 +48,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
   })
 }
 
-function gatewayListeners({ udp, tcp, tls }: GatewayConfig): RuntimeOptions['listeners'] {
-  return { udp, tcp: tcp.map(({ isTls, ...listener }) => (isTls && tls !== undefined ? { ...listener, tls } : listener)) }
+function gatewayListeners({ udp, tcp, tls, web: backend }: GatewayConfig): RuntimeOptions['listeners'] {
+  const around = tls && { tls, web: backend === undefined ? {} : { backend } }
+  return { udp, tcp: tcp.map(({ isTls, ...listener }) => (isTls ? { ...listener, ...around } : listener)) }
 }

@@ -17,6 +17,7 @@ import {
 } from '@underpass/tls-transport'
 import { describeEndpoint, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
+import { behindWebFront, type WebFront } from './web-front.ts'
 
 /** What is the same for all connections, dialled and accepted. */
 export interface TcpTuning {
@@ -34,6 +35,8 @@ export interface TcpListenerConfig {
   readonly framing: FramingProfileName
   /** Around the stream. */
   readonly tls?: TlsServerOptions
+  /** With TLS, what others than IKE are given. Of framings with a prefix. */
+  readonly web?: WebFront
 }
 
 /**
@@ -47,9 +50,12 @@ export async function listenTcp(
   shared: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
   tuning: TcpTuning = {},
 ): Promise<Listener> {
+  const { port, tls = false, framing, web } = config
+  const accept = (stream: ByteStream): StreamHandlers => onConnection(plainStream(stream), framing)
   const listenOn = (address: string): Promise<Listener> =>
-    listen({ address, port: config.port, tls: config.tls ?? false, onError, ...socketOptions(tuning), ...shared }, (stream) =>
-      onConnection(plainStream(stream), config.framing),
+    listen(
+      { address, port, tls, onError, ...socketOptions(tuning), ...shared },
+      web !== undefined && framing === 'rfc9329' ? behindWebFront(web, accept) : accept,
     )
   if (config.address === undefined) {
     try {
