@@ -15,6 +15,7 @@ export { HostNetwork, type HostNetworkOptions, recover } from './network/host-ne
 export { Journal, type JournalEntry, type JournalOwner, journalOwner, readJournal, type WrittenJournal } from './network/journal.ts'
 export type { Action, Lifetime, Step } from './network/step.ts'
 export { type CheckConfigOptions, checkConfig, loadOrTell } from './program/check-config.ts'
+export { dialledCarriers } from './program/client-carriers.ts'
 export { type ClientUpOptions, clientUp } from './program/client-up.ts'
 export {
   type CommandParser,

@@ -64,7 +64,7 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
     const dialogue = via && dialogueWith(via, { host, port })
     let phase: TransportPhase = 'connect'
     /** Whom it is with. */
-    let at: { readonly host: string; readonly port: number } = via ?? options
+    let at = placeOf(via ?? options)
     let timer: ReturnType<typeof setTimeout> | undefined
     let connections = 0
     /** TCP first, then what is around it. */
@@ -120,7 +120,7 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
     }
     const secure = (below: Socket, whom: typeof at, clientOptions: TlsClientOptions, next: (over: TLSSocket) => void): void => {
       phase = 'handshake'
-      at = whom
+      at = placeOf(whom)
       const over = watched(startTls(below, whom.host, clientOptions))
       over.once(
         'secureConnect',
@@ -197,6 +197,11 @@ function converse(
   }
   socket.on('data', onData).resume()
   socket.write(dialogue.begin())
+}
+
+/** Of a proxy without its credentials: it goes into errors. */
+function placeOf({ host, port }: { readonly host: string; readonly port: number }): { readonly host: string; readonly port: number } {
+  return { host, port }
 }
 
 function tcpOptions(options: ConnectOptions, to: { readonly host: string; readonly port: number }): TcpNetConnectOpts {

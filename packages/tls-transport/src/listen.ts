@@ -115,6 +115,7 @@ function tlsServer(tls: TlsServerOptions, options: ListenOptions, accept: (socke
     ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
     ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
   })
+  limitHandshakes(server)
   server.on('secureConnection', accept)
   server.on('tlsClientError', (cause, secure) => {
     secure?.on('error', () => {})
@@ -122,6 +123,38 @@ function tlsServer(tls: TlsServerOptions, options: ListenOptions, accept: (socke
     options.onError?.(transportError(cause, 'handshake', secure?.remoteAddress ?? 'a peer', secure?.remotePort ?? 0))
   })
   return server
+}
+
+/** Handshakes under way at once, in all and of one address: each takes a descriptor and some hundred kilobytes, and says nothing of who asks. */
+const MAX_HANDSHAKES = 1_024
+const MAX_HANDSHAKES_OF_AN_ADDRESS = 64
+
+function limitHandshakes(server: Server): void {
+  const underWay = new Map<string, string>()
+  const ofAddress = new Map<string, number>()
+  const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+  const over = (key: string): void => {
+    const address = underWay.get(key)
+    if (address === undefined) return
+    underWay.delete(key)
+    const left = (ofAddress.get(address) ?? 1) - 1
+    if (left > 0) ofAddress.set(address, left)
+    else ofAddress.delete(address)
+  }
+  server.prependListener('connection', (socket: Socket) => {
+    const { remoteAddress: address } = socket
+    if (address === undefined) return
+    const count = ofAddress.get(address) ?? 0
+    if (underWay.size >= MAX_HANDSHAKES || count >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
+      socket.on('error', () => {}).destroy()
+      return
+    }
+    const key = keyOf(socket)
+    underWay.set(key, address)
+    ofAddress.set(address, count + 1)
+    socket.once('close', () => over(key))
+  })
+  server.prependListener('secureConnection', (socket: Socket) => over(keyOf(socket)))
 }
 
 function bind(server: Server, options: ListenOptions): Promise<void> {

@@ -34,9 +34,12 @@ export async function connectThroughProxy(
         throw error
       })
       if (outcome === 'open') return stream
-      stream.end()
+      stream.reset()
       if (connections === MAX_CONNECTIONS)
-        throw new TransportError('PROXY_AUTHENTICATION', `the proxy ${via.host}:${via.port} asks again and again who we are`, via)
+        throw new TransportError('PROXY_AUTHENTICATION', `the proxy ${via.host}:${via.port} asks again and again who we are`, {
+          host: via.host,
+          port: via.port,
+        })
     }
   } catch (error) {
     throw attempt.signal.aborted ? attempt.signal.reason : error

@@ -7,7 +7,7 @@ import { EVEN_IF_WRONG, framing, host, identity, subnet, table } from './fields.
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
-import { type Carrier, transport, transportOption } from './transports.ts'
+import { type Carrier, isSameWay, transport, transportOption } from './transports.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -93,7 +93,12 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
   const remote = peer.remote && findings.subnets(['peer', 'remote'], peer.remote)
   const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
-  const options = (peer.transports ?? DEFAULT_TRANSPORTS).map((one) => transportOption(one, profile))
+  const options = (peer.transports ?? DEFAULT_TRANSPORTS).map((one, i, all) => {
+    const described = transportOption(one, profile)
+    if (all.slice(0, i).some((other) => isSameWay(one, other)))
+      findings.issue(['peer', 'transports', i], 'is there already, for another user or with another framing')
+    return described
+  })
   const transports = options.map(({ option }) => option)
   const carriers = Object.fromEntries(
     options.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),

@@ -1,10 +1,10 @@
 /** What TLS around a client's streams is to be (RFC 9329 Appendix A). It only gets the stream through: IKE authenticates the gateway. */
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { host, table } from './fields.ts'
 import type { Findings } from './load.ts'
+import { readSmallFile } from './small-file.ts'
 
 export interface ClientTls {
   /** SNI, and the name that the certificate is checked against. */
@@ -41,7 +41,7 @@ export function readClientTls(written: WrittenTls | undefined, findings: Finding
 
 function readPem(file: string, findings: Findings): string {
   try {
-    const text = readFileSync(resolve(dirname(findings.file), file), 'utf8')
+    const text = readSmallFile(resolve(dirname(findings.file), file))
     if (!text.includes('-----BEGIN CERTIFICATE-----')) findings.issue(['peer', 'tls', 'ca_file'], 'has no certificate in PEM in it')
     return text
   } catch (error) {

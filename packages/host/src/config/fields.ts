@@ -17,17 +17,17 @@ export const EVEN_IF_WRONG: { readonly when: (payload: { readonly value: unknown
   when: ({ value }) => typeof value === 'object' && value !== null && !Array.isArray(value),
 }
 
-/** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. `notText`: of what is no text at all. */
+/** Text that `parse` understands; where it answers `undefined`, the issue is `"text" ${isNot(text)}`. `notText`: of what is no text at all. `hidesPasswords`: there may be one behind 'via', or before an '@'. */
 export function textAs<T>(
   parse: (text: string) => T | undefined,
   isNot: string | ((text: string) => string),
   notText: (issue: { readonly input?: unknown }) => string | undefined = () => undefined,
+  hidesPasswords = false,
 ): z.ZodType<T, string> {
   return z.string({ error: notText }).transform((text, context) => {
     const value = parse(text)
     if (value !== undefined) return value
-    // A URL may have a password in it.
-    const shown = JSON.stringify(text.replace(/\/\/\S*@/g, '//…@'))
+    const shown = JSON.stringify(hidesPasswords ? withoutPassword(text) : text)
     context.addIssue({ code: 'custom', message: `${shown} ${typeof isNot === 'string' ? isNot : isNot(text)}` })
     return z.NEVER
   })
@@ -115,4 +115,9 @@ function suite<T>(parse: (text: string) => T): z.ZodType<T, string> {
       return z.NEVER
     }
   })
+}
+
+function withoutPassword(text: string): string {
+  if (/\bvia\b/.test(text)) return text.replace(/\bvia\b.*/s, 'via …')
+  return text.includes('@') ? '…' : text
 }

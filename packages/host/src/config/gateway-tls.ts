@@ -1,10 +1,10 @@
 /** What a gateway's TLS listeners show (RFC 9329 Appendix A). Nobody is authenticated by it: IKE does that. */
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
 import { table, textAs } from './fields.ts'
 import type { Findings } from './load.ts'
+import { readSmallFile } from './small-file.ts'
 
 export interface GatewayTls {
   /** PEM, the server's certificate first. */
@@ -55,7 +55,7 @@ export function readGatewayTls(written: WrittenTls | undefined, hasListener: boo
   const { cert_file, key_file, alpn = [], min_version = '1.2' } = written
   return {
     cert: readPem('cert_file', cert_file, /-----BEGIN CERTIFICATE-----/, 'certificate', findings),
-    key: readPem('key_file', key_file, /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/, 'private key', findings),
+    key: readPem('key_file', key_file, /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/, 'private key without a password', findings),
     ...(alpn.length === 0 ? {} : { alpn }),
     minVersion: `TLSv${min_version}`,
   }
@@ -63,7 +63,7 @@ export function readGatewayTls(written: WrittenTls | undefined, hasListener: boo
 
 function readPem(key: 'cert_file' | 'key_file', file: string, begin: RegExp, what: string, findings: Findings): string {
   try {
-    const text = readFileSync(resolve(dirname(findings.file), file), 'utf8')
+    const text = readSmallFile(resolve(dirname(findings.file), file))
     if (!begin.test(text)) findings.issue(['tls', key], `has no ${what} in PEM in it`)
     return text
   } catch (error) {

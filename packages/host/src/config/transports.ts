@@ -28,7 +28,7 @@ const via: z.ZodType<ProxyServer | 'environment', string> = z.string().transform
 })
 
 export const transport: z.ZodType<WrittenTransport> = z.union([
-  textAs(parseTransport, whyNot),
+  textAs(parseTransport, whyNot, undefined, true),
   table({ transport: z.enum(['tcp', 'tls']), port, framing: framing.optional(), via: via.optional() }).transform((one) => ({
     transport: 'tcp' as const,
     port: one.port,
@@ -48,6 +48,12 @@ export function transportOption(
   const option = { transport: 'tcp' as const, port: number, framing: written.framing ?? profile }
   if (!isTls && proxy === undefined) return { option }
   return { option: { ...option, carrier: carrierName(written) }, carrier: { isTls, via: proxy } }
+}
+
+/** Of two streams: they go to one port by one proxy, and only one of them could be told from the other by its name. */
+export function isSameWay(one: WrittenTransport, other: WrittenTransport): boolean {
+  const isStream = one.transport === 'tcp' && other.transport === 'tcp' && (one.isTls || one.via !== undefined)
+  return isStream && carrierName(one) === carrierName(other)
 }
 
 /** 'udp', 'udp:4500', 'tls:443 via http://proxy:3128', as `transports` is written, but for passwords. */

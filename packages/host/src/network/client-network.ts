@@ -6,7 +6,7 @@ import type { CommandRunner } from './commands.ts'
 import { assignedAddressStep, configurationSteps, openingSteps, requireFreeName } from './device-steps.ts'
 import { dnsSteps } from './dns-steps.ts'
 import type { HostNetwork } from './host-network.ts'
-import { gatewayRouteStep, needsGatewayRoute, routedPrefixes, routeStep, routeTo } from './routes.ts'
+import { gatewayRouteStep, needsGatewayRoute, newRouteTo, routedPrefixes, routeStep, routeTo } from './routes.ts'
 import type { Step } from './step.ts'
 
 export type ClientNetworkConfig = Pick<ClientConfig, 'tun' | 'routes' | 'dns'>
@@ -62,9 +62,8 @@ export class ClientNetwork {
   /** The way beneath the tunnel is another: that to the gateway is looked for anew, as ours may lead where nothing is any more. */
   async underlayChanged(): Promise<void> {
     const { config, host } = this.#options
-    await host.replace('gateway', [])
     const { prefixes } = planRoutes(config, this.#remoteTs, [...this.#addresses, ...config.tun.addresses])
-    await host.replace('gateway', await this.#gatewaySteps(prefixes, this.#options.run))
+    await host.replace('gateway', await this.#gatewaySteps(prefixes, newRouteTo))
   }
 
   /** Follows the session. While the tunnel is lost its routes stay: what was meant for it does not leave in the clear. */
@@ -89,7 +88,7 @@ export class ClientNetwork {
   }
 
   async #bringInLine(): Promise<void> {
-    const { config, host, run, onNotice } = this.#options
+    const { config, host, onNotice } = this.#options
     const plan = planRoutes(config, this.#remoteTs, [...this.#addresses, ...config.tun.addresses])
     for (const notice of plan.notices) if (!this.#told.has(notice)) onNotice(notice)
     this.#told = new Set(plan.notices)
@@ -99,7 +98,7 @@ export class ClientNetwork {
     await host.replace('addresses', [...this.#assigned, ...addresses])
     await host.replace('addresses', addresses)
     this.#assigned = addresses
-    await host.replace('gateway', await this.#gatewaySteps(plan.prefixes, run))
+    await host.replace('gateway', await this.#gatewaySteps(plan.prefixes, routeTo))
     const inTheWay = await host.replace(
       'routes',
       plan.prefixes.map((prefix) => routeStep(prefix, this.#device)),
@@ -111,10 +110,10 @@ export class ClientNetwork {
     await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.#dns, device: this.#device, isDefaultRoute }))
   }
 
-  async #gatewaySteps(prefixes: readonly IpPrefix[], run: CommandRunner): Promise<Step[]> {
+  async #gatewaySteps(prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {
     const gateway: IpAddress | undefined = this.#gateway === undefined ? undefined : parseIp(this.#gateway)
     if (!gateway || !needsGatewayRoute(gateway, prefixes)) return []
-    const route = await routeTo(gateway, this.#device, run)
+    const route = await find(gateway, this.#device, this.#options.run)
     return route ? [gatewayRouteStep(gateway, route)] : []
   }
 }

@@ -79,18 +79,29 @@ export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRu
   return longest && routeOf(longest, gateway.family)
 }
 
+/** The route to the gateway if there were none of ours, in the tunnel or around it. */
+async function routeBeneath(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<KernelRoute | undefined> {
+  const routes = (await askRoutes(run, ['-j', `-${gateway.family}`, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
+    ({ dev, protocol, flags }) =>
+      dev !== undefined && dev !== tunnel && protocol !== ROUTE_PROTOCOL && !flags?.some((flag) => flag === 'dead' || flag === 'linkdown'),
+  )
+  return routes.sort(byPrecedence)[0]
+}
+
+/** As {@link routeTo}, but not by what we have put there: that may lead where nothing is any more. */
+export async function newRouteTo(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<RouteToGateway | undefined> {
+  const best = await routeBeneath(gateway, tunnel, run)
+  return best && routeOf(best, gateway.family)
+}
+
 /**
  * How the gateway would be reached without what we have put there, and from which addresses, as text to be compared: '' where there is no
  * way, or no `ip` to ask.
  */
 export async function underlayOf(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<string> {
-  const family = `-${gateway.family}`
-  const routes = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
-    ({ dev, protocol, flags }) =>
-      dev !== undefined && dev !== tunnel && protocol !== ROUTE_PROTOCOL && !flags?.some((flag) => flag === 'dead' || flag === 'linkdown'),
-  )
-  const [best] = routes.sort(byPrecedence)
+  const best = await routeBeneath(gateway, tunnel, run)
   if (best === undefined) return ''
+  const family = `-${gateway.family}`
   const devices = (await askRoutes(run, ['-j', family, 'addr', 'show', 'dev', best.dev!])) as {
     addr_info?: { local?: string; scope?: string }[]
   }[]

@@ -10,7 +10,7 @@ export interface UnderlayOptions {
   readonly tunnel: () => string
   readonly run: CommandRunner
   readonly watchNews: (onNews: () => void) => { close(): void }
-  /** It is another, or there is none. Awaited before the next look. */
+  /** It is another, or there is none. Awaited before the next look; never rejects. */
   readonly onChange: () => Promise<void>
 }
 
@@ -21,7 +21,8 @@ export class Underlay {
   readonly #options: UnderlayOptions
   readonly #news: { close(): void }
   #timer: ReturnType<typeof setTimeout> | undefined
-  #known: string | undefined
+  /** Of this gateway, or proxy. */
+  #known: { readonly gateway: string; readonly way: string } | undefined
   #isLooking = false
   #isClosed = false
 
@@ -50,13 +51,14 @@ export class Underlay {
 
   async #look(): Promise<void> {
     const { gateway, tunnel, run, onChange } = this.#options
-    const address = parseIp(gateway() ?? '')
-    if (!address) return
+    const name = gateway()
+    const address = parseIp(name ?? '')
+    if (!address || name === undefined) return
     this.#isLooking = true
     try {
-      const now = await underlayOf(address, tunnel(), run)
-      const isNews = this.#known !== undefined && this.#known !== now
-      this.#known = now
+      const way = await underlayOf(address, tunnel(), run)
+      const isNews = this.#known?.gateway === name && this.#known.way !== way
+      this.#known = { gateway: name, way }
       if (isNews && !this.#isClosed) await onChange()
     } finally {
       this.#isLooking = false

@@ -1,4 +1,5 @@
 /** `underpass up`: one tunnel, held until somebody ends it. */
+import { proxyFromEnvironment } from '@underpass/tls-transport'
 import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
 import { formatDuration } from '../config/fields.ts'
 import { HostError, isHostError, reasonOf } from '../host-error.ts'
@@ -92,7 +93,12 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
       work = work.then(async () => {
         if (foreground.isEnding) return
         reporter.notice('the network changed: the way to the gateway is another')
-        await service.network?.underlayChanged()
+        try {
+          await service.network?.underlayChanged()
+        } catch (error) {
+          // In the middle of a burst what was true a moment ago may be so no more; the next look finds it.
+          reporter.notice(`the way to the gateway could not be set: ${reasonOf(error)}`, 'warn')
+        }
         driver.networkChanged?.()
       })
       return work
@@ -182,8 +188,11 @@ async function resolveGateway(
 }
 
 /** Behind a proxy there may be no name server that knows the gateway; the proxy is told its name. */
-function areAllThroughProxies({ transports, carriers }: ClientConfig): boolean {
-  return transports.every((one) => one.transport === 'tcp' && one.carrier !== undefined && carriers[one.carrier]?.via !== undefined)
+function areAllThroughProxies({ gateway, transports, carriers }: ClientConfig): boolean {
+  return transports.every((one) => {
+    const via = one.transport === 'tcp' && one.carrier !== undefined ? carriers[one.carrier]?.via : undefined
+    return via === 'environment' ? proxyFromEnvironment(process.env, gateway, one.port) !== undefined : via !== undefined
+  })
 }
 
 /** In the place of an address that nobody dials (RFC 5737). */

@@ -2,7 +2,7 @@
 import type { Endpoint, FramingProfileName, PacketBatch, RandomSource, SessionConfig } from '@underpass/session-manager'
 import { SessionManager } from '@underpass/session-manager'
 import { type DrivenCore, Driver, type DriverFailure, type TunPort } from '@underpass/session-manager/driver'
-import type { FirstLook, Listener } from '@underpass/tls-transport'
+import { type FirstLook, type Listener, TransportError } from '@underpass/tls-transport'
 import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
@@ -84,7 +84,8 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))
   const onError = (error: Error): void => options.onSocketError?.(error)
   const onAcceptError = (error: Error): void => {
-    driver.acceptFailed(error)
+    // What strangers cannot do is no failure of ours.
+    if (!(error instanceof TransportError && error.code === 'TLS_HANDSHAKE')) driver.acceptFailed(error)
     onError(error)
   }
   const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))

@@ -104,8 +104,10 @@ export function connectTcp(
   /** RFC 9329 Appendix B.3 (T-TLS-9): of each carrier the session to resume. */
   const sessions = new Map<string, Uint8Array>()
   const around = (remote: Endpoint, name: string | undefined): Pick<ConnectOptions, 'host' | 'tls' | 'via'> => {
-    const carrier = name === undefined ? undefined : carriers[name]
-    if (name === undefined || carrier === undefined) return { host: remote.address }
+    if (name === undefined) return { host: remote.address }
+    const carrier = carriers[name]
+    // In the clear it would be another transport.
+    if (carrier === undefined) throw new TransportError('BAD_OPTION', `it is not said how to dial ${name} (carriers)`)
     const via = carrier.via === 'environment' ? proxyFromEnvironment(process.env, carrier.host, remote.port) : carrier.via
     const session = sessions.get(name)
     const tls: TlsClientOptions | false = carrier.tls && {
@@ -121,10 +123,19 @@ export function connectTcp(
     return {
       opened: connect({ ...where, timeout: timeoutMilliseconds, signal: controller.signal, ...socketOptions(tuning) }, handlers).then(
         plainStream,
+        (error: unknown) => {
+          throw remedied(error)
+        },
       ),
       cancel: () => controller.abort(),
     }
   }
+}
+
+/** What to do about a certificate stands in the configuration of whoever dials. */
+function remedied(error: unknown): unknown {
+  if (!(error instanceof TransportError) || error.code !== 'CERTIFICATE_INVALID') return error
+  return new TransportError(error.code, `${error.message}; see ca_file, servername and verify of peer.tls`, error.context)
 }
 
 /** What a machine without IPv6 says to '::' differs with the runtime; these two it never says. */

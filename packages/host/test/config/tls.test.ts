@@ -65,12 +65,22 @@ describe('RFC 9329 Appendix A (T-TLS-1, T-TLS-2): a client’s transports', () =
       'is not a transport; use "udp", "udp:PORT", "tcp:PORT", "tls:PORT" or "tls:PORT via http://proxy:3128"; did you mean "tls:443"?',
     ],
     ['tls:0', 'has a port out of range'],
-    ['udp via http://me:secret@proxy', '"udp via http://…@proxy" asks a proxy for UDP, and proxies carry TCP'],
-    ['tls:443 via ftp://me:secret@proxy', 'has a proxy that is none: "ftp://…@proxy" is no proxy; write "http://host:3128"'],
+    ['udp via http://me:secret@proxy', '"udp via …" asks a proxy for UDP, and proxies carry TCP'],
+    ['tls:443 via ftp://me:secret@proxy', 'has a proxy that is none: "…" is no proxy; write "http://host:3128"'],
     ['tls:443 via http://me:secret@proxy/x', 'has something behind host and port'],
+    ['tls:443 via me:secret@proxy:3128', '"tls:443 via …" has a proxy that is none'],
+    ['tls:443 via http://me:my secret@proxy', 'is not a transport'],
+    ['tls:443 http://me:secret@proxy', 'is not a transport'],
   ])('%s', (written, why) => {
     const complaint = complaintOf(() => loadClientConfig(temporaryFile('client.toml', `${CLIENT}transports = ["${written}"]\n`)))
     expect(complaint).toContain(why)
+    expect(complaint).not.toContain('secret')
+  })
+
+  it('two users of one proxy cannot be told from each other', () => {
+    const list = ['http://a:secret@proxy', 'http://b:secret@proxy'].map((proxy) => `"tls:443 via ${proxy}"`).join(', ')
+    const complaint = complaintOf(() => loadClientConfig(temporaryFile('client.toml', `${CLIENT}transports = [${list}]\n`)))
+    expect(complaint).toContain('peer.transports[1]: is there already, for another user')
     expect(complaint).not.toContain('secret')
   })
 

@@ -51,12 +51,12 @@ describe('what has become of it', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  function watched(): { world: World; tell: () => Promise<void>; changes: () => number; close: () => void } {
-    const world = { ...HOME }
+  function watched(): { world: World & { gateway: string }; tell: () => Promise<void>; changes: () => number; close: () => void } {
+    const world = { ...HOME, gateway: '203.0.113.1' }
     let news = (): void => {}
     let changes = 0
     const watch = new Underlay({
-      gateway: () => '203.0.113.1',
+      gateway: () => world.gateway,
       tunnel: () => 'underpass0',
       run: (command, words) => ask(world)(command, words ?? []),
       watchNews: (onNews) => {
@@ -74,6 +74,18 @@ describe('what has become of it', () => {
     }
     return { world, tell, changes: () => changes, close: () => watch.close() }
   }
+
+  it('is not told where only the gateway is another, as a proxy is', async () => {
+    const { world, tell, changes } = watched()
+    await vi.advanceTimersByTimeAsync(200)
+    world.gateway = '10.0.0.9'
+    world.routes = [{ dst: '10.0.0.0/8', dev: 'eth0' }]
+    await tell()
+    expect(changes()).toBe(0)
+    world.addresses = ['10.0.0.7']
+    await tell()
+    expect(changes()).toBe(1)
+  })
 
   it('is told once for a burst of news, and not where the way is the same', async () => {
     const { world, tell, changes, close } = watched()

@@ -54,7 +54,8 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
   }
   const sa = core.ikeSas.get(fromInitiator ? header.responderSpi : header.initiatorSpi)
   if (!sa || !belongsTo(header, sa, fromInitiator)) return refuseUnknownSpi(core, header, isResponse, arrival)
-  if (sa.transport !== arrival.transport && !mayCross(sa)) return wrongTransport(core, sa, arrival)
+  if (sa.transport !== arrival.transport && !mayCross(sa))
+    return drop(core, arrival, 'ike-wrong-transport', `a message for an IKE SA that uses ${sa.transport}`, 'ignored')
   if (header.exchangeType === ExchangeType.IKE_SA_INIT) return handleIkeSaInitResponse(core, sa, octets, header, arrival)
   return handleProtected(core, sa, octets, header, isResponse, arrival)
 }
@@ -74,7 +75,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
     if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
-    if (place === 'repeated') return isAstray(sa, arrival) ? wrongTransport(core, sa, arrival) : answerAgain(core, sa, octets, arrival)
+    if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
     if (place === 'outside') return drop(core, arrival, 'ike-outside-window', `request ${header.messageId}`, 'ignored')
   }
   let message: IkeMessage
@@ -90,7 +91,6 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   const opened = openMessage(protection, octets, message)
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
-  if (!isResponse && isAstray(sa, arrival) && !isUpdateSaAddresses(opened)) return wrongTransport(core, sa, arrival)
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
   const hadTransport = sa.transport
@@ -117,18 +117,12 @@ function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
   }
 }
 
-/** T-APP-4: what rides TCP stays there until MOBIKE takes it elsewhere (RFC 9329 §7.1). */
+/**
+ * T-APP-4: what rides TCP stays there until MOBIKE takes it elsewhere (RFC 9329 §7.1). Which may begin with any request that was out when the
+ * way was lost (T-MOB-9): it is answered where it came from, and moves nothing.
+ */
 function mayCross(sa: IkeSa): boolean {
   return sa.isMobike && (sa.state.kind === 'ESTABLISHED' || sa.state.kind === 'DELETING')
-}
-
-/** Over UDP for an IKE SA that rides a connection which is there: of that only UPDATE_SA_ADDRESSES is meant. */
-function isAstray(sa: IkeSa, arrival: Path): boolean {
-  return sa.transport === 'tcp' && arrival.transport === 'udp' && sa.path !== undefined
-}
-
-function wrongTransport(core: Core, sa: IkeSa, arrival: Path): Verdict {
-  return drop(core, arrival, 'ike-wrong-transport', `a message for an IKE SA that uses ${sa.transport}`, 'ignored')
 }
 
 /** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */

@@ -34,6 +34,13 @@ export class Attempts {
     return reason
   }
 
+  /** The tunnel is on another transport than before. */
+  moved(index: number, transport: string): void {
+    for (const [other, { outcome }] of this.#attempts)
+      if (outcome === 'chosen') this.#settle(other, 'failed', `the tunnel has moved to ${transport}`)
+    this.#attempts.set(index, { transport, outcome: 'chosen', reason: 'the tunnel has moved to it' })
+  }
+
   #settle(index: number, outcome: 'chosen' | 'failed', reason: string): void {
     const attempt = this.#attempts.get(index)
     if (attempt) this.#attempts.set(index, { ...attempt, outcome, reason })

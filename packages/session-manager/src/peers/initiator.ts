@@ -55,7 +55,11 @@ export class Initiator {
     const state = this.#state
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
-    if (state.kind === 'moving') state.mover.stop(core)
+    if (state.kind === 'moving') {
+      state.mover.stop(core)
+      // What is out has to be answered before a Delete may follow.
+      resend(core, state.sa)
+    }
     if (state.kind === 'redialling' && state.connection) core.closeConnection(state.connection, 'reset', 'terminated')
     if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
     else if (state.kind === 'connecting') for (const { sa } of state.racers) deleteIkeSa(core, sa, 'terminated')
@@ -185,24 +189,24 @@ export class Initiator {
     if (state.kind !== 'up' || state.sa.state.kind !== 'ESTABLISHED') return
     // What is out is answered first.
     if (state.sa.window.outstanding) core.timers.set(this, 'probe', core.now + core.config.timers.resume)
-    else this.#move(core, state.sa, state.index, 'UDP is tried again', true)
+    else this.#move(core, state.sa, state.index, 'UDP is tried again', 'udp')
   }
 
-  #move(core: Core, sa: IkeSa, index: number, reason: string, isProbe = false): void {
+  #move(core: Core, sa: IkeSa, index: number, reason: string, lookFor: 'any' | 'udp' = 'any'): void {
     core.timers.clear(this, 'redial')
     core.timers.clear(this, 'probe')
-    // It may be answered at once, so the state comes first.
     const options = {
       initiator: this,
       sa,
       address: this.#address,
       transports: this.#transports,
       index,
-      isProbe,
-      isBlocked: (one: number) => !isProbe && this.#isBlocked(core, one),
+      lookFor,
+      isBlocked: (one: number) => lookFor === 'any' && this.#isBlocked(core, one),
       onMoved: (later: Core, to: number) => {
         this.#blockedUntil.delete(to)
         this.#state = { kind: 'up', sa, index: to }
+        if (to !== index) this.#attempts.moved(to, describeTransport(this.#transports[to]!))
         this.#probeLater(later, sa, to)
       },
       onLost: (later: Core, why: string) => this.#startAnew(later, sa, why),
@@ -217,9 +221,18 @@ export class Initiator {
     this.#probes = 0
     if (state.kind === 'waiting') return this.start(core)
     if (state.kind === 'moving') return state.mover.beginAnew(core)
-    if (state.kind === 'redialling') return core.timers.hasten(this, 'redial', core.now)
+    if (state.kind === 'redialling') {
+      if (state.connection === undefined) core.timers.hasten(this, 'redial', core.now)
+      return
+    }
+    if (state.kind === 'connecting') {
+      // What they asked may have left by what is no way any more.
+      for (const racer of state.racers) this.#leave(core, racer, 'the network changed')
+      this.#state = { kind: 'idle' }
+      return this.start(core)
+    }
     if (state.kind !== 'up' || state.sa.state.kind !== 'ESTABLISHED') return
-    if (this.#canMove(state.sa)) this.#move(core, state.sa, state.index, 'the network changed')
+    if (state.sa.isMobike) this.#move(core, state.sa, state.index, 'the network changed')
     else doubtPath(core, state.sa)
   }
 

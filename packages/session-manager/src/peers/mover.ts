@@ -21,8 +21,8 @@ export interface MoverOptions {
   readonly transports: readonly TransportOption[]
   /** What the SA rides now. */
   readonly index: number
-  /** It is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. */
-  readonly isProbe: boolean
+  /** 'udp': what it rides is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. */
+  readonly lookFor: 'any' | 'udp'
   readonly isBlocked: (index: number) => boolean
   /** The SA has the path of this transport. */
   readonly onMoved: (core: Core, index: number) => void
@@ -36,9 +36,19 @@ interface Candidate {
   readonly path: Path
   /** UDP: when it was first asked by it. A stream: when it was begun. */
   readonly since: number
-  /** A stream that is open and has been asked by: when it must have answered. */
-  answerBy?: number
+  /** A stream: when it must be open, and then when it must have answered. */
+  due?: number
+  /** A stream that is open: the request went by it. */
+  isAsked?: boolean
+  /** What the SA rode before. */
+  readonly isOld?: boolean
 }
+
+/** Milliseconds between two beginnings that the network's changes make. */
+const MOST_OFTEN = 1_000
+
+/** New connections that were asked by in vain: so many, and the peer has lost the SA. */
+const MAX_UNANSWERED = 3
 
 export class Mover {
   declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again'
@@ -50,19 +60,22 @@ export class Mover {
   #order: readonly number[]
   #next = 0
   #rounds = 0
+  #begunAnewAt = Number.NEGATIVE_INFINITY
   #repetitions = 0
   /** New connections that were asked by in vain: the peer may have lost the SA. */
   #unanswered = 0
+  #lookFor: MoverOptions['lookFor']
   /** Where the outstanding request is an UPDATE_SA_ADDRESSES of ours: the transport whose addresses are in it. */
   #updateFor: number | undefined
 
   constructor(core: Core, options: MoverOptions, reason: string) {
     this.#options = options
     this.#begunAt = core.now
-    const { initiator, sa, transports, index, isProbe } = options
+    const { initiator, sa, transports, index, lookFor } = options
+    this.#lookFor = lookFor
     const all = transports.map((_, i) => i)
-    this.#order = isProbe ? all.filter((i) => i === index || (i < index && transports[i]!.transport === 'udp')) : all
-    if (!isProbe) core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
+    this.#order = lookFor === 'udp' ? all.filter((i) => i === index || (i < index && transports[i]!.transport === 'udp')) : all
+    if (lookFor === 'any') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
     this.#race(core)
   }
 
@@ -70,16 +83,18 @@ export class Mover {
   connectionOpened(core: Core, connection: Connection): void {
     const candidate = this.#ofConnection(connection)
     if (candidate === undefined) return
-    candidate.answerBy = core.now + core.config.timers.resume
+    candidate.due = core.now + core.config.timers.resume
+    candidate.isAsked = true
     this.#ask(core, candidate)
-    core.timers.set(this, 'answer', Math.min(...this.#candidates.flatMap(({ answerBy }) => answerBy ?? [])))
+    this.#watchDue(core)
   }
 
   connectionClosed(core: Core, connection: Connection): void {
     const candidate = this.#ofConnection(connection)
     if (candidate === undefined) return
     this.#candidates = this.#candidates.filter((other) => other !== candidate)
-    if (candidate.answerBy !== undefined) this.#unanswered++
+    // That the old connection dies says nothing of the peer.
+    if (candidate.isAsked && !candidate.isOld) this.#unanswered++
     this.#race(core)
   }
 
@@ -88,7 +103,11 @@ export class Mover {
     const winner = this.#candidates.find(({ path }) =>
       path.transport === 'tcp' ? arrival.transport === 'tcp' && path.connection === arrival.connection : isToward(arrival, path.remote),
     )
-    if (winner === undefined) return
+    if (winner === undefined) {
+      // It was what we asked by the new ways, too: the slot is free, and they are asked something else.
+      core.timers.set(this, 'repeat', core.now)
+      return
+    }
     const { initiator, sa, onMoved } = this.#options
     // T-MOB-5: the addresses in it were another's.
     sa.owesPathProbe = this.#updateFor !== winner.index
@@ -119,8 +138,16 @@ export class Mover {
 
   /** The network has changed once more: what is under way may lead nowhere. */
   beginAnew(core: Core): void {
+    // News that do not end would have nothing come to its end.
+    if (core.now - this.#begunAnewAt < MOST_OFTEN) {
+      core.timers.set(this, 'again', this.#begunAnewAt + MOST_OFTEN)
+      return
+    }
     this.stop(core)
+    this.#begunAnewAt = core.now
     this.#rounds = 0
+    this.#unanswered = 0
+    this.#lookFor = 'any'
     this.#again(core)
   }
 
@@ -160,25 +187,34 @@ export class Mover {
   }
 
   #begin(core: Core, place: number): void {
-    const { initiator, sa, address, transports, isProbe } = this.#options
+    const { initiator, sa, address, transports } = this.#options
     const index = this.#order[place]!
     const option = transports[index]!
     this.#next = place + 1
-    if (isProbe && option.transport === 'tcp' && sa.path?.transport === 'tcp') return this.#askByOldPath(core, index, sa.path)
+    if (this.#lookFor === 'udp' && option.transport === 'tcp' && sa.path?.transport === 'tcp')
+      return this.#askByOldPath(core, index, sa.path)
     const path = option.transport === 'udp' ? udpPath(address, option.natPort) : openStream(core, initiator, address, option).path
-    const candidate: Candidate = { index, path, since: core.now }
+    const isUdp = option.transport === 'udp'
+    const candidate: Candidate = { index, path, since: core.now, ...(isUdp ? {} : { due: core.now + 2 * core.config.timers.resume }) }
     this.#candidates = [...this.#candidates, candidate]
-    if (option.transport !== 'udp') return
+    this.#watchDue(core)
+    if (!isUdp) return
     this.#ask(core, candidate)
     this.#repetitions = 0
     core.timers.set(this, 'repeat', core.now + core.config.timers.retransmit)
   }
 
   #askByOldPath(core: Core, index: number, path: Path): void {
-    const candidate: Candidate = { index, path, since: core.now, answerBy: core.now + core.config.timers.response }
+    const candidate: Candidate = { index, path, since: core.now, due: core.now + core.config.timers.resume, isAsked: true, isOld: true }
     this.#candidates = [...this.#candidates, candidate]
     this.#ask(core, candidate)
-    core.timers.set(this, 'answer', candidate.answerBy!)
+    this.#watchDue(core)
+  }
+
+  #watchDue(core: Core): void {
+    const due = this.#candidates.flatMap((candidate) => candidate.due ?? [])
+    if (due.length > 0) core.timers.set(this, 'answer', Math.min(...due))
+    else core.timers.clear(this, 'answer')
   }
 
   /** T-MOB-4: the same request by each way; what was asked before the way was lost is as good (T-MOB-9). */
@@ -194,10 +230,15 @@ export class Mover {
     sendTo(core, path, sa.window.outstanding!.bytes)
   }
 
-  /** RFC 7296 §2.4: over UDP the waits double. */
+  /** RFC 7296 §2.4: over UDP the waits double, and many silences in a row are the end. A stream is asked again only for something new (T-RTX-1). */
   #repeat(core: Core): void {
+    if (!this.#options.sa.window.outstanding) for (const candidate of this.#candidates) if (candidate.isAsked) this.#ask(core, candidate)
     const overUdp = this.#candidates.filter(({ path }) => path.transport === 'udp')
     if (overUdp.length === 0) return
+    if (this.#repetitions >= core.config.timers.maxRetransmissions) {
+      this.#candidates = this.#candidates.filter((candidate) => !overUdp.includes(candidate))
+      return this.#race(core)
+    }
     for (const candidate of overUdp) this.#ask(core, candidate)
     this.#repetitions++
     core.count('ike-retransmissions-out')
@@ -205,25 +246,25 @@ export class Mover {
   }
 
   #giveUpSilent(core: Core): void {
-    const silent = this.#candidates.filter(({ answerBy }) => answerBy !== undefined && answerBy <= core.now)
+    const silent = this.#candidates.filter(({ due }) => due !== undefined && due <= core.now)
     this.#candidates = this.#candidates.filter((candidate) => !silent.includes(candidate))
-    this.#unanswered += silent.length
+    this.#unanswered += silent.filter(({ isAsked, isOld }) => isAsked && !isOld).length
     for (const { path } of silent) if (path.transport === 'tcp') core.closeConnection(path.connection, 'reset', 'no answer on it')
-    const left = this.#candidates.flatMap(({ answerBy }) => answerBy ?? [])
-    if (left.length > 0) core.timers.set(this, 'answer', Math.min(...left))
+    this.#watchDue(core)
     this.#race(core)
   }
 
   #roundOver(core: Core): void {
     const { reconnect, redial, maxRedial } = core.config.timers
     const lasted = core.now - this.#begunAt
-    if (this.#unanswered > 0)
+    this.stop(core)
+    if (this.#unanswered >= MAX_UNANSWERED)
       return this.#options.onLost(
         core,
         `${this.#unanswered} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
       )
     if (lasted >= reconnect) return this.#options.onLost(core, `no way to the peer for ${lasted} ms`)
-    core.timers.clear(this, 'race')
+    this.#lookFor = 'any'
     core.timers.set(this, 'again', core.now + Math.min(maxRedial, redial * 2 ** this.#rounds++))
   }
 

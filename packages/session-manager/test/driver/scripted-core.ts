@@ -197,6 +197,8 @@ export function turn(): Promise<void> {
 
 function describe(input: Input): string {
   switch (input.kind) {
+    case 'network-changed':
+      return 'network changed'
     case 'connection-opened':
       return `opened ${input.connection} ${input.role} ${input.framing} ${input.remote.address}`
     case 'connection-bytes':

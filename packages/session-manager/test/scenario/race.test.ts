@@ -9,7 +9,7 @@ const chosen = (pair: Pair): string[] => pair.client.eventsOf('transport-chosen'
 const tried = (pair: Pair): string[] => pair.client.eventsOf('transport-tried').map((event) => event.transport)
 
 /** The datagrams of IKE from the IKE_AUTH request on are lost. */
-function isAuthLost(pair: () => Pair): PairOptions['link'] {
+function isAuthLost(pair: () => Pair): NonNullable<PairOptions['link']> {
   return { loses: ({ from, bytes }) => from === pair().client && bytes[18] === 35 }
 }
 

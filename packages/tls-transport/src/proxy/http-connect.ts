@@ -7,6 +7,10 @@ import type { ProxyServer } from './proxy.ts'
 
 /** Octets of an error page that are read for the connection's sake; a longer one is left where it is. */
 const MAX_CONTENT = 65_536
+/** Responses of 1xx before the one that counts. */
+const MAX_INTERIM = 8
+/** One, and a nonce that is stale. */
+const MAX_CHALLENGES = 3
 
 /** Credentials are not given before they are asked for: only then is it known whether they can be hidden. */
 export class HttpConnect implements ProxyDialogue {
@@ -17,6 +21,8 @@ export class HttpConnect implements ProxyDialogue {
   /** Octets of content that are still to be passed over. */
   #content = 0
   #answerable: Answerable | undefined
+  #challenges = 0
+  #interim = 0
   /** How often the nonce of {@link HttpConnect.#answerable} was answered. */
   #count = 0
 
@@ -30,6 +36,7 @@ export class HttpConnect implements ProxyDialogue {
   begin(): Uint8Array {
     this.#received.clear()
     this.#content = 0
+    this.#interim = 0
     const authorization = this.#authorization()
     const lines = [
       `CONNECT ${this.#authority} HTTP/1.1`,
@@ -52,8 +59,15 @@ export class HttpConnect implements ProxyDialogue {
       this.#received.take(head.length)
       if (head.status >= 200 && head.status < 300) return { kind: 'open', rest: this.#received.bytes }
       if (head.status === 407) return this.#authenticate(head)
-      if (head.status >= 200)
-        throw proxyError('PROXY_REFUSED', this.#proxy, `refuses a connection to ${this.#authority}: ${head.status} ${head.reason}`.trim())
+      if (head.status >= 200) {
+        // As tinyproxy says it.
+        if (head.status === 401 && this.#answerable !== undefined)
+          throw proxyError('PROXY_AUTHENTICATION', this.#proxy, 'does not take the user and the password (401)')
+        // A reason may repeat what we said.
+        const reason = this.#answerable === undefined ? head.reason : ''
+        throw proxyError('PROXY_REFUSED', this.#proxy, `refuses a connection to ${this.#authority}: ${head.status} ${reason}`.trim())
+      }
+      if (++this.#interim > MAX_INTERIM) throw proxyError('PROXY_PROTOCOL', this.#proxy, 'says again and again that an answer is to come')
     }
   }
 
@@ -70,9 +84,11 @@ export class HttpConnect implements ProxyDialogue {
         this.#proxy,
         `asks for a user and a password (407, ${schemes}): write them before its name, as in http://user:password@proxy`,
       )
-    const isStale = answerable.challenge.parameters.get('stale')?.toLowerCase() === 'true'
+    // RFC 7616 §3.3; and who has been told a hash is not told the password.
+    const isStale = answerable.algorithm !== undefined && answerable.challenge.parameters.get('stale')?.toLowerCase() === 'true'
     if (this.#answerable !== undefined && !isStale)
       throw proxyError('PROXY_AUTHENTICATION', this.#proxy, 'does not take the user and the password (407 again)')
+    if (++this.#challenges > MAX_CHALLENGES) throw proxyError('PROXY_AUTHENTICATION', this.#proxy, 'asks again and again who we are')
     this.#answerable = answerable
     this.#count = 0
     const length = contentLength(head)

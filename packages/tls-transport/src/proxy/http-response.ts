@@ -53,8 +53,8 @@ export function isPersistent(head: ResponseHead): boolean {
 }
 
 function fieldOf(line: string): readonly [string, string] | undefined {
-  const match = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line)
-  return match === null ? undefined : [(match[1] as string).toLowerCase(), match[2] as string]
+  const match = /^([!#$%&'*+.^_`|~\w-]+):(.*)$/.exec(line)
+  return match === null ? undefined : [(match[1] as string).toLowerCase(), (match[2] as string).trim()]
 }
 
 /** It goes into messages and logs. */

@@ -33,6 +33,8 @@ export function parseProxy(text: string): ProxyServer {
   if (port === 0) throw bad('has no port to connect to', text)
   if (url.username === '' && url.password === '') return { protocol, host, port }
   const credentials = { username: decoded(url.username, text), password: decoded(url.password, text) }
+  if ([...credentials.username, ...credentials.password].some((letter) => letter < ' ' || letter === '\u007f'))
+    throw bad('has a control character in its user or password', text)
   if (protocol === 'socks5' && [credentials.username, credentials.password].some((word) => !isSocksWord(word)))
     throw bad('has a user or password that SOCKS has no room for: each has 1 to 255 octets (RFC 1929 §2)', text)
   if (protocol !== 'socks5' && credentials.username.includes(':'))
@@ -101,8 +103,9 @@ const isSocksWord = (text: string): boolean => {
   return length >= 1 && length <= 255
 }
 
+/** A text that is wrong may have its password anywhere: it is not repeated but for its scheme. */
 function bad(what: string, text: string): TransportError {
-  return new TransportError('BAD_OPTION', `"${text.replace(/\/\/.*@/, '//…@')}" ${what}`)
+  return new TransportError('BAD_OPTION', `"${/^(?:https?|socks5h?):\/\//i.exec(text.trim())?.[0] ?? ''}…" ${what}`)
 }
 
 function isExempt(list: string, host: string, port: number): boolean {

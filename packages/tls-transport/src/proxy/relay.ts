@@ -14,6 +14,8 @@ export class Relay implements StreamHandlers {
   /** What came behind the proxy's last word, until the owner has the stream. */
   #held: Uint8Array[] | undefined
   #isOpen = false
+  /** The dialogue goes on over another connection, or not at all. */
+  #isOver = false
 
   constructor(proxy: ProxyServer, dialogue: ProxyDialogue, owner: StreamHandlers) {
     this.#proxy = proxy
@@ -33,7 +35,7 @@ export class Relay implements StreamHandlers {
   onData(bytes: Uint8Array): void {
     if (this.#held !== undefined) this.#held.push(bytes.slice())
     else if (this.#isOpen) this.#owner.onData(bytes)
-    else this.#take(bytes)
+    else if (!this.#isOver) this.#take(bytes)
   }
 
   onDrain(): void {
@@ -60,8 +62,10 @@ export class Relay implements StreamHandlers {
       return
     }
     if (step.kind === 'send') this.#stream?.write(step.bytes)
-    else if (step.kind === 'reconnect') this.#settle?.resolve('reconnect')
-    else if (step.kind === 'open') this.#open(step.rest)
+    else if (step.kind === 'reconnect') {
+      this.#isOver = true
+      this.#settle?.resolve('reconnect')
+    } else if (step.kind === 'open') this.#open(step.rest)
   }
 
   #open(rest: Uint8Array): void {
@@ -80,6 +84,7 @@ export class Relay implements StreamHandlers {
   }
 
   #fail(error: Error): void {
+    this.#isOver = true
     this.#early ??= error
     this.#settle?.reject(error)
   }

@@ -45,6 +45,14 @@ describe('RFC 9110 §9.3.6: CONNECT', () => {
   })
 })
 
+describe('a proxy that means ill', () => {
+  it('RFC 9110 §15.2: interim responses have an end', () => {
+    expect(told(dialogue(), ['HTTP/1.1 100 Wait\r\n\r\n'.repeat(10_000)]).at(-1)).toBe(
+      'PROXY_PROTOCOL: the proxy http://proxy:3128 says again and again that an answer is to come',
+    )
+  })
+})
+
 describe('RFC 9110 §11.7: a proxy that asks who we are', () => {
   const ask = (challenge: string, more = 'Content-Length: 4\r\n\r\nPage'): string =>
     `HTTP/1.1 407 ProxyServer Authentication Required\r\nProxy-Authenticate: ${challenge}\r\n${more}`
@@ -83,6 +91,25 @@ describe('RFC 9110 §11.7: a proxy that asks who we are', () => {
     expect(last).toBe('open: ')
   })
 
+  it('RFC 7616 §3.3: nor is a nonce stale for ever', () => {
+    const stale = ask('Digest realm="r", nonce="n", qop="auth", stale=true')
+    expect(told(dialogue(USER), [stale, stale, stale, stale, stale]).at(-1)).toBe(
+      'PROXY_AUTHENTICATION: the proxy http://proxy:3128 asks again and again who we are',
+    )
+  })
+
+  it('RFC 7616 §5.12: who was told a hash is not told the password', () => {
+    const digest = ask('Digest realm="r", nonce="n", qop="auth"')
+    const steps = told(dialogue(USER), [digest, ask('Basic realm="r", stale=true')])
+    expect(steps.at(-1)).toBe('PROXY_AUTHENTICATION: the proxy http://proxy:3128 does not take the user and the password (407 again)')
+    expect(steps.join()).not.toContain('Basic')
+  })
+
+  it('nor does a proxy that repeats what we said have it in a message', () => {
+    const steps = told(dialogue(USER), [ask('Basic realm="r"'), 'HTTP/1.1 403 TXVmYXNhOkNpcmNsZSBvZiBMaWZl\r\n\r\n'])
+    expect(steps.at(-1)).toBe('PROXY_REFUSED: the proxy http://proxy:3128 refuses a connection to gateway.example:443: 403')
+  })
+
   it.each([
     [
       'http://proxy:3128',
@@ -90,6 +117,7 @@ describe('RFC 9110 §11.7: a proxy that asks who we are', () => {
       'asks for a user and a password (407, basic): write them before its name, as in http://user:password@proxy',
     ],
     [USER, [ask('Negotiate'), ask('NTLM')], 'asks for a user by what is not known here (negotiate); Basic and Digest are'],
+    [USER, [ask('Basic realm="x"'), 'HTTP/1.1 401 Unauthorized\r\n\r\n'], 'does not take the user and the password (401)'],
     [USER, [ask('Basic realm="x"'), ask('Basic realm="x"')], 'does not take the user and the password (407 again)'],
   ])('%s', (url, answers, why) => {
     expect(told(dialogue(url), answers).at(-1)).toBe(`PROXY_AUTHENTICATION: the proxy http://proxy:3128 ${why}`)

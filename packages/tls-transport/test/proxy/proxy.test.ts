@@ -28,6 +28,11 @@ describe('a proxy in a URL', () => {
     ['http://user:100%@proxy.example', 'write it as "%25"'],
     ['http://a%3Ab:secret@proxy.example', 'with a colon'],
     ['socks5://user@proxy.example', 'SOCKS has no room for'],
+    ['user:secret@proxy:3128', '"…" is no proxy'],
+    ['http:/user:secret@proxy', '"…" is no proxy'],
+    ['http://user:secret@proxy/x', '"http://…" has something'],
+    ['http://user:secret', '"http://…" is no proxy'],
+    ['http://user:sec%0aret@proxy', '"http://…" has a control character'],
   ])('%s is refused, its password not told', (text, why) => {
     const attempt = (): unknown => parseProxy(text)
     expect(attempt).toThrow(TransportError)

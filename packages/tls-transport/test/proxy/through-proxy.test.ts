@@ -1,3 +1,4 @@
+import { createServer, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ProxyServer } from '../../src/index.ts'
 import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, SERVER_TLS, type Served, SOCKETS, serve, until, useSockets } from '../streams.ts'
@@ -63,6 +64,34 @@ describe.each(SOCKETS)('through a proxy, %s sockets', (sockets) => {
       expect(failure.code).toBe('PROXY_AUTHENTICATION')
       expect(failure.message).not.toContain('wrong')
     }
+  })
+
+  it('RFC 9112 §9.3: a connection that is left at its 407 is closed, and its error page is nobody’s', async () => {
+    const taken: Socket[] = []
+    let isClosed = false
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      const isFirst = taken.push(socket) === 1
+      socket.on('error', () => {})
+      socket.once('close', () => {
+        if (isFirst) isClosed = true
+      })
+      socket.once('data', () => {
+        if (isFirst) socket.write('HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm="x"\r\nContent-Length: 200000\r\n\r\n')
+        else {
+          taken[0]?.write('<html>'.repeat(2000))
+          setTimeout(() => socket.write('HTTP/1.1 200 OK\r\n\r\n'), 50)
+        }
+      })
+    })
+    await new Promise<void>((resolve) => server.listen(0, LOOPBACK, resolve))
+    const address = server.address()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const proxy = { protocol: 'http', host: LOOPBACK, port, credentials: { username: 'me', password: 'x' } } as const
+    const { stream } = await dial(443, { ...HIDDEN, via: proxy })
+    await until(() => isClosed)
+    stream.reset()
+    for (const socket of taken) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
   })
 
   it('RFC 1928, RFC 1929: SOCKS 5 with a user', async () => {
