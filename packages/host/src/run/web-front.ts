@@ -2,7 +2,6 @@
  * Before the streams of a TLS listener: who begins with the prefix (RFC 9329 §3) goes on to IKE; a browser or a scanner gets what any web
  * server would say, or what the server behind has to say.
  */
-import { STREAM_PREFIX } from '@underpass/tcp-framing'
 import { type ByteStream, connect, type StreamHandlers } from '@underpass/tls-transport'
 
 export interface WebFront {
@@ -10,6 +9,8 @@ export interface WebFront {
   readonly backend?: { readonly host: string; readonly port: number }
 }
 
+/** RFC 9329 §3. */
+const PREFIX = new TextEncoder().encode('IKETCP')
 /** As long as the core gives a stream for its prefix. */
 const PATIENCE = 5_000
 /** Streams of a listener of which it is not known yet; more are closed. */
@@ -64,10 +65,10 @@ class Visitor<S extends ByteStream> implements StreamHandlers {
       this.#next?.onData(bytes)
       return
     }
-    this.#begun = Uint8Array.from([...this.#begun, ...bytes.subarray(0, STREAM_PREFIX.length)])
-    const isIke = this.#begun.every((octet, i) => i >= STREAM_PREFIX.length || octet === STREAM_PREFIX[i])
-    if (isIke && this.#begun.length < STREAM_PREFIX.length) return
-    const before = this.#begun.subarray(0, this.#begun.length - Math.min(bytes.length, STREAM_PREFIX.length))
+    this.#begun = Uint8Array.from([...this.#begun, ...bytes.subarray(0, PREFIX.length)])
+    const isIke = this.#begun.every((octet, i) => i >= PREFIX.length || octet === PREFIX[i])
+    if (isIke && this.#begun.length < PREFIX.length) return
+    const before = this.#begun.subarray(0, this.#begun.length - Math.min(bytes.length, PREFIX.length))
     this.#decide()
     this.#next = isIke ? this.#accept(this.#stream) : this.#serve()
     if (before.length > 0) this.#next.onData(before)

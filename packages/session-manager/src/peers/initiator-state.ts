@@ -32,8 +32,6 @@ export type InitiatorState =
   | { readonly kind: 'moving'; readonly sa: IkeSa; readonly index: number; readonly mover: Mover }
   | { readonly kind: 'waiting' }
 
-export type Connecting = Extract<InitiatorState, { kind: 'connecting' }>
-
 /** A transport under way, with an IKE SA of its own (T-FB-3). */
 export interface RacingSa {
   readonly sa: IkeSa
