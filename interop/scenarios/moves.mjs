@@ -67,38 +67,7 @@ export async function run(lab) {
     () => readdress(lab, client, '10.98.2.1/24', '10.98.2.5/24'),
     (to) => lab.expect(to.remote.port === 4500, 'over TCP 4500'),
   )
-  await lab.mustIn(router, [
-    'nft',
-    'add',
-    'rule',
-    'inet',
-    'lab',
-    'forward',
-    'tcp',
-    'dport',
-    '4500',
-    'counter',
-    'reject',
-    'with',
-    'tcp',
-    'reset',
-  ])
-  await lab.mustIn(router, [
-    'nft',
-    'insert',
-    'rule',
-    'inet',
-    'lab',
-    'forward',
-    'tcp',
-    'sport',
-    '4500',
-    'counter',
-    'reject',
-    'with',
-    'tcp',
-    'reset',
-  ])
+  await lab.mustIn(router, ['nft', '-f', '-'], { input: REFUSAL })
   await moves(
     lab,
     app,
@@ -137,6 +106,10 @@ const FIREWALL = `table inet lab {
     udp sport { 500, 4500 } counter drop
   }
 }
+`
+
+const REFUSAL = `add rule inet lab forward tcp sport 4500 counter reject with tcp reset
+add rule inet lab forward tcp dport 4500 counter reject with tcp reset
 `
 
 async function moves(lab, app, what, transport, change, check) {

@@ -4,7 +4,7 @@ import type { ByteStream, StreamHandlers } from './byte-stream.ts'
 import { connectNative } from './native-connect.ts'
 import { nativeSockets } from './native-sockets.ts'
 import { dialogueWith, MAX_CONNECTIONS } from './proxy/begin.ts'
-import type { ProxyDialogue } from './proxy/dialogue.ts'
+import { asksWithoutEnd, type ProxyDialogue } from './proxy/dialogue.ts'
 import { describeProxy, type ProxyServer } from './proxy/proxy.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { connectThroughProxy } from './through-proxy.ts'
@@ -137,14 +137,7 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
         if (outcome === 'open') return reached(proxy)
         drop()
         if (connections < MAX_CONNECTIONS) dial()
-        else
-          fail(
-            new TransportError(
-              'PROXY_AUTHENTICATION',
-              `the proxy ${describeProxy(via as ProxyServer)} asks again and again who we are`,
-              at,
-            ),
-          )
+        else fail(asksWithoutEnd(via as ProxyServer))
       })
     }
     const dial = (): void => {

@@ -2,6 +2,7 @@
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
 import type { ConnectOptions } from './connect.ts'
 import { dialogueWith, MAX_CONNECTIONS } from './proxy/begin.ts'
+import { asksWithoutEnd } from './proxy/dialogue.ts'
 import type { ProxyServer } from './proxy/proxy.ts'
 import { Relay } from './proxy/relay.ts'
 import { TransportError } from './transport-error.ts'
@@ -35,11 +36,7 @@ export async function connectThroughProxy(
       })
       if (outcome === 'open') return stream
       stream.reset()
-      if (connections === MAX_CONNECTIONS)
-        throw new TransportError('PROXY_AUTHENTICATION', `the proxy ${via.host}:${via.port} asks again and again who we are`, {
-          host: via.host,
-          port: via.port,
-        })
+      if (connections === MAX_CONNECTIONS) throw asksWithoutEnd(via)
     }
   } catch (error) {
     throw attempt.signal.aborted ? attempt.signal.reason : error

@@ -1,3 +1,5 @@
+import { authorityOf } from './authority.ts'
+
 export type TransportErrorCode =
   | 'CONNECTION_REFUSED'
   | 'CONNECTION_RESET'
@@ -55,8 +57,7 @@ export function transportError(cause: unknown, phase: TransportPhase, host: stri
   const single = firstOf(cause)
   const systemCode = systemCodeOf(single)
   const code = codeOf(systemCode, phase)
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return new TransportError(code, textOf(code, phase, where, port, single), { host, port, systemCode })
+  return new TransportError(code, textOf(code, phase, authorityOf({ host, port }), port, single), { host, port, systemCode })
 }
 
 const CODES: Readonly<Record<string, TransportErrorCode>> = {

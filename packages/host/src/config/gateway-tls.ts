@@ -1,10 +1,8 @@
 /** What a gateway's TLS listeners show (RFC 9329 Appendix A). Nobody is authenticated by it: IKE does that. */
-import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
-import { reasonOf } from '../host-error.ts'
 import { table, textAs } from './fields.ts'
 import type { Findings } from './load.ts'
-import { readSmallFile } from './small-file.ts'
+import { readPem } from './pem-file.ts'
 
 export interface GatewayTls {
   /** PEM, the server's certificate first. */
@@ -54,20 +52,9 @@ export function readGatewayTls(written: WrittenTls | undefined, hasListener: boo
   if (!hasListener) findings.warn(['tls'], 'is for listen.tls, which names no port')
   const { cert_file, key_file, alpn = [], min_version = '1.2' } = written
   return {
-    cert: readPem('cert_file', cert_file, /-----BEGIN CERTIFICATE-----/, 'certificate', findings),
-    key: readPem('key_file', key_file, /-----BEGIN (?:RSA |EC )?PRIVATE KEY-----/, 'private key without a password', findings),
+    cert: readPem(cert_file, 'certificate', ['tls', 'cert_file'], findings),
+    key: readPem(key_file, 'private key without a password', ['tls', 'key_file'], findings),
     ...(alpn.length === 0 ? {} : { alpn }),
     minVersion: `TLSv${min_version}`,
-  }
-}
-
-function readPem(key: 'cert_file' | 'key_file', file: string, begin: RegExp, what: string, findings: Findings): string {
-  try {
-    const text = readSmallFile(resolve(dirname(findings.file), file))
-    if (!begin.test(text)) findings.issue(['tls', key], `has no ${what} in PEM in it`)
-    return text
-  } catch (error) {
-    findings.issue(['tls', key], `cannot be read: ${reasonOf(error)}`)
-    return ''
   }
 }

@@ -51,7 +51,7 @@ const MOST_OFTEN = 1_000
 const MAX_UNANSWERED = 3
 
 export class Mover {
-  declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again'
+  declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again' | 'anew'
   readonly timers: Map<string, unknown> = new Map()
   readonly #options: MoverOptions
   readonly #begunAt: number
@@ -140,7 +140,7 @@ export class Mover {
   beginAnew(core: Core): void {
     // News that do not end would have nothing come to its end.
     if (core.now - this.#begunAnewAt < MOST_OFTEN) {
-      core.timers.set(this, 'again', this.#begunAnewAt + MOST_OFTEN)
+      core.timers.set(this, 'anew', this.#begunAnewAt + MOST_OFTEN)
       return
     }
     this.stop(core)
@@ -155,6 +155,7 @@ export class Mover {
     if (name === 'race') this.#race(core)
     else if (name === 'repeat') this.#repeat(core)
     else if (name === 'again') this.#again(core)
+    else if (name === 'anew') this.beginAnew(core)
     else this.#giveUpSilent(core)
   }
 

@@ -1,14 +1,9 @@
 import { decodeHeader } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import type { TransportOption } from '../../src/index.ts'
-import type { Node } from '../network.ts'
-import { Pair, type PairOptions, TCP, UDP } from '../pair.ts'
-
-const TLS: TransportOption = { transport: 'tcp', port: 443, framing: 'rfc9329', carrier: 'tls:443' }
-const ALL = [UDP, TCP, TLS]
+import { change, spisOf, transportOf, up } from '../moving.ts'
 
 describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', () => {
-  it('UDP → TCP → TLS → UDP, with the same SAs', () => {
+  it('RFC 4555 §3.5 (T-MOB-1): UDP → TCP → TLS → UDP, with the same SAs', () => {
     const pair = up()
     const spis = spisOf(pair)
 
@@ -101,7 +96,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.gateway.eventsOf('liveness')).toMatchObject([{ result: 'alive' }])
   })
 
-  it('what was under way by the old transport still arrives', () => {
+  it('RFC 9329 §7.1 (T-LIFE-19): what was under way by the old transport still arrives', () => {
     const pair = up({ link: { isUdpBlocked: true } })
     pair.link.isUdpBlocked = false
     pair.link.latency = 50
@@ -114,7 +109,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(transportOf(pair)).toBe('udp')
   })
 
-  it('UDP that falls silent is left for TCP with the same SAs', () => {
+  it('RFC 9329 §7.1 (T-MOB-1): UDP that falls silent is left for TCP with the same SAs', () => {
     const pair = up({ gatewayTimers: { liveness: 1_000_000 } })
     const spis = spisOf(pair)
     pair.link.isUdpBlocked = true
@@ -124,7 +119,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('a gateway that has lost the SAs is found out, and all begins anew', () => {
+  it('RFC 7296 §2.4: a gateway that has lost the SAs is found out, and all begins anew', () => {
     const pair = up({ link: { isUdpBlocked: true } })
     for (const { inboundSpi } of pair.saOf(pair.gateway).children) pair.gateway.core.sad.delete(inboundSpi)
     pair.gateway.core.ikeSas.clear()
@@ -136,7 +131,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('where no way is left it is tried again, and found when there is one', () => {
+  it('RFC 4555 §3.5 (T-LIFE-4): where no way is left it is tried again, and found when there is one', () => {
     const pair = up()
     const spis = spisOf(pair)
     Object.assign(pair.link, { isUdpBlocked: true, isTcpBlocked: true })
@@ -148,7 +143,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('a network that changes once more has all begun anew, at once', () => {
+  it('RFC 4555 §3.5 (T-MOB-1): a network that changes once more has all begun anew, at once', () => {
     const pair = up()
     Object.assign(pair.link, { isUdpBlocked: true, isTcpBlocked: true })
     change(pair, 20_000)
@@ -159,7 +154,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('`terminate` ends the search', () => {
+  it('RFC 7296 §1.4.1 (T-LIFE-1): `terminate` ends the search', () => {
     const pair = up()
     Object.assign(pair.link, { isUdpBlocked: true, isTcpSilent: true })
     change(pair, 1_000)
@@ -169,7 +164,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(pair.client.eventsOf('transport-tried')).toHaveLength(1)
   })
 
-  it('a stranger who writes a gateway’s answer from elsewhere moves nothing', () => {
+  it('RFC 7296 §2.2: a stranger who writes a gateway’s answer from elsewhere moves nothing', () => {
     const pair = up({ link: { isUdpBlocked: true } })
     const from = pair.log.length
     pair.link.isUdpBlocked = false
@@ -191,7 +186,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
 describe('RFC 9329 §9 (T-PERF-1): back to UDP', () => {
   const TIMERS = { clientTimers: { udpProbe: 10_000, maxUdpProbe: 40_000 } }
 
-  it('a tunnel over TCP asks for UDP after a while, moves when it answers, and asks no more', () => {
+  it('(T-PERF-1, T-MOB-3): a tunnel over TCP asks for UDP after a while, moves when it answers, and asks no more', () => {
     const pair = up({ link: { isUdpBlocked: true }, ...TIMERS })
     pair.link.isUdpBlocked = false
     pair.run(13_000)
@@ -203,7 +198,7 @@ describe('RFC 9329 §9 (T-PERF-1): back to UDP', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('in vain: after 10, 20, 40, 40 s, with no new connection, no news, and not a packet lost', () => {
+  it('(T-PERF-1): in vain: after 10, 20, 40, 40 s, with no new connection, no news, and not a packet lost', () => {
     const pair = up({ link: { isUdpBlocked: true }, ...TIMERS, gatewayTimers: { liveness: 1_000_000 } })
     const events = pair.client.events.length
     const from = pair.log.length
@@ -225,7 +220,7 @@ describe('RFC 9329 §9 (T-PERF-1): back to UDP', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('where the gateway hears UDP and is not heard, it is back on TCP within a second', () => {
+  it('(T-MOB-4): where the gateway hears UDP and is not heard, it is back on TCP within a second', () => {
     const pair = up({ link: { isUdpBlocked: true }, ...TIMERS })
     pair.link.isUdpBlocked = false
     pair.link.loses = ({ from }) => from === pair.gateway
@@ -236,7 +231,7 @@ describe('RFC 9329 §9 (T-PERF-1): back to UDP', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('a connection that dies while UDP is asked for is dialled again', () => {
+  it('(T-LIFE-4, T-LIFE-5): a connection that dies while UDP is asked for is dialled again', () => {
     const pair = up({ link: { isUdpBlocked: true }, ...TIMERS })
     pair.run(13_000, () => pair.log.some(({ at, transport }) => transport === 'udp' && at > 5_000))
     pair.cut(pair.pipe)
@@ -246,36 +241,10 @@ describe('RFC 9329 §9 (T-PERF-1): back to UDP', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('a network that changes has it asked for at once', () => {
+  it('(T-MOB-2): a network that changes has it asked for at once', () => {
     const pair = up({ link: { isUdpBlocked: true } })
     pair.link.isUdpBlocked = false
     change(pair, 100)
     expect(transportOf(pair)).toBe('udp')
   })
 })
-
-function up(options: PairOptions = {}): Pair {
-  const pair = new Pair({ transports: ALL, ...options })
-  pair.connect()
-  return pair
-}
-
-/** The client hears that its network is another. */
-function change(pair: Pair, milliseconds = 3_000): void {
-  pair.input(pair.client, { kind: 'network-changed' })
-  pair.run(milliseconds)
-}
-
-/** Of both ends alike. */
-function transportOf(pair: Pair): string | undefined {
-  const [client, gateway] = [pair.client, pair.gateway].map((node) => pair.saOf(node).path?.transport)
-  return client === gateway ? client : `${client} and ${gateway}`
-}
-
-function spisOf(pair: Pair): unknown {
-  const of = (node: Node): unknown => {
-    const sa = pair.saOf(node)
-    return [sa.initiatorSpi, sa.responderSpi, ...[...sa.children].flatMap((child) => [child.inboundSpi, child.outboundSpi])]
-  }
-  return [of(pair.client), of(pair.gateway)]
-}

@@ -14,7 +14,7 @@ function isAuthLost(pair: () => Pair): NonNullable<PairOptions['link']> {
 }
 
 describe('RFC 9329 §5.1, §9: transports that race', () => {
-  it('where UDP is open nothing else is begun', () => {
+  it('(T-FB-1): where UDP is open nothing else is begun', () => {
     const pair = new Pair({ transports: ALL })
     expect(pair.connect()).toBeLessThan(100)
     pair.run(10_000)
@@ -44,7 +44,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.connect() - open).toBeGreaterThan(500)
   })
 
-  it('UDP over a satellite, 700 ms there and back, is chosen, and the stream that began beside it is closed without a word', () => {
+  it('(T-PERF-1): UDP over a satellite, 700 ms there and back, is chosen, and the stream that began beside it is closed without a word', () => {
     const pair = new Pair({ transports: ALL, link: { latency: 350 } })
     pair.connect()
     pair.run(10_000)
@@ -58,7 +58,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('UDP that is blocked half way: IKE_SA_INIT is answered, IKE_AUTH is not', () => {
+  it('(T-FB-3): UDP that is blocked half way: IKE_SA_INIT is answered, IKE_AUTH is not', () => {
     const pair: Pair = new Pair({ transports: ALL, link: isAuthLost(() => pair) })
     expect(pair.connect()).toBeLessThan(2_000)
     expect(chosen(pair)).toEqual(['tcp:4500'])
@@ -71,7 +71,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('a lost answer to IKE_AUTH leaves one IKE SA at the gateway: the new one says INITIAL_CONTACT', () => {
+  it('RFC 7296 §2.4: a lost answer to IKE_AUTH leaves one IKE SA at the gateway: the new one says INITIAL_CONTACT', () => {
     const pair: Pair = new Pair({ transports: ALL, link: { loses: ({ from, bytes }) => from === pair.gateway && bytes[18] === 35 } })
     pair.connect()
     expect(chosen(pair)).toEqual(['tcp:4500'])
@@ -102,7 +102,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.gateway.core.halfOpen.size).toBe(0)
   })
 
-  it('a peer that says no over one says no over all', () => {
+  it('RFC 7296 §2.21.2: a peer that says no over one says no over all', () => {
     const pair = new Pair({ transports: ALL, link: { latency: 350 }, client: { psk: new Uint8Array(32) }, clientTimers: { retry: 60_000 } })
     pair.initiate()
     pair.run(10_000, () => pair.client.eventsOf('retry-scheduled').length > 0)
@@ -113,7 +113,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.gateway.core.halfOpen.size).toBeLessThanOrEqual(1)
   })
 
-  it('what loses leaves no half-open IKE SA at the gateway, over TCP after `timers.idleConnection` at the latest', () => {
+  it('RFC 7296 §2.6: what loses leaves no half-open IKE SA at the gateway, over TCP after `timers.idleConnection` at the latest', () => {
     const pair = new Pair({ transports: [TCP, TLS], link: { latency: 200 } })
     pair.connect()
     pair.run(5_000)
@@ -122,7 +122,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('`terminate` in the middle of a race ends all of it', () => {
+  it('RFC 7296 §1.4.1: `terminate` in the middle of a race ends all of it', () => {
     const pair = new Pair({ transports: ALL, link: { isUdpBlocked: true, isTcpSilent: true } })
     pair.initiate()
     pair.run(1_000)

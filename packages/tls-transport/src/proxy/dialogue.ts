@@ -30,11 +30,6 @@ export type ProxyStep =
 
 export const WAIT: ProxyStep = { kind: 'wait' }
 
-/** 'name:443', '[2001:db8::1]:443' */
-export function authorityOf({ host, port }: ProxyTarget): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
 export function proxyError(
   code: 'PROXY_REFUSED' | 'PROXY_AUTHENTICATION' | 'PROXY_PROTOCOL' | 'UNREACHABLE' | 'CONNECTION_REFUSED' | 'TIMED_OUT',
   proxy: ProxyServer,
@@ -42,6 +37,9 @@ export function proxyError(
 ): TransportError {
   return new TransportError(code, `the proxy ${describeProxy(proxy)} ${text}`, { host: proxy.host, port: proxy.port })
 }
+
+export const asksWithoutEnd = (proxy: ProxyServer): TransportError =>
+  proxyError('PROXY_AUTHENTICATION', proxy, 'asks again and again who we are')
 
 /** What came so far and was not understood yet. */
 export class Gathered {

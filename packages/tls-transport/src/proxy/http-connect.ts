@@ -1,6 +1,7 @@
 /** HTTP CONNECT (RFC 9110 §9.3.6) over HTTP/1.1. */
 import { randomBytes } from 'node:crypto'
-import { authorityOf, Gathered, type ProxyDialogue, type ProxyStep, type ProxyTarget, proxyError, WAIT } from './dialogue.ts'
+import { authorityOf } from '../authority.ts'
+import { asksWithoutEnd, Gathered, type ProxyDialogue, type ProxyStep, type ProxyTarget, proxyError, WAIT } from './dialogue.ts'
 import { type Answerable, basicAuthorization, digestAuthorization, readChallenges, strongest } from './http-authentication.ts'
 import { contentLength, fieldValues, isPersistent, type ResponseHead, readResponseHead } from './http-response.ts'
 import type { ProxyServer } from './proxy.ts'
@@ -88,7 +89,7 @@ export class HttpConnect implements ProxyDialogue {
     const isStale = answerable.algorithm !== undefined && answerable.challenge.parameters.get('stale')?.toLowerCase() === 'true'
     if (this.#answerable !== undefined && !isStale)
       throw proxyError('PROXY_AUTHENTICATION', this.#proxy, 'does not take the user and the password (407 again)')
-    if (++this.#challenges > MAX_CHALLENGES) throw proxyError('PROXY_AUTHENTICATION', this.#proxy, 'asks again and again who we are')
+    if (++this.#challenges > MAX_CHALLENGES) throw asksWithoutEnd(this.#proxy)
     this.#answerable = answerable
     this.#count = 0
     const length = contentLength(head)

@@ -1,5 +1,6 @@
 // Which proxy, in the words of a URL or of the environment.
 import { BlockList, isIP } from 'node:net'
+import { authorityOf } from '../authority.ts'
 import { TransportError } from '../transport-error.ts'
 
 export interface ProxyServer {
@@ -43,8 +44,8 @@ export function parseProxy(text: string): ProxyServer {
 }
 
 /** As it was written, without user and password: for people. */
-export function describeProxy({ protocol, host, port }: ProxyServer): string {
-  return `${protocol}://${host.includes(':') ? `[${host}]` : host}:${port}`
+export function describeProxy(proxy: ProxyServer): string {
+  return `${proxy.protocol}://${authorityOf(proxy)}`
 }
 
 /**

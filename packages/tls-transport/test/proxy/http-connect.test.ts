@@ -45,7 +45,7 @@ describe('RFC 9110 §9.3.6: CONNECT', () => {
   })
 })
 
-describe('a proxy that means ill', () => {
+describe('RFC 9110 §17: a proxy that means ill', () => {
   it('RFC 9110 §15.2: interim responses have an end', () => {
     expect(told(dialogue(), ['HTTP/1.1 100 Wait\r\n\r\n'.repeat(10_000)]).at(-1)).toBe(
       'PROXY_PROTOCOL: the proxy http://proxy:3128 says again and again that an answer is to come',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { describeProxy, parseProxy, proxyFromEnvironment, TransportError } from '../../src/index.ts'
 
-describe('a proxy in a URL', () => {
+describe('RFC 3986 §3: a proxy in a URL', () => {
   it.each([
     ['http://proxy.example:3128', { protocol: 'http', host: 'proxy.example', port: 3128 }],
     ['HTTP://proxy.example', { protocol: 'http', host: 'proxy.example', port: 80 }],
@@ -46,7 +46,7 @@ describe('a proxy in a URL', () => {
   })
 })
 
-describe('a proxy in the environment', () => {
+describe('RFC 9329 App. A (T-TLS-2): a proxy in the environment', () => {
   const chosen = (env: Readonly<Record<string, string>>, host = 'gateway.example', port = 443): string | undefined => {
     const proxy = proxyFromEnvironment(env, host, port)
     return proxy && describeProxy(proxy)
