@@ -57,6 +57,8 @@ function checkDial({ dial }: PeerConfig, refusePeer: (why: string) => never): vo
   if (!dial) return
   if (!parseAddress(dial.address)) refusePeer(`dial.address: ${JSON.stringify(dial.address)} is no address`)
   if (dial.transports.length === 0) refusePeer('dial.transports is empty')
+  for (const { address } of dial.transports)
+    if (address !== undefined && !parseAddress(address)) refusePeer(`dial.transports: ${JSON.stringify(address)} is no address`)
   for (const port of dial.transports.flatMap((option) => (option.transport === 'udp' ? [option.port, option.natPort] : [option.port])))
     if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refusePeer(`dial.transports: port ${port} is not 1 to 65535`)
 }

@@ -57,12 +57,21 @@ export interface DialConfig {
   readonly transports: readonly TransportOption[]
 }
 
-export type TransportOption =
-  /** Starts on `port` (500 without, anything else with the Non-ESP marker) and moves to `natPort` with IKE_AUTH when a NAT was found (RFC 7296 §2.23). */
-  { readonly transport: 'udp'; readonly port: number; readonly natPort: number } | StreamTransport
+export type TransportOption = UdpTransport | StreamTransport
+
+/** Starts on `port` (500 without, anything else with the Non-ESP marker) and moves to `natPort` with IKE_AUTH when a NAT was found (RFC 7296 §2.23). */
+export interface UdpTransport {
+  readonly transport: 'udp'
+  /** IP literal; absent: the peer's. */
+  readonly address?: string
+  readonly port: number
+  readonly natPort: number
+}
 
 export interface StreamTransport {
   readonly transport: 'tcp'
+  /** IP literal; absent: the peer's. */
+  readonly address?: string
   readonly port: number
   readonly framing: FramingProfileName
   /** What is around or under the stream, in words that are the driver's and for people: 'tls:443 via http://proxy:3128'. Absent: TCP alone. */

@@ -75,8 +75,11 @@ export type Input =
   | { readonly kind: 'datagram-failed'; readonly local: Endpoint; readonly remote: Endpoint | undefined; readonly reason: string }
   /** IP packets that the TUN device read. Lent. `isHandedOver`: by another core, which had no Child SA for them; they go no further. */
   | { readonly kind: 'tun-packets'; readonly batch: PacketBatch; readonly isHandedOver?: boolean }
-  /** An address, an interface or a route of ours came or went: what was known of ways to a peer may be so no more. */
-  | { readonly kind: 'network-changed' }
+  /**
+   * An address, an interface or a route of ours came or went: what was known of ways to a peer may be so no more. `network`: by what it
+   * would be known again.
+   */
+  | { readonly kind: 'network-changed'; readonly network?: string }
   | { readonly kind: 'crypto-result'; readonly job: number; readonly result: CryptoResult }
   | { readonly kind: 'command'; readonly command: Command }
   /** The time that `wait-until` named has come. */
@@ -138,6 +141,14 @@ export type Command =
   | { readonly kind: 'check-liveness'; readonly peer?: string }
   /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
   | { readonly kind: 'delete-child'; readonly peer: string }
+  /** What 'transport-remembered' said of a network, perhaps to a process before this one, and what is left of its time. */
+  | {
+      readonly kind: 'remember-transport'
+      readonly peer: string
+      readonly network: string
+      readonly transport: string
+      readonly blockedForMilliseconds: number
+    }
   | ShardCommand
 
 /** Fresh, unpredictable octets. */

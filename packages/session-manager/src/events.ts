@@ -17,6 +17,14 @@ export type SessionEvent =
       readonly afterMilliseconds: number
     }
   | { readonly kind: 'transport-chosen'; readonly peer: string; readonly transport: string; readonly reason: string }
+  /** What `remember-transport` is to be given where this network is met again (T-FB-4). 0: it got through. */
+  | {
+      readonly kind: 'transport-remembered'
+      readonly peer: string
+      readonly network: string
+      readonly transport: string
+      readonly blockedForMilliseconds: number
+    }
   /**
    * Nothing is left to try, or the tunnel is lost: the whole list is tried again in `inMilliseconds`. `round`: 1 for the first wait since
    * the tunnel was last up.
@@ -31,9 +39,10 @@ export type SessionEvent =
       readonly remoteId: string
       readonly proposal: string
       readonly path: PathDescription
-      /** Where the configuration has a `shard`: our own SPI, and whether INITIAL_CONTACT came with it. */
+      /** Where the configuration has a `shard`: our own SPI, whether INITIAL_CONTACT came with it, and when its IKE_SA_INIT did. */
       readonly localSpi?: string
       readonly isInitialContact?: boolean
+      readonly begunMillisecondsAgo?: number
     }
   | {
       readonly kind: 'addresses-assigned'

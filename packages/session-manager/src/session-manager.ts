@@ -9,7 +9,7 @@
  *                3. IKE in             ike/ike-engine.ts → ike/transitions.ts → the exchange's file
  *                4. TUN batch          data-path/tun-batch.ts
  *   TUN → wire   5. SPD, seal, frame   data-path/outbound.ts; data-path/waiting-room.ts → queue/, where the connection is full
- *   by itself    6. timers             ike/ike-sa-timers.ts; peers/initiator.ts → race.ts, mover.ts
+ *   by itself    6. timers             ike/ike-sa-timers.ts; peers/initiator.ts → racing.ts, redialling.ts, mover.ts
  *                7. failed datagrams   paths/datagram-failures.ts
  */
 
@@ -31,14 +31,14 @@ import { deleteIkeSa, sendRequest } from './ike/ike-sa-life.ts'
 import { onIkeSaTimer } from './ike/ike-sa-timers.ts'
 import { buildChildSaDelete, buildLivenessCheck } from './ike/informational.ts'
 import { describeSession } from './inspection.ts'
-import type { Connection } from './paths/connection.ts'
+import { Connection } from './paths/connection.ts'
 import { ConnectionTable } from './paths/connection-table.ts'
 import { DatagramFailures } from './paths/datagram-failures.ts'
 import { receiveStream } from './paths/stream.ts'
 import { AddressPool } from './peers/address-pool.ts'
 import { IdentityTable } from './peers/identity-table.ts'
 import { Initiator } from './peers/initiator.ts'
-import { Mover } from './peers/mover.ts'
+import { TransportList } from './peers/transport-list.ts'
 import { SessionError } from './session-error.ts'
 import { obeyShardCommand } from './shard.ts'
 import type { Counters, SessionStatus } from './status.ts'
@@ -88,7 +88,7 @@ export class SessionManager implements Core {
       // Peers that name one pool share it: users of one connection, each with a secret of his own.
       const sharer = config.peers.find((other) => other.pool !== undefined && other.pool === peer.pool)
       if (peer.pool && sharer) this.pools.set(peer.name, this.pools.get(sharer.name) ?? new AddressPool(peer.pool.ranges))
-      if (peer.dial) this.initiators.set(peer.name, new Initiator(peer, peer.dial.address, peer.dial.transports))
+      if (peer.dial) this.initiators.set(peer.name, new Initiator(peer, new TransportList(peer.name, peer.dial)))
     }
   }
 
@@ -128,7 +128,7 @@ export class SessionManager implements Core {
         this.#obey(input.command)
         break
       case 'network-changed':
-        for (const initiator of this.initiators.values()) initiator.networkChanged(this)
+        for (const initiator of this.initiators.values()) initiator.networkChanged(this, input.network ?? '')
         break
       case 'timeout':
         break
@@ -232,6 +232,10 @@ export class SessionManager implements Core {
         if (!initiator) throw new SessionError('INVALID_CONFIG', 'caller', `peer "${command.peer}" has no address to dial`)
         return initiator.start(this)
       }
+      case 'remember-transport':
+        return this.initiators
+          .get(command.peer)
+          ?.transports.recall(this, command.network, command.transport, command.blockedForMilliseconds)
       case 'terminate':
         for (const initiator of this.initiators.values()) if (peer === undefined || initiator.peer.name === peer) initiator.stop(this)
         for (const sa of ofPeer) deleteIkeSa(this, sa, 'terminated')
@@ -252,9 +256,9 @@ export class SessionManager implements Core {
     for (let due = this.timers.takeDue(this.now); due; due = this.timers.takeDue(this.now)) {
       const { owner, name } = due
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
-      else if (owner instanceof Initiator) owner.onTimer(this, name as Initiator['timerNames'])
-      else if (owner instanceof Mover) owner.onTimer(this, name as Mover['timerNames'])
-      else this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
+      else if (owner instanceof Connection) this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
+      // One of an initiator's machines: each is given the names that it set.
+      else owner.onTimer(this, name as never)
     }
   }
 }

@@ -21,7 +21,11 @@ describe('one endpoint in several cores', () => {
       localSpi: pair.saOf(pair.gateway).responderSpi.toString(16).padStart(16, '0'),
     })
     const from = { address: '192.0.2.77', port: 4500 }
-    pair.command(pair.gateway, { kind: 'forget', localSpis: [established!.localSpi!, 'ffffffffffffffff'], identity: '@client', from })
+    const forget = { kind: 'forget', localSpis: [established!.localSpi!, 'ffffffffffffffff'], identity: '@client', from } as const
+    // One that began before it: what it says of others was said before this one was there.
+    pair.command(pair.gateway, { ...forget, begunMillisecondsAgo: pair.now + 1 })
+    expect(pair.gateway.core.ikeSas.size).toBe(1)
+    pair.command(pair.gateway, { ...forget, begunMillisecondsAgo: 0 })
     expect(pair.gateway.core.ikeSas.size).toBe(0)
     expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([
       { localSpi: established!.localSpi, byPeer: true, cameAnew: { from, before: { address: pair.client.address } } },

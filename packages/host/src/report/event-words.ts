@@ -15,6 +15,10 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${plainReason(event.reason)}`
     case 'transport-chosen':
       return `${event.peer}: using ${event.transport}: ${plainReason(event.reason)}`
+    case 'transport-remembered':
+      return event.blockedForMilliseconds > 0
+        ? `${event.peer}: ${event.transport} does not get through on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
+        : `${event.peer}: ${event.transport} gets through on this network again`
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
     case 'ike-sa-established':
@@ -79,6 +83,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'connection-opened':
     case 'connection-closed':
       return 'info'
+    case 'transport-remembered':
     case 'dropped':
       return 'debug'
     default:

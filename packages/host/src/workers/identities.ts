@@ -35,10 +35,10 @@ export class Identities {
     this.#members.set(identity, [...members, { worker, localSpi: event.localSpi }])
     this.#identityOf.set(event.localSpi, identity)
     if (event.isInitialContact === true) {
-      const { remoteId, path } = event
+      const { remoteId, path, begunMillisecondsAgo = 0 } = event
       return byWorker(others).map(([at, localSpis]) => ({
         worker: at,
-        command: { kind: 'forget', localSpis, identity: remoteId, from: path.remote },
+        command: { kind: 'forget', localSpis, identity: remoteId, from: path.remote, begunMillisecondsAgo },
       }))
     }
     // A worker keeps its own number; too many they can only be together.

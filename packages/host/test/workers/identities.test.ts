@@ -9,7 +9,16 @@ describe('RFC 7296 §2.4: an identity over several workers', () => {
     expect(identities.heed(0, established('a1', 'alice'))).toEqual([])
     expect(identities.heed(2, established('b2', 'bob'))).toEqual([])
     expect(identities.heed(1, established('c1', 'alice', true))).toEqual([
-      { worker: 0, command: { kind: 'forget', localSpis: ['a0', 'a1'], identity: 'alice', from: { address: '192.0.2.9', port: 4500 } } },
+      {
+        worker: 0,
+        command: {
+          kind: 'forget',
+          localSpis: ['a0', 'a1'],
+          identity: 'alice',
+          from: { address: '192.0.2.9', port: 4500 },
+          begunMillisecondsAgo: 40,
+        },
+      },
     ])
   })
 
@@ -42,5 +51,6 @@ function established(localSpi: string, remoteId: string, isInitialContact = fals
     path: { transport: 'udp', local: { address: '192.0.2.1', port: 4500 }, remote: { address: '192.0.2.9', port: 4500 } },
     localSpi,
     isInitialContact,
+    begunMillisecondsAgo: 40,
   }
 }

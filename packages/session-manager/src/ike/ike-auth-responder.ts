@@ -40,6 +40,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       .map((candidate) => verifyPsk(protection, state.record, 'responder', remoteId, auth, candidate))
       .find((found) => found !== undefined)
   if (!peer) return refuseAuthentication(sa, remoteId, candidates, auth)
+  if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
 
   const reply: Payload[] = [
     { type: 'IDr', ...peer.peer.localId },
@@ -84,6 +85,28 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       reply: [...reply, notify(refusal.notifyType, refusal.data)],
       effects: [...effects(NOTHING_LEASED), { kind: 'event', event }],
     }
+  }
+}
+
+/**
+ * INITIAL_CONTACT says that there is no other IKE SA (RFC 7296 §2.4). One of the same identity that began after this one and is up already shows
+ * that this was said before: by an initiator that tries several transports (RFC 9329 §5.1) and has long left this one.
+ */
+function isOvertaken(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, inner: readonly Payload[]): boolean {
+  if (!findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
+  return core.identities.of(peer, remoteId).some(({ begunAt, state }) => begunAt > sa.begunAt && state.kind === 'ESTABLISHED')
+}
+
+/** Without an answer: who waits for one all the same asks again, and anew. */
+function leaveOvertaken(core: Core, sa: IkeSa): Step {
+  core.count('ike-overtaken')
+  const detail = 'IKE_AUTH of an IKE SA that a newer one of the same identity has overtaken'
+  const event = { kind: 'dropped', what: 'ike-overtaken', remote: sa.path && remoteOf(sa.path), detail } as const
+  return {
+    effects: [
+      { kind: 'event', event },
+      { kind: 'close', reason: 'overtaken', byPeer: false },
+    ],
   }
 }
 

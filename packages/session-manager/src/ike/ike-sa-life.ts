@@ -288,7 +288,11 @@ function establish(core: Core, sa: IkeSa): void {
     remoteId: describeIdentity(remoteId),
     proposal: describeIkeSuite(suite),
     path: describePath(path),
-    ...(core.config.shard && { localSpi: formatIkeSpi(sa.localSpi), isInitialContact: sa.isInitialContact }),
+    ...(core.config.shard && {
+      localSpi: formatIkeSpi(sa.localSpi),
+      isInitialContact: sa.isInitialContact,
+      begunMillisecondsAgo: core.now - sa.begunAt,
+    }),
   })
 }
 

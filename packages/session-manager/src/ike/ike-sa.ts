@@ -97,6 +97,8 @@ export class IkeSa {
   remoteId: Identity | undefined
   nat: NatFindings | undefined
   addresses: readonly AssignedAddress[] = []
+  /** When its IKE_SA_INIT was made, or came. */
+  readonly begunAt: number
   establishedAt: number | undefined
   /** INITIAL_CONTACT came with its IKE_AUTH (RFC 7296 §2.4). */
   isInitialContact = false
@@ -133,6 +135,7 @@ export class IkeSa {
     this.window = new MessageWindow(options.role)
     this.state = options.state
     this.path = options.path
+    this.begunAt = options.now
     this.lastInboundAt = options.now
   }
 

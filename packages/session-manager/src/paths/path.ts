@@ -18,6 +18,10 @@ export function isToward(path: Path | undefined, remote: Endpoint | undefined): 
   return path?.transport === 'udp' && (remote === undefined || isSameEndpoint(path.remote, remote))
 }
 
+export function isOn(path: Path | undefined, connection: Connection): boolean {
+  return path?.transport === 'tcp' && path.connection === connection
+}
+
 export function remoteOf(path: Path): Endpoint {
   return path.transport === 'udp' ? path.remote : path.connection.remote
 }

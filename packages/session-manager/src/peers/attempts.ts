@@ -1,5 +1,4 @@
 /** What an initiator tried since it last began at the head of its list, for status and for the reasons that it gives. */
-import type { TransportOption } from '../config.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import type { PeerStatus } from '../status.ts'
 
@@ -45,12 +44,6 @@ export class Attempts {
     const attempt = this.#attempts.get(index)
     if (attempt) this.#attempts.set(index, { ...attempt, outcome, reason })
   }
-}
-
-/** 'udp:500', 'tcp:4500', 'tls:443 via http://proxy:3128'. */
-export function describeTransport(option: TransportOption): string {
-  if (option.transport === 'tcp' && option.carrier !== undefined) return option.carrier
-  return `${option.transport}:${option.port}`
 }
 
 /** How far an attempt has come after `time`, in milliseconds. `failure`: what the network said of a datagram of it, if it said anything. */

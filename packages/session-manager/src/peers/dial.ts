@@ -1,5 +1,5 @@
 /** What a transport that is dialled begins with: an IKE SA of its own (T-FB-3), and a connection, where it has one. */
-import type { PeerConfig, StreamTransport, TransportOption } from '../config.ts'
+import type { PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
 import { IkeSa } from '../ike/ike-sa.ts'
 import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
@@ -9,15 +9,19 @@ import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
 import type { Initiator } from './initiator.ts'
+import type { Way } from './transport-list.ts'
+
+/** A `Way` by a stream. */
+type StreamWay = Extract<Way, { transport: 'tcp' }>
 
 /** A new IKE SA; `startIkeSa` sets it going. */
-export function newIkeSa(core: Core, initiator: Initiator, option: TransportOption): IkeSa {
+export function newIkeSa(core: Core, initiator: Initiator, way: Way): IkeSa {
   const sa = new IkeSa({
     role: 'initiator',
-    transport: option.transport,
+    transport: way.transport,
     initiatorSpi: freshIkeSpi(core),
     responderSpi: 0n,
-    state: { kind: 'KE_INITIATE', offer: offerOf(core, initiator.peer, option) },
+    state: { kind: 'KE_INITIATE', offer: offerOf(core, initiator.peer, way) },
     path: undefined,
     now: core.now,
   })
@@ -27,10 +31,10 @@ export function newIkeSa(core: Core, initiator: Initiator, option: TransportOpti
   return sa
 }
 
-export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, address: string, option: TransportOption): void {
+export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, way: Way): void {
   core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
-  if (option.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, address, option).path)
-  else attachPath(core, sa, udpPath(address, option.port))
+  if (way.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, way).path)
+  else attachPath(core, sa, udpPath(way.address, way.port))
   if (sa.state.kind === 'KE_INITIATE') startKeyExchange(core, sa, sa.state.offer)
 }
 
@@ -39,8 +43,8 @@ export function udpPath(address: string, port: number): Path {
   return { transport: 'udp', local: { address: address.includes(':') ? '::' : '0.0.0.0', port: 0 }, remote: { address, port } }
 }
 
-export function openStream(core: Core, initiator: Initiator, address: string, option: StreamTransport): Connection {
-  const { port, framing, carrier } = option
+export function openStream(core: Core, initiator: Initiator, way: StreamWay): Connection {
+  const { address, port, framing, carrier } = way
   const remote = { address, port }
   const connection = new Connection(
     { id: core.nextConnectionId(), role: 'originator', framing, local: { address: '', port: 0 }, remote, isOpen: false },
@@ -52,7 +56,7 @@ export function openStream(core: Core, initiator: Initiator, address: string, op
   return connection
 }
 
-function offerOf(core: Core, peer: PeerConfig, option: TransportOption): Parameters<typeof startKeyExchange>[2] {
+function offerOf(core: Core, peer: PeerConfig, way: Way): Parameters<typeof startKeyExchange>[2] {
   const suites = peer.ikeProposals
   return {
     proposals: ikeOffer(suites),
@@ -60,7 +64,7 @@ function offerOf(core: Core, peer: PeerConfig, option: TransportOption): Paramet
     method: suites[0]!.keyExchange,
     refusedMethods: [],
     cookie: undefined,
-    natMismatch: option.transport === 'udp' ? core.random(20) : undefined,
+    natMismatch: way.transport === 'udp' ? core.random(20) : undefined,
     repetitions: 0,
   }
 }

@@ -2,32 +2,25 @@
  * Finds another way for an IKE SA that is up (RFC 4555 §3.5, RFC 9329 §7.1): one request, the very same octets, goes by UDP first and then by
  * streams beside it, as transports race at the start; where its answer comes from, there the SA is from then on.
  */
-import type { TransportOption } from '../config.ts'
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { attachPath, prepareRequest, sendTo } from '../ike/ike-sa-life.ts'
 import { buildUpdateSaAddresses } from '../ike/mobike.ts'
 import type { Connection } from '../paths/connection.ts'
 import { describePath, isToward, type Path } from '../paths/path.ts'
-import { describeTransport } from './attempts.ts'
 import { openStream, udpPath } from './dial.ts'
 import type { Initiator } from './initiator.ts'
-import { nextMove } from './race.ts'
+import { MOST_OFTEN, nextMove } from './race.ts'
+import type { TransportList } from './transport-list.ts'
 
 export interface MoverOptions {
   readonly initiator: Initiator
+  readonly transports: TransportList
   readonly sa: IkeSa
-  readonly address: string
-  readonly transports: readonly TransportOption[]
   /** What the SA rides now. */
   readonly index: number
   /** 'udp': what it rides is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. */
   readonly lookFor: 'any' | 'udp'
-  readonly isBlocked: (index: number) => boolean
-  /** The SA has the path of this transport. */
-  readonly onMoved: (core: Core, index: number) => void
-  /** There is none, or the peer does not go on with the SA. */
-  readonly onLost: (core: Core, reason: string) => void
 }
 
 /** A way that was begun and is not over. */
@@ -44,9 +37,6 @@ interface Candidate {
   readonly isOld?: boolean
 }
 
-/** Milliseconds between two beginnings that the network's changes make. */
-const MOST_OFTEN = 1_000
-
 /** New connections that were asked by in vain: so many, and the peer has lost the SA. */
 const MAX_UNANSWERED = 3
 
@@ -54,7 +44,7 @@ export class Mover {
   declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again' | 'anew'
   readonly timers: Map<string, unknown> = new Map()
   readonly #options: MoverOptions
-  readonly #begunAt: number
+  #begunAt = 0
   #candidates: readonly Candidate[] = []
   /** Indexes in the order in which they are begun. */
   #order: readonly number[]
@@ -68,14 +58,18 @@ export class Mover {
   /** Where the outstanding request is an UPDATE_SA_ADDRESSES of ours: the transport whose addresses are in it. */
   #updateFor: number | undefined
 
-  constructor(core: Core, options: MoverOptions, reason: string) {
+  constructor(options: MoverOptions) {
     this.#options = options
-    this.#begunAt = core.now
-    const { initiator, sa, transports, index, lookFor } = options
+    const { transports, index, lookFor } = options
     this.#lookFor = lookFor
-    const all = transports.map((_, i) => i)
-    this.#order = lookFor === 'udp' ? all.filter((i) => i === index || (i < index && transports[i]!.transport === 'udp')) : all
-    if (lookFor === 'any') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
+    const all = allOf(transports)
+    this.#order = lookFor === 'udp' ? all.filter((i) => i === index || (i < index && transports.at(i).transport === 'udp')) : all
+  }
+
+  begin(core: Core, reason: string): void {
+    const { initiator, sa } = this.#options
+    this.#begunAt = core.now
+    if (this.#lookFor === 'any') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
     this.#race(core)
   }
 
@@ -108,12 +102,12 @@ export class Mover {
       core.timers.set(this, 'repeat', core.now)
       return
     }
-    const { initiator, sa, onMoved } = this.#options
+    const { initiator, transports, sa, index } = this.#options
     // T-MOB-5: the addresses in it were another's.
     sa.owesPathProbe = this.#updateFor !== winner.index
     if (winner.path === sa.path) {
       this.stop(core, winner)
-      return onMoved(core, winner.index)
+      return initiator.moved(core, sa, index, winner.index)
     }
     const before = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
     const from = sa.path ? describePath(sa.path) : sa.lastPath
@@ -122,9 +116,9 @@ export class Mover {
     if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(winner.path) })
     // T-MOB-6.
     if (before?.ikeSas.size === 0) core.closeConnection(before, 'end', 'its IKE SA has moved')
-    const transport = describeTransport(this.#options.transports[winner.index]!)
+    const transport = transports.nameOf(winner.index)
     core.event({ kind: 'transport-chosen', peer: initiator.peer.name, transport, reason: 'the first that was answered by' })
-    onMoved(core, winner.index)
+    initiator.moved(core, sa, index, winner.index)
   }
 
   /** Nothing is looked for any more; `but` stays. */
@@ -161,7 +155,6 @@ export class Mover {
 
   #race(core: Core): void {
     for (;;) {
-      const { isBlocked } = this.#options
       const order = this.#order
       if (this.#candidates.length === 0 && this.#next === order.length) return this.#roundOver(core)
       const { udpFallback: headStart, stagger } = core.config.timers
@@ -175,7 +168,7 @@ export class Mover {
         })),
         count: order.length,
         next: this.#next,
-        isBlocked: (place) => isBlocked(order[place]!),
+        isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
         times: { headStart, stagger },
       })
       if (move.kind === 'begin') this.#begin(core, move.index)
@@ -188,14 +181,13 @@ export class Mover {
   }
 
   #begin(core: Core, place: number): void {
-    const { initiator, sa, address, transports } = this.#options
+    const { initiator, sa, transports } = this.#options
     const index = this.#order[place]!
-    const option = transports[index]!
+    const way = transports.at(index)
     this.#next = place + 1
-    if (this.#lookFor === 'udp' && option.transport === 'tcp' && sa.path?.transport === 'tcp')
-      return this.#askByOldPath(core, index, sa.path)
-    const path = option.transport === 'udp' ? udpPath(address, option.natPort) : openStream(core, initiator, address, option).path
-    const isUdp = option.transport === 'udp'
+    if (this.#lookFor === 'udp' && way.transport === 'tcp' && sa.path?.transport === 'tcp') return this.#askByOldPath(core, index, sa.path)
+    const path = way.transport === 'udp' ? udpPath(way.address, way.natPort) : openStream(core, initiator, way).path
+    const isUdp = way.transport === 'udp'
     const candidate: Candidate = { index, path, since: core.now, ...(isUdp ? {} : { due: core.now + 2 * core.config.timers.resume }) }
     this.#candidates = [...this.#candidates, candidate]
     this.#watchDue(core)
@@ -256,21 +248,23 @@ export class Mover {
   }
 
   #roundOver(core: Core): void {
+    const { initiator, sa } = this.#options
     const { reconnect, redial, maxRedial } = core.config.timers
     const lasted = core.now - this.#begunAt
     this.stop(core)
     if (this.#unanswered >= MAX_UNANSWERED)
-      return this.#options.onLost(
+      return initiator.wayLost(
         core,
+        sa,
         `${this.#unanswered} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
       )
-    if (lasted >= reconnect) return this.#options.onLost(core, `no way to the peer for ${lasted} ms`)
+    if (lasted >= reconnect) return initiator.wayLost(core, sa, `no way to the peer for ${lasted} ms`)
     this.#lookFor = 'any'
     core.timers.set(this, 'again', core.now + Math.min(maxRedial, redial * 2 ** this.#rounds++))
   }
 
   #again(core: Core): void {
-    this.#order = this.#options.transports.map((_, i) => i)
+    this.#order = allOf(this.#options.transports)
     this.#next = 0
     this.#race(core)
   }
@@ -278,4 +272,8 @@ export class Mover {
   #ofConnection(connection: Connection): Candidate | undefined {
     return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
   }
+}
+
+function allOf(transports: TransportList): number[] {
+  return Array.from({ length: transports.lengthForMoves }, (_, index) => index)
 }

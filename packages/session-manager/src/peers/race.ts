@@ -37,6 +37,9 @@ export interface RaceTimes {
   readonly stagger: number
 }
 
+/** Milliseconds between two beginnings that the network's changes make: news that do not end would have nothing come to its end. */
+export const MOST_OFTEN = 1_000
+
 export type Move =
   | { readonly kind: 'begin'; readonly index: number }
   | { readonly kind: 'authenticate'; readonly index: number }
