@@ -47,6 +47,10 @@ export interface PeerConfig {
   /** Responder: what to hand out. */
   readonly pool: PoolConfig | undefined
   readonly replayWindow: number
+  /** Responder: other addresses of ours that an initiator may move to (RFC 4555 §3.4). */
+  readonly additionalAddresses?: readonly string[]
+  /** Whether ESP passes by a path is asked of peers that know the question (`ike/path-check.ts`); absent: it is. */
+  readonly pathChecks?: boolean
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
 }
@@ -74,6 +78,8 @@ export interface StreamTransport {
   readonly address?: string
   readonly port: number
   readonly framing: FramingProfileName
+  /** Somebody else dials the address. */
+  readonly isProxied?: boolean
   /** What is around or under the stream, in words that are the driver's and for people: 'tls:443 via http://proxy:3128'. Absent: TCP alone. */
   readonly carrier?: string
 }
@@ -148,6 +154,9 @@ export interface Timers {
   /** An IKE SA with MOBIKE that came to ride a stream tries UDP after this; the wait doubles, to `maxUdpProbe` (T-PERF-1). */
   readonly udpProbe: number
   readonly maxUdpProbe: number
+  /** Between two looks at what UDP loses, while there is traffic; and how long a stream is on trial against it. */
+  readonly pathCheck: number
+  readonly trial: number
   /** First retransmission over UDP; doubles each time (C-4). */
   readonly retransmit: number
   /** An IKE SA of an initiator that has other transports, too, is given up after three, unless something valid comes. */
@@ -207,6 +216,8 @@ export const DEFAULT_TIMERS: Timers = {
   blocked: 600_000,
   udpProbe: 60_000,
   maxUdpProbe: 3_600_000,
+  pathCheck: 5_000,
+  trial: 10_000,
   retransmit: 500,
   maxRetransmissions: 6,
   response: 30_000,

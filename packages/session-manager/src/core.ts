@@ -12,13 +12,14 @@ import type { AddressPool } from './peers/address-pool.ts'
 import type { IdentityTable } from './peers/identity-table.ts'
 import type { Initiator } from './peers/initiator.ts'
 import type { Mover } from './peers/mover.ts'
+import type { PathWatch } from './peers/path-watch.ts'
 import type { Racing } from './peers/racing.ts'
 import type { Redialling } from './peers/redialling.ts'
 import type { Counters } from './status.ts'
 import type { TimerQueue } from './timer-queue.ts'
 
 /** Everything that has timers. */
-export type Timed = IkeSa | Connection | Initiator | Racing | Redialling | Mover
+export type Timed = IkeSa | Connection | Initiator | Racing | Redialling | Mover | PathWatch
 
 export interface Core {
   readonly config: SessionConfig

@@ -17,6 +17,8 @@ export type SessionEvent =
       readonly afterMilliseconds: number
     }
   | { readonly kind: 'transport-chosen'; readonly peer: string; readonly transport: string; readonly reason: string }
+  /** What was made of a path, and by which numbers. */
+  | ({ readonly kind: 'path-judged'; readonly peer: string; readonly ikeSa: string; readonly transport: string } & PathJudgement)
   /** What `remember-transport` is to be given where this network is met again (T-FB-4). 0: it got through. */
   | {
       readonly kind: 'transport-remembered'
@@ -125,6 +127,21 @@ export type SessionEvent =
   | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }
   /** Something a peer sent was refused or dropped; counted too. For the debug log. */
   | { readonly kind: 'dropped'; readonly what: string; readonly remote: Endpoint | undefined; readonly detail: string }
+
+export interface PathJudgement {
+  /**
+   * 'esp-blocked': IKE passes and ESP does not; 'esp-silent': nothing has come back by ESP. 'try-stream': UDP loses much, and a stream is tried.
+   * Then 'stay-on-stream', as it carries clearly more, or 'return-to-udp'. 'no-other-way': a stream would be better, and there is none.
+   */
+  readonly decision: 'esp-blocked' | 'esp-silent' | 'try-stream' | 'stay-on-stream' | 'return-to-udp' | 'no-other-way'
+  /** Shares of ESP packets, 0 to 1. */
+  readonly lossIn?: number
+  readonly lossOut?: number
+  readonly roundTripMilliseconds?: number
+  /** Inner octets, both ways together; before: by UDP. */
+  readonly octetsPerSecond?: number
+  readonly octetsPerSecondBefore?: number
+}
 
 export interface AssignedAddress {
   readonly address: string

@@ -14,7 +14,18 @@ export interface PeerStatus {
   /** 'idle': not asked to be up. 'connecting', 'up', 'waiting' (between attempts). Responders: 'up' while an IKE SA is. */
   readonly state: 'idle' | 'connecting' | 'up' | 'waiting'
   /** The attempts since the last command, newest last: what was tried, what came of it, why. */
+  /** What the path was measured to be, where it is UDP and the peer knows path checks. */
+  readonly quality?: PathQuality
   readonly attempts: readonly { readonly transport: string; readonly outcome: 'pending' | 'chosen' | 'failed'; readonly reason: string }[]
+}
+
+export interface PathQuality {
+  /** Shares of ESP packets, 0 to 1. */
+  readonly lossIn: number
+  readonly lossOut: number
+  readonly roundTripMilliseconds: number
+  /** Inner octets, both ways together. */
+  readonly octetsPerSecond: number
 }
 
 export interface IkeSaStatus {

@@ -1,5 +1,5 @@
 /** Session events in words, one line each. No secret is in an event, so none is in the words. */
-import type { AssignedAddress, Endpoint, PathDescription, SessionEvent } from '@underpass/session-manager'
+import type { AssignedAddress, Endpoint, PathDescription, PathJudgement, SessionEvent } from '@underpass/session-manager'
 import { formatDuration } from '../config/fields.ts'
 import { snakeCase } from '../config/tunables.ts'
 
@@ -15,6 +15,8 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport} failed after ${formatDuration(event.afterMilliseconds)}: ${plainReason(event.reason)}`
     case 'transport-chosen':
       return `${event.peer}: using ${event.transport}: ${plainReason(event.reason)}`
+    case 'path-judged':
+      return `${event.peer}: ${event.transport}: ${JUDGEMENTS[event.decision]}${figures(event)}`
     case 'transport-remembered':
       return event.blockedForMilliseconds > 0
         ? `${event.peer}: ${event.transport} does not get through on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
@@ -67,6 +69,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'transport-failed':
     case 'reconnecting':
     case 'limit-reached':
+    case 'path-judged':
       return 'warn'
     case 'liveness':
       return event.result === 'alive' ? 'debug' : 'warn'
@@ -89,6 +92,27 @@ export function levelOf(event: SessionEvent): Level {
     default:
       return event satisfies never
   }
+}
+
+const JUDGEMENTS: Readonly<Record<PathJudgement['decision'], string>> = {
+  'esp-blocked': 'IKE passes and ESP does not, a stream is looked for',
+  'esp-silent': 'nothing has come back by ESP, a stream is tried',
+  'try-stream': 'much is lost, a stream is tried',
+  'stay-on-stream': 'it carries clearly more than UDP did, the tunnel stays on it',
+  'return-to-udp': 'it carries no more than UDP did, back to UDP',
+  'no-other-way': 'a stream would be better, and none is configured',
+}
+
+function figures({ lossIn, lossOut, roundTripMilliseconds, octetsPerSecond, octetsPerSecondBefore }: PathJudgement): string {
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+  const words = [
+    ...(lossIn === undefined ? [] : [`${percent(lossIn)} lost in`]),
+    ...(lossOut === undefined ? [] : [`${percent(lossOut)} lost out`]),
+    ...(roundTripMilliseconds === undefined ? [] : [`round trip ${formatDuration(roundTripMilliseconds)}`]),
+    ...(octetsPerSecond === undefined ? [] : [`${octetsPerSecond} B/s`]),
+    ...(octetsPerSecondBefore === undefined ? [] : [`before ${octetsPerSecondBefore} B/s`]),
+  ]
+  return words.length === 0 ? '' : ` (${words.join(', ')})`
 }
 
 /** Why a handshake failed, with the peer's word for it where the sentence does not hold it already. */

@@ -21,6 +21,14 @@ export interface ChildSaParts {
   readonly remoteTs: readonly IpSelector[]
 }
 
+export interface Received {
+  /** The highest Sequence Number. */
+  readonly highest: number
+  readonly accepted: number
+  /** Of these, dummy packets (RFC 4303 §2.6). */
+  readonly dummies: number
+}
+
 export class ChildSa {
   readonly ikeSa: IkeSa
   readonly inboundSpi: number
@@ -60,6 +68,13 @@ export class ChildSa {
   /** Whether a decrypted inner packet was allowed to come by this SA (E-11): its source is the peer's, its destination ours. */
   accepts(packet: Uint8Array, offset: number, length: number): boolean {
     return this.#remote.matches(packet, offset, length, 0) && this.#local.matches(packet, offset, length, 1)
+  }
+
+  /** What has come of it, all that was authentic and no replay, whatever was in it. */
+  received(): Received {
+    const { packets, dummies, padding, nextHeader, inner } = this.inbound.counters
+    const { topHigh, topLow } = this.inbound.replayWindow
+    return { highest: topHigh * 2 ** 32 + topLow, accepted: packets + dummies + padding + nextHeader + inner, dummies }
   }
 
   /** The SA is out of the databases: no packet can reach its keys any more, which go as far as their provider can make them go. */

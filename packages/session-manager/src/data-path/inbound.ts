@@ -39,9 +39,9 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   return 'valid'
 }
 
-/** Sent before its sender moved to another transport, or after it and before we know (T-LIFE-19, RFC 9329 §7.1); it moves nothing. */
-function isOnItsWay({ isMobike, role, lastPath }: IkeSa, arrival: Path): boolean {
-  return isMobike && (role === 'initiator' || lastPath?.transport === arrival.transport)
+/** Sent before its sender moved to another transport, or after it and before we know (T-LIFE-19, RFC 9329 §7.1), or to check a path; it moves nothing. */
+function isOnItsWay({ isMobike, role, lastPath, pathChecks }: IkeSa, arrival: Path): boolean {
+  return isMobike && (role === 'initiator' || pathChecks !== undefined || lastPath?.transport === arrival.transport)
 }
 
 function dropped<Verdict extends EspVerdict>(core: Core, counter: string, verdict: Verdict): Verdict {

@@ -14,11 +14,24 @@ export interface AssignedConfiguration {
   readonly subnets: readonly string[]
 }
 
-/** CFG_REQUEST with empty attributes: any address, whatever DNS servers and subnets there are. `undefined`: nothing to ask. */
-export function configurationRequest(peer: PeerConfig): Payload | undefined {
+/**
+ * CFG_REQUEST: `former` addresses again, else any (§3.15.1: an address in a request is a wish, an empty attribute is none), and whatever
+ * DNS servers and subnets there are. `undefined`: nothing to ask.
+ */
+export function configurationRequest(peer: PeerConfig, former: readonly AssignedAddress[]): Payload | undefined {
   if (peer.requestAddresses.length === 0) return undefined
   const types = peer.requestAddresses.flatMap((family) => (family === 'ipv4' ? IPV4_ATTRIBUTES : IPV6_ATTRIBUTES))
-  return { type: 'CP', cfgType: CfgType.CFG_REQUEST, attributes: types.map((type) => ({ type, value: new Uint8Array(0) })) }
+  return { type: 'CP', cfgType: CfgType.CFG_REQUEST, attributes: types.map((type) => ({ type, value: wishFor(type, former) })) }
+}
+
+function wishFor(type: number, former: readonly AssignedAddress[]): Uint8Array {
+  for (const { address, prefixLength } of former) {
+    const octets = parseAddress(address)
+    if (type === ConfigurationAttributeType.INTERNAL_IP4_ADDRESS && octets?.length === 4) return octets
+    if (type === ConfigurationAttributeType.INTERNAL_IP6_ADDRESS && octets?.length === 16)
+      return concat(octets, Uint8Array.of(prefixLength))
+  }
+  return new Uint8Array(0)
 }
 
 /** The families that a CFG_REQUEST asks an address for, and the very addresses where it names some. */

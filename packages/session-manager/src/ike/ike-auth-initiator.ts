@@ -33,24 +33,29 @@ import { configurationRequest, readConfigurationReply } from './configuration.ts
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
-import { mobikeSupport } from './mobike.ts'
+import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
+import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findErrorNotify, nameOfNotify } from './payload-queries.ts'
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage, Protection } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
-/** The initiator's request. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). */
+/**
+ * The initiator's request. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). `formerAddresses`: what the peer
+ * assigned before, and is asked for again.
+ */
 export function buildIkeAuthRequest(
   core: Core,
   peer: PeerConfig,
   protection: Protection,
   record: InitRecord,
   isFirstContact: boolean,
+  formerAddresses: readonly AssignedAddress[],
 ): { plan: RequestPlan; child: ChildOffer } {
   const inboundSpi = allocateEspSpi(core)
   const proposals = espOffer(usableEspSuites(core, peer), u32(inboundSpi), peer.esn)
-  const configuration = configurationRequest(peer)
+  const configuration = configurationRequest(peer, formerAddresses)
   const payloads: Payload[] = [
     { type: 'IDi', ...peer.localId },
     ...(isFirstContact ? [notify(NotifyType.INITIAL_CONTACT)] : []),
@@ -61,6 +66,7 @@ export function buildIkeAuthRequest(
     { type: 'TSi', selectors: initiatorSelectors(peer) },
     { type: 'TSr', selectors: configuredSelectors(peer.remoteSubnets === 'virtual' ? [] : peer.remoteSubnets, []) },
     ...mobikeSupport(),
+    ...pathCheckVendorId(peer),
   ]
   return { plan: { purpose: 'ike-auth', exchangeType: ExchangeType.IKE_AUTH, payloads }, child: { inboundSpi, proposals } }
 }
@@ -96,6 +102,8 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
     kind: 'authenticated',
     verified: verifiedPeer,
     isMobike,
+    additionalAddresses: (isMobike && readAdditionalAddresses(inner)) || [],
+    hasPathChecks: peer.pathChecks !== false && hasPathCheckVendorId(inner),
     addresses,
     leases: [],
   })

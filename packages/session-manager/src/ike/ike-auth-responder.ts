@@ -19,7 +19,8 @@ import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
-import { mobikeSupport } from './mobike.ts'
+import { additionalAddresses, mobikeSupport, readAdditionalAddresses } from './mobike.ts'
+import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
@@ -47,6 +48,8 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
   ]
   const mobike = mobikeSupport(inner)
+  const pathChecks = pathCheckVendorId(peer.peer, inner)
+  const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]
   const siblings = siblingsOf(core, peer)
   const effects = (leased: Leased): Effect[] => [
     ...(siblings.supernumerary.length > 0 ? [{ kind: 'make-room' as const, supernumerary: siblings.supernumerary }] : []),
@@ -55,6 +58,8 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       kind: 'authenticated',
       verified: peer,
       isMobike: mobike.length > 0,
+      additionalAddresses: readAdditionalAddresses(inner) ?? [],
+      hasPathChecks: pathChecks.length > 0,
       addresses: leased.offers.map(({ address }) => ({ address: formatAddress(address), prefixLength: address.length * 8 })),
       leases: leased.offers,
     },
@@ -65,7 +70,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, state.record, inner)
     return {
       to: { kind: 'ESTABLISHED' },
-      reply: [...reply, ...payloads, ...mobike],
+      reply: [...reply, ...payloads, ...last],
       effects: [...effects(leased), { kind: 'install-child', child }],
     }
   } catch (error) {

@@ -27,6 +27,7 @@ import { applyStep, deleteIkeSa, learnNat, movePath, replyTo, resend, sendNextRe
 import { handleInformationalResponse } from './informational.ts'
 import { suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
+import { finishPathCheck, sendDummies } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
 import type { Step, Verdict } from './step.ts'
@@ -95,8 +96,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   sa.lastInboundAt = core.now
   const hadTransport = sa.transport
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
-  if (isResponse) sa.initiator?.answeredBy(core, sa, arrival)
-  if (isResponse) handleResponse(core, sa, header, opened)
+  if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
   // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
   if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
@@ -138,6 +138,7 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   const step = opened.kind === 'syntax-error' ? rejectSyntax(core, sa, opened.error.message) : stepForRequest(core, sa, opened.message)
   applyStep(core, sa, step)
+  if (step.sendsDummies === true) sendDummies(core, sa, arrival)
   replyTo(core, sa, request, header, step.reply ?? [], arrival)
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
 }
@@ -161,6 +162,14 @@ function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
     reply: [notify(NotifyType.INVALID_SYNTAX)],
     afterReply: [{ kind: 'close', reason: `syntax error: ${detail}`, byPeer: false }],
   }
+}
+
+function handleAnswer(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened, arrival: Path): void {
+  const isPathCheck = sa.window.outstanding?.plan.purpose === 'path-check' && opened.kind === 'authenticated'
+  const check = isPathCheck ? finishPathCheck(core, sa, opened.message.inner) : undefined
+  sa.initiator?.answeredBy(core, sa, arrival, check)
+  handleResponse(core, sa, header, opened)
+  if (check) sa.initiator?.pathChecked(core, sa, check)
 }
 
 function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened): void {

@@ -80,7 +80,7 @@ export function sendIkeAuth(core: Core, sa: IkeSa): void {
   const isFirstContact = ![...core.ikeSas.values()].some(
     (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
   )
-  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact)
+  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact, sa.initiator?.assigned ?? [])
   sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
   sendRequest(core, sa, plan)
 }

@@ -14,9 +14,10 @@ import { describeEspSuite, describeIkeSuite } from '../suites.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
-import type { RequestPlan } from './message-window.ts'
+import type { OutstandingRequest, RequestPlan } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
 import { detectNat } from './nat-detection.ts'
+import { sendDummies } from './path-check.ts'
 import { type Protection, sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 import { describeSelector } from './traffic-selectors.ts'
@@ -123,6 +124,12 @@ function sealResponse(
     if (error instanceof CodecError) return undefined
     throw error
   }
+}
+
+/** The outstanding request, and with a path check the ESP that is to show the way. */
+export function transmitBy(core: Core, sa: IkeSa, path: Path, { plan, bytes }: OutstandingRequest): void {
+  if (plan.purpose === 'path-check') sendDummies(core, sa, path)
+  sendTo(core, path, bytes)
 }
 
 /** The octets stay the caller's, who may keep them for a repetition. */
@@ -244,7 +251,7 @@ function transmitOutstanding(core: Core, sa: IkeSa): void {
   const outstanding = sa.window.outstanding
   if (!outstanding || !sa.path) return
   outstanding.transmissions++
-  sendTo(core, sa.path, outstanding.bytes)
+  transmitBy(core, sa, sa.path, outstanding)
   if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, outstanding.transmissions))
   else core.timers.set(sa, 'response', core.now + (sa.isResuming ? core.config.timers.resume : core.config.timers.response))
 }
@@ -255,6 +262,8 @@ function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'au
   sa.peer = peer
   sa.remoteId = remoteId
   sa.isMobike = effect.isMobike
+  sa.additionalAddresses = effect.additionalAddresses
+  sa.pathChecks = effect.hasPathChecks ? { last: undefined, out: undefined } : undefined
   sa.addresses = effect.addresses
   for (const offer of effect.leases) {
     pool?.take(offer)

@@ -7,6 +7,7 @@ import type { Path } from '../paths/path.ts'
 import type { Initiator } from '../peers/initiator.ts'
 import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
+import type { PathChecks } from './path-check.ts'
 import type { Protection } from './protection.ts'
 
 /** What an initiator has put into its IKE_SA_INIT so far. */
@@ -108,6 +109,10 @@ export class IkeSa {
   owesPathProbe = false
   /** Both ends speak MOBIKE (RFC 4555 §3.2). */
   isMobike = false
+  /** Other addresses of the peer, in text (RFC 4555 §3.4). */
+  additionalAddresses: readonly string[] = []
+  /** Both ends know them. */
+  pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
   resumedAt: number | undefined
   /** When something unprotected last said that the peer has lost this SA (RFC 7296 §2.21.4). */

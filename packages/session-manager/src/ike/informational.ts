@@ -11,7 +11,8 @@ import { readU32, u32 } from '../octets.ts'
 import { describeIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
-import { answerMobike } from './mobike.ts'
+import { answerMobike, readAdditionalAddresses } from './mobike.ts'
+import { answerPathCheck, asksForPathCheck } from './path-check.ts'
 import { findNotify, nameOfNotify } from './payload-queries.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
@@ -70,8 +71,12 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
   const crossing = spisOfOurDelete(sa)
   const spis = children.filter((child) => !crossing.has(child.inboundSpi)).map((child) => u32(child.inboundSpi))
   const reply: Payload[] = spis.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis }] : []
+  // RFC 4555 §3.6.
+  const addresses = sa.isMobike ? readAdditionalAddresses(inner) : undefined
+  if (addresses) sa.initiator?.transports.learn(addresses)
   return {
-    reply: [...reply, ...answerMobike(sa, inner)],
+    reply: [...reply, ...answerMobike(sa, inner), ...answerPathCheck(sa, inner)],
+    sendsDummies: asksForPathCheck(sa, inner),
     effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
   }
 }

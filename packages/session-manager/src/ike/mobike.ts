@@ -7,6 +7,8 @@
  *                      <--  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}
  */
 import { ExchangeType, NotifyType, notify, type Payload } from '@underpass/ike-codec'
+import type { PeerConfig } from '../config.ts'
+import { formatAddress, parseAddress } from '../ip-address.ts'
 import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
@@ -18,6 +20,32 @@ export function mobikeSupport(request?: readonly Payload[]): Payload[] {
   const isOffered = request === undefined || findNotify(request, NotifyType.MOBIKE_SUPPORTED) !== undefined
   return isOffered ? [notify(NotifyType.MOBIKE_SUPPORTED)] : []
 }
+
+/** The responder's other addresses, with its agreement (RFC 4555 §3.4). */
+export function additionalAddresses(peer: PeerConfig): Payload[] {
+  return (peer.additionalAddresses ?? []).flatMap((text) => {
+    const address = parseAddress(text)
+    if (!address) return []
+    return [notify(address.length === 4 ? NotifyType.ADDITIONAL_IP4_ADDRESS : NotifyType.ADDITIONAL_IP6_ADDRESS, address)]
+  })
+}
+
+/** Those that a message names; a bounded number, and none of a wrong length. `undefined`: it says nothing of them (RFC 4555 §3.6). */
+export function readAdditionalAddresses(payloads: readonly Payload[]): readonly string[] | undefined {
+  const isSaid = ADDRESS_NOTIFIES.some((notifyType) => findNotify(payloads, notifyType) !== undefined)
+  if (!isSaid) return undefined
+  const octets = payloads.flatMap((payload) =>
+    payload.type === 'N' && payload.data.length === LENGTHS.get(payload.notifyType) ? [payload.data] : [],
+  )
+  return octets.slice(0, MAX_ADDITIONAL).map(formatAddress)
+}
+
+const LENGTHS: ReadonlyMap<number, number> = new Map([
+  [NotifyType.ADDITIONAL_IP4_ADDRESS, 4],
+  [NotifyType.ADDITIONAL_IP6_ADDRESS, 16],
+])
+const ADDRESS_NOTIFIES: readonly number[] = [...LENGTHS.keys(), NotifyType.NO_ADDITIONAL_ADDRESSES]
+const MAX_ADDITIONAL = 8
 
 /** RFC 4555 §3.5. */
 export function buildUpdateSaAddresses(sa: IkeSa, path: Path): RequestPlan {

@@ -13,6 +13,8 @@ export interface Step {
   readonly effects?: readonly Effect[]
   /** The payloads of the response, for a request. Every authenticated request in the window gets one. */
   readonly reply?: readonly Payload[]
+  /** Dummy packets of ESP go ahead of the reply, to where the request came from. */
+  readonly sendsDummies?: boolean
   /** Done after the reply has left. */
   readonly afterReply?: readonly Effect[]
 }
@@ -26,6 +28,8 @@ export type Effect =
       readonly kind: 'authenticated'
       readonly verified: VerifiedPeer
       readonly isMobike: boolean
+      readonly additionalAddresses: readonly string[]
+      readonly hasPathChecks: boolean
       readonly addresses: readonly AssignedAddress[]
       readonly leases: readonly AddressOffer[]
     }

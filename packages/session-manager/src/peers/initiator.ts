@@ -5,15 +5,18 @@
 import type { PeerConfig } from '../config.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
+import type { AssignedAddress } from '../events.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { attachPath, deleteIkeSa, detachPath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
 import { declareDead, doubtPath } from '../ike/liveness.ts'
+import type { AnsweredCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
 import { isOn, isToward, type Path } from '../paths/path.ts'
 import type { PeerStatus } from '../status.ts'
 import { Attempts } from './attempts.ts'
 import { withJitter } from './jitter.ts'
 import { Mover } from './mover.ts'
+import { PathWatch } from './path-watch.ts'
 import { Racing } from './racing.ts'
 import { type ConnectionLoss, Redialling } from './redialling.ts'
 import type { TransportList } from './transport-list.ts'
@@ -36,6 +39,9 @@ export class Initiator {
   readonly transports: TransportList
   #state: InitiatorState = { kind: 'idle' }
   readonly #attempts = new Attempts()
+  readonly #watch: PathWatch
+  /** The inner addresses that the peer assigned last. */
+  assigned: readonly AssignedAddress[] = []
   #rounds = 0
   /** Times in a row that UDP was tried in vain from a stream. */
   #probes = 0
@@ -43,6 +49,7 @@ export class Initiator {
   constructor(peer: PeerConfig, transports: TransportList) {
     this.peer = peer
     this.transports = transports
+    this.#watch = new PathWatch(this, transports)
   }
 
   /** The command 'initiate'. Nothing happens where the tunnel is up or on its way. */
@@ -59,6 +66,7 @@ export class Initiator {
     const state = this.#state
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
+    this.#watch.pause(core)
     if (state.kind === 'connecting') return state.racing.stop(core)
     if (state.kind === 'moving') {
       state.mover.stop(core)
@@ -91,8 +99,12 @@ export class Initiator {
   }
 
   /** A valid answer came by `arrival`. */
-  answeredBy(core: Core, sa: IkeSa, arrival: Path): void {
-    if (this.#state.kind === 'moving' && this.#state.sa === sa) this.#state.mover.answeredBy(core, arrival)
+  answeredBy(core: Core, sa: IkeSa, arrival: Path, check: AnsweredCheck | undefined): void {
+    if (this.#state.kind === 'moving' && this.#state.sa === sa) this.#state.mover.answeredBy(core, arrival, check)
+  }
+
+  pathChecked(core: Core, sa: IkeSa, check: AnsweredCheck): void {
+    this.#watch.checked(core, sa, check)
   }
 
   initSent(core: Core, sa: IkeSa): void {
@@ -139,6 +151,7 @@ export class Initiator {
   networkChanged(core: Core, network: string): void {
     const state = this.#state
     this.transports.enter(network)
+    this.#watch.forget()
     this.#probes = 0
     if (state.kind === 'waiting') this.start(core)
     else if (state.kind === 'connecting') state.racing.beginAnew(core)
@@ -167,10 +180,12 @@ export class Initiator {
 
   /** One has a Child SA. `hasStrayIkeAuth`: the peer may still get the IKE_AUTH of one that was dropped. */
   raceWon(core: Core, sa: IkeSa, index: number, hasStrayIkeAuth: boolean): void {
-    this.#state = { kind: 'up', sa, index }
     this.#rounds = 0
     this.#probes = 0
-    this.#probeLater(core, sa, index)
+    this.assigned = sa.addresses
+    this.transports.unlearn()
+    this.transports.learn(sa.additionalAddresses)
+    this.#settle(core, sa, index)
     // Its INITIAL_CONTACT would have ended this SA at a peer that goes by the order of arrival: that is found out soon.
     if (hasStrayIkeAuth) core.timers.set(this, 'recheck', core.now + core.config.timers.resume)
   }
@@ -184,6 +199,7 @@ export class Initiator {
     this.#state = { kind: 'up', sa, index, loss }
     sa.resumedAt = core.now
     attachPath(core, sa, connection.path)
+    this.#watch.begin(core, sa, index)
     sa.owesPathProbe = true
     resend(core, sa)
     sendNextRequest(core, sa)
@@ -196,9 +212,19 @@ export class Initiator {
   /** The mover has come to its end: the SA has the path of this transport. */
   moved(core: Core, sa: IkeSa, from: number, to: number): void {
     this.transports.unblock(core, to)
-    this.#state = { kind: 'up', sa, index: to }
     if (to !== from) this.#attempts.moved(to, this.transports.nameOf(to))
-    this.#probeLater(core, sa, to)
+    this.#settle(core, sa, to)
+  }
+
+  /** UDP is no good, for a while or at all. */
+  leaveForStream(core: Core, sa: IkeSa, index: number, reason: string): void {
+    this.#move(core, sa, index, reason, 'stream')
+  }
+
+  /** A stream was no better. */
+  returnToUdp(core: Core, sa: IkeSa): void {
+    const state = this.#state
+    if (state.kind === 'up' && state.sa === sa) this.#probe(core)
   }
 
   /** There is no way, or the peer does not go on with the SA. */
@@ -215,17 +241,31 @@ export class Initiator {
 
   status(): PeerStatus {
     const { kind } = this.#state
-    return { name: this.peer.name, state: kind === 'redialling' || kind === 'moving' ? 'waiting' : kind, attempts: this.#attempts.list }
+    const quality = kind === 'up' ? this.#watch.status() : undefined
+    return {
+      name: this.peer.name,
+      state: kind === 'redialling' || kind === 'moving' ? 'waiting' : kind,
+      ...(quality && { quality }),
+      attempts: this.#attempts.list,
+    }
+  }
+
+  #settle(core: Core, sa: IkeSa, index: number): void {
+    this.#state = { kind: 'up', sa, index }
+    this.#watch.begin(core, sa, index)
+    this.probeLater(core)
   }
 
   #redial(core: Core, { sa, index }: { readonly sa: IkeSa; readonly index: number }, loss: ConnectionLoss, reason: string): void {
+    this.#watch.pause(core)
     const redialling = new Redialling(this, this.transports, sa, index, loss)
     this.#state = { kind: 'redialling', sa, index, redialling }
     redialling.redialLater(core, reason)
   }
 
-  #move(core: Core, sa: IkeSa, index: number, reason: string, lookFor: 'any' | 'udp' = 'any'): void {
+  #move(core: Core, sa: IkeSa, index: number, reason: string, lookFor: 'any' | 'udp' | 'stream' = 'any'): void {
     core.timers.clear(this, 'probe')
+    this.#watch.pause(core)
     const mover = new Mover({ initiator: this, transports: this.transports, sa, index, lookFor })
     this.#state = { kind: 'moving', sa, index, mover }
     mover.begin(core, reason)
@@ -234,18 +274,23 @@ export class Initiator {
   #startAnew(core: Core, sa: IkeSa, reason: string): void {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
+    this.#watch.pause(core)
     declareDead(core, sa, reason)
     this.start(core)
   }
 
   /** T-PERF-1: UDP is favoured, so one that rides a stream asks for it now and then, and seldom where it is long in vain. */
-  #probeLater(core: Core, sa: IkeSa, index: number): void {
+  probeLater(core: Core): void {
+    const state = this.#state
+    if (state.kind !== 'up') return
+    const { sa, index } = state
     if (sa.transport === 'udp' || !sa.isMobike || !this.transports.hasUdpBefore(index)) {
       this.#probes = 0
       return
     }
     const { udpProbe, maxUdpProbe } = core.config.timers
-    core.timers.set(this, 'probe', core.now + withJitter(core, Math.min(maxUdpProbe, udpProbe * 2 ** Math.min(this.#probes++, 16))))
+    const wait = withJitter(core, Math.min(maxUdpProbe, udpProbe * 2 ** Math.min(this.#probes++, 16)))
+    core.timers.set(this, 'probe', Math.max(core.now + wait, this.#watch.streamUntil))
   }
 
   #probe(core: Core): void {
@@ -262,6 +307,7 @@ export class Initiator {
     this.#rounds++
     this.#state = { kind: 'waiting' }
     core.timers.clearAll(this)
+    this.#watch.pause(core)
     core.timers.set(this, 'retry', core.now + inMilliseconds)
     core.event({ kind: 'retry-scheduled', peer: this.peer.name, round: this.#rounds, inMilliseconds })
   }

@@ -4,8 +4,9 @@
  */
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
-import { attachPath, prepareRequest, sendTo } from '../ike/ike-sa-life.ts'
+import { attachPath, prepareRequest, transmitBy } from '../ike/ike-sa-life.ts'
 import { buildUpdateSaAddresses } from '../ike/mobike.ts'
+import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
 import { describePath, isToward, type Path } from '../paths/path.ts'
 import { openStream, udpPath } from './dial.ts'
@@ -19,8 +20,11 @@ export interface MoverOptions {
   readonly sa: IkeSa
   /** What the SA rides now. */
   readonly index: number
-  /** 'udp': what it rides is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. */
-  readonly lookFor: 'any' | 'udp'
+  /**
+   * 'udp': what it rides is well, and only UDP would be better: nothing else is tried beside it, and it is asked last. 'stream': UDP is no good, though
+   * IKE passes by it.
+   */
+  readonly lookFor: 'any' | 'udp' | 'stream'
 }
 
 /** A way that was begun and is not over. */
@@ -40,6 +44,9 @@ interface Candidate {
 /** New connections that were asked by in vain: so many, and the peer has lost the SA. */
 const MAX_UNANSWERED = 3
 
+/** One may be lost with all its dummy packets. */
+const MAX_ESP_FAILURES = 3
+
 export class Mover {
   declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again' | 'anew'
   readonly timers: Map<string, unknown> = new Map()
@@ -54,22 +61,23 @@ export class Mover {
   #repetitions = 0
   /** New connections that were asked by in vain: the peer may have lost the SA. */
   #unanswered = 0
+  /** Path checks that were answered over UDP, and ESP did not pass. */
+  #espFailures = 0
   #lookFor: MoverOptions['lookFor']
   /** Where the outstanding request is an UPDATE_SA_ADDRESSES of ours: the transport whose addresses are in it. */
   #updateFor: number | undefined
 
   constructor(options: MoverOptions) {
     this.#options = options
-    const { transports, index, lookFor } = options
+    const { transports, lookFor } = options
     this.#lookFor = lookFor
-    const all = allOf(transports)
-    this.#order = lookFor === 'udp' ? all.filter((i) => i === index || (i < index && transports.at(i).transport === 'udp')) : all
+    this.#order = orderOf(options, allOf(transports))
   }
 
   begin(core: Core, reason: string): void {
     const { initiator, sa } = this.#options
     this.#begunAt = core.now
-    if (this.#lookFor === 'any') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
+    if (this.#lookFor !== 'udp') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
     this.#race(core)
   }
 
@@ -93,7 +101,7 @@ export class Mover {
   }
 
   /** A valid answer of the peer's came by `arrival`. */
-  answeredBy(core: Core, arrival: Path): void {
+  answeredBy(core: Core, arrival: Path, check: AnsweredCheck | undefined): void {
     const winner = this.#candidates.find(({ path }) =>
       path.transport === 'tcp' ? arrival.transport === 'tcp' && path.connection === arrival.connection : isToward(arrival, path.remote),
     )
@@ -103,6 +111,7 @@ export class Mover {
       return
     }
     const { initiator, transports, sa, index } = this.#options
+    if (check && winner.path !== sa.path && winner.path.transport === 'udp' && !(check.espIn && check.espOut)) return this.#askAgain(core)
     // T-MOB-5: the addresses in it were another's.
     sa.owesPathProbe = this.#updateFor !== winner.index
     if (winner.path === sa.path) {
@@ -119,6 +128,14 @@ export class Mover {
     const transport = transports.nameOf(winner.index)
     core.event({ kind: 'transport-chosen', peer: initiator.peer.name, transport, reason: 'the first that was answered by' })
     initiator.moved(core, sa, index, winner.index)
+  }
+
+  /** IKE passes by UDP and ESP did not, which may have been an accident. */
+  #askAgain(core: Core): void {
+    if (++this.#espFailures < MAX_ESP_FAILURES) return core.timers.set(this, 'repeat', core.now)
+    const { initiator, sa, index } = this.#options
+    this.stop(core)
+    initiator.moved(core, sa, index, index)
   }
 
   /** Nothing is looked for any more; `but` stays. */
@@ -215,12 +232,13 @@ export class Mover {
     const { sa } = this.#options
     if (!sa.protection) return
     if (!sa.window.outstanding) {
-      prepareRequest(core, sa, sa.protection, buildUpdateSaAddresses(sa, path))
-      this.#updateFor = index
+      const isCheck = this.#lookFor === 'udp' && sa.pathChecks !== undefined
+      prepareRequest(core, sa, sa.protection, isCheck ? beginPathCheck(core, sa) : buildUpdateSaAddresses(sa, path))
+      this.#updateFor = isCheck ? undefined : index
     }
     core.timers.clear(sa, 'retransmit')
     core.timers.clear(sa, 'response')
-    sendTo(core, path, sa.window.outstanding!.bytes)
+    transmitBy(core, sa, path, sa.window.outstanding!)
   }
 
   /** RFC 7296 §2.4: over UDP the waits double, and many silences in a row are the end. A stream is asked again only for something new (T-RTX-1). */
@@ -272,6 +290,14 @@ export class Mover {
   #ofConnection(connection: Connection): Candidate | undefined {
     return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
   }
+}
+
+function orderOf({ transports, index, lookFor }: MoverOptions, all: readonly number[]): readonly number[] {
+  if (lookFor === 'any') return all
+  return all.filter((one) => {
+    const isUdp = transports.at(one).transport === 'udp'
+    return lookFor === 'stream' ? !isUdp : one === index || (one < index && isUdp)
+  })
 }
 
 function allOf(transports: TransportList): number[] {

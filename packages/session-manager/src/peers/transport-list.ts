@@ -10,25 +10,30 @@ export type Way = TransportOption & { readonly address: string }
 
 export class TransportList {
   readonly #peer: string
-  readonly #ways: readonly Way[]
-  readonly #hasSeveralAddresses: boolean
+  readonly #configured: readonly Way[]
+  /** Behind them those to the other addresses that the peer named. */
+  #ways: readonly Way[]
   /** By network and transport: until when. */
   readonly #blockedUntil = new Map<string, Map<string, number>>()
   #network = ''
 
   constructor(peer: string, { address, transports }: DialConfig) {
     this.#peer = peer
-    this.#ways = transports.map((option) => ({ ...option, address: option.address ?? address }))
-    this.#hasSeveralAddresses = new Set(this.#ways.map((way) => way.address)).size > 1
+    this.#configured = transports.map((option) => ({ ...option, address: option.address ?? address }))
+    this.#ways = this.#configured
   }
 
   get length(): number {
+    return this.#configured.length
+  }
+
+  /** How many there are for an IKE SA that is up: with the other addresses that its peer named. */
+  get lengthForMoves(): number {
     return this.#ways.length
   }
 
-  /** How many there are for an IKE SA that is up. */
-  get lengthForMoves(): number {
-    return this.#ways.length
+  get hasStream(): boolean {
+    return this.#ways.some(({ transport }) => transport === 'tcp')
   }
 
   at(index: number): Way {
@@ -39,11 +44,24 @@ export class TransportList {
   nameOf(index: number): string {
     const way = this.at(index)
     const name = describeTransport(way)
-    return this.#hasSeveralAddresses ? `${name} at ${way.address}` : name
+    return this.#ways.every(({ address }) => address === way.address) ? name : `${name} at ${way.address}`
   }
 
   hasUdpBefore(index: number): boolean {
     return this.#ways.slice(0, index).some(({ transport }) => transport === 'udp')
+  }
+
+  /** The peer's other addresses (RFC 4555 §3.4): each by every transport that leads straight there. What it named before stays, as the last resort. */
+  learn(addresses: readonly string[]): void {
+    const known = new Set(this.#ways.map(({ address }) => address))
+    const first = this.#configured[0]!.address
+    const templates = this.#configured.filter((way) => way.address === first && !(way.transport === 'tcp' && way.isProxied === true))
+    for (const address of addresses) if (!known.has(address)) this.#ways = [...this.#ways, ...templates.map((way) => ({ ...way, address }))]
+  }
+
+  /** Another IKE SA, which may be with another machine. */
+  unlearn(): void {
+    this.#ways = this.#configured
   }
 
   isBlocked(core: Core, index: number): boolean {

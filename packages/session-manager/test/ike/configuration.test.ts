@@ -10,7 +10,7 @@ const reply = (attributes: Configuration['attributes']): Configuration => ({ typ
 
 describe('RFC 7296 §2.19 asking', () => {
   it('RFC 7296 §3.15.1: empty attributes ask for an address, DNS servers and subnets of each family', () => {
-    const request = configurationRequest({ ...clientPeer([TCP]), requestAddresses: ['ipv4', 'ipv6'] }) as Configuration
+    const request = configurationRequest({ ...clientPeer([TCP]), requestAddresses: ['ipv4', 'ipv6'] }, []) as Configuration
     expect(request.cfgType).toBe(CfgType.CFG_REQUEST)
     expect(request.attributes.map((attribute) => attribute.type)).toEqual([
       Attribute.INTERNAL_IP4_ADDRESS,
@@ -23,8 +23,20 @@ describe('RFC 7296 §2.19 asking', () => {
     expect(request.attributes.every((attribute) => attribute.value.length === 0)).toBe(true)
   })
 
+  it('RFC 7296 §3.15.1: addresses assigned before are asked for again', () => {
+    const former = [
+      { address: '10.99.0.7', prefixLength: 32 },
+      { address: '2001:db8::7', prefixLength: 128 },
+    ]
+    const request = configurationRequest({ ...clientPeer([TCP]), requestAddresses: ['ipv4', 'ipv6'] }, former) as Configuration
+    expect(requestedFamilies(request)).toEqual([
+      { family: 'ipv4', hint: address('10.99.0.7') },
+      { family: 'ipv6', hint: address('2001:db8::7') },
+    ])
+  })
+
   it('RFC 7296 §2.19: who wants no address sends no CP', () => {
-    expect(configurationRequest({ ...clientPeer([TCP]), requestAddresses: [] })).toBeUndefined()
+    expect(configurationRequest({ ...clientPeer([TCP]), requestAddresses: [] }, [])).toBeUndefined()
   })
 
   it('RFC 7296 §3.15.1: an address in a request is a wish; all zero or a wrong length is none', () => {

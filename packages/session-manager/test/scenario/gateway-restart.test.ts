@@ -5,9 +5,15 @@ import { MeddledPair } from '../meddler.ts'
 import type { Node } from '../network.ts'
 import { gatewayPeer, ipv4Packet, Pair, sessionConfig, UDP } from '../pair.ts'
 
+/** Not the first that a gateway without memory gives. */
+const HELD = '10.8.0.15'
+
 describe('RFC 7296 §2.21.4, RFC 9329 §6.1 a gateway that has lost its memory', () => {
   it.each(['idle', 'busy'] as const)('an %s client is back with new SAs within `timers.reconnect` and a little', (traffic) => {
-    const pair = new Pair({ clientTimers: { reconnect: 30_000, response: 30_000 } })
+    const pair = new Pair({
+      clientTimers: { reconnect: 30_000, response: 30_000 },
+      gateway: { pool: { ranges: [`${HELD}-10.8.0.20`], dns: [], subnets: [] } },
+    })
     pair.connect()
     const old = [...pair.client.core.ikeSas.keys()]
     const fresh = restarted(pair)
@@ -19,6 +25,8 @@ describe('RFC 7296 §2.21.4, RFC 9329 §6.1 a gateway that has lost its memory',
     pair.settle()
     expect(fresh.core.sad.size).toBe(1)
     expect([...pair.client.core.ikeSas.keys()]).not.toEqual(old)
+    // RFC 7296 §3.15.1: the inner address is the same, so that connections inside go on.
+    expect(pair.client.eventsOf('addresses-assigned').map(({ addresses }) => addresses[0]!.address)).toEqual([HELD, HELD])
     pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 99))
     pair.settle()
     expect(fresh.received.at(-1)).toHaveLength(99)

@@ -93,12 +93,13 @@ describe('RFC 7296 §2.4 (C-8): ICMP about an IKE SA that is up', () => {
   it.each(['client', 'gateway'] as const)('makes the %s ask whether the other end is alive, and once for many', (name) => {
     const pair = up()
     const from = pair.log.length
+    const before = pair[name].eventsOf('liveness').length
     const [address, port] = name === 'client' ? [GATEWAY_ADDRESS, 4500] : [CLIENT_ADDRESS, 4500]
     for (let i = 0; i < 50; i++)
       pair.input(pair[name], { kind: 'datagram-failed', local: LOCAL, remote: { address, port }, reason: 'host unreachable' })
     pair.settle()
     expect(pair.log.slice(from).map((entry) => entry.text)).toEqual(['HDR, SK {}', 'HDR, SK {}'])
-    expect(pair[name].eventsOf('liveness')).toMatchObject([{ result: 'alive' }])
+    expect(pair[name].eventsOf('liveness').slice(before)).toMatchObject([{ result: 'alive' }])
     expect(pair.passesTraffic()).toBe(true)
   })
 

@@ -1,0 +1,231 @@
+/**
+ * Watches the path of an IKE SA that is up: does ESP pass by it at all, and how well (RFC 9329 §5.1, §9)? By path checks where the peer knows them
+ * (`ike/path-check.ts`), else by what comes back. UDP that lets only IKE through is left for a stream; UDP that loses much is compared with one.
+ */
+import type { Core } from '../core.ts'
+import type { PathJudgement } from '../events.ts'
+import type { IkeSa } from '../ike/ike-sa.ts'
+import { sendRequest } from '../ike/ike-sa-life.ts'
+import { buildLivenessCheck } from '../ike/informational.ts'
+import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
+import type { PathQuality } from '../status.ts'
+import type { Initiator } from './initiator.ts'
+import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
+import type { TransportList } from './transport-list.ts'
+
+/** Checks in a row by which no ESP came, or went, before that is believed: one may be lost with all its packets. */
+const MAX_ESP_FAILURES = 3
+/** Milliseconds until one is repeated. */
+const REPEAT = 200
+/** Packets in one interval that make a check worth its message. */
+const BUSY = 50
+/** Packets that left without any coming back, and intervals that this lasted, before a peer without path checks is suspected to get none. */
+const UNANSWERED = 5
+const UNANSWERED_INTERVALS = 2
+
+interface Traffic {
+  readonly at: number
+  readonly packetsIn: number
+  readonly packetsOut: number
+  readonly octetsIn: number
+  readonly octetsOut: number
+}
+
+export class PathWatch {
+  declare readonly timerNames: 'look' | 'judge'
+  readonly timers: Map<string, unknown> = new Map()
+  readonly #initiator: Initiator
+  readonly #transports: TransportList
+  #sa: IkeSa | undefined
+  #index = 0
+  /** Since the path was taken. */
+  #samples: readonly Sample[] = []
+  #begun: Traffic | undefined
+  /** At the last check by this path. */
+  #last: Traffic | undefined
+  #isProven = false
+  #espFailures = 0
+  #silentIntervals = 0
+  /** A stream is on trial against UDP, which carried this many octets in a second. */
+  #trial: { readonly udp: number; readonly before: number } | undefined
+  /** UDP is not compared again before this; each time it is twice as long. */
+  #holdUntil = Number.NEGATIVE_INFINITY
+  #holds = 0
+  /** A stream was better than UDP until then. */
+  #streamUntil = Number.NEGATIVE_INFINITY
+
+  constructor(initiator: Initiator, transports: TransportList) {
+    this.#initiator = initiator
+    this.#transports = transports
+  }
+
+  /** When UDP may be asked for again at the earliest. */
+  get streamUntil(): number {
+    return this.#streamUntil
+  }
+
+  /** The SA has a path, which may be another than before. */
+  begin(core: Core, sa: IkeSa, index: number): void {
+    this.pause(core)
+    this.#sa = sa
+    this.#index = index
+    this.#samples = []
+    this.#begun = trafficOf(core, sa)
+    this.#last = undefined
+    this.#isProven = sa.transport === 'tcp'
+    this.#espFailures = 0
+    this.#silentIntervals = 0
+    if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial)
+    else this.#trial = undefined
+    if (sa.transport === 'udp' && this.#hasOther) this.#look(core)
+  }
+
+  /** The SA has no path, or is about to have another. */
+  pause(core: Core): void {
+    core.timers.clearAll(this)
+    this.#sa = undefined
+  }
+
+  /** Another network: what was found out is not true of it. */
+  forget(): void {
+    this.#trial = undefined
+    this.#holdUntil = Number.NEGATIVE_INFINITY
+    this.#holds = 0
+    this.#streamUntil = Number.NEGATIVE_INFINITY
+  }
+
+  checked(core: Core, sa: IkeSa, check: AnsweredCheck): void {
+    if (sa !== this.#sa || sa.transport !== 'udp') return
+    const { inbound, outbound } = check
+    // Of a path that ESP has passed, any of it says that it still does.
+    const passes = (isDummyThere: boolean, share: Share | undefined): boolean =>
+      isDummyThere || (this.#isProven && share !== undefined && share.arrived > 0)
+    if (!passes(check.espIn, inbound) || !passes(check.espOut, outbound)) {
+      if (++this.#espFailures < MAX_ESP_FAILURES) return core.timers.set(this, 'look', core.now + REPEAT)
+      return this.#leaveUdp(core, sa, { decision: 'esp-blocked', roundTripMilliseconds: check.roundTrip }, 0)
+    }
+    this.#isProven = true
+    this.#espFailures = 0
+    const now = trafficOf(core, sa)
+    const before = this.#last
+    this.#last = now
+    // The first by this path counts from a check by the path before it.
+    if (!before || !inbound || !outbound) return
+    const delivered = outbound.expected === 0 ? 1 : outbound.arrived / outbound.expected
+    const octets = now.octetsIn - before.octetsIn + (now.octetsOut - before.octetsOut) * delivered
+    this.#samples = [
+      ...this.#samples.slice(-7),
+      { milliseconds: now.at - before.at, inbound, outbound, octets, roundTrip: check.roundTrip },
+    ]
+    if (!isLossy(this.#samples) || core.now < this.#holdUntil || !sa.isMobike) return
+    this.#leaveUdp(core, sa, { decision: 'try-stream', ...this.#figures() }, rateOf(this.#samples))
+  }
+
+  onTimer(core: Core, name: PathWatch['timerNames']): void {
+    if (name === 'look') this.#look(core)
+    else this.#judge(core)
+  }
+
+  status(): PathQuality | undefined {
+    return this.#samples.length === 0 ? undefined : this.#figures()
+  }
+
+  /** A path that is new is asked at once, one that is known when there is something to learn. */
+  #look(core: Core): void {
+    const sa = this.#sa
+    if (sa?.state.kind !== 'ESTABLISHED') return
+    core.timers.set(this, 'look', core.now + core.config.timers.pathCheck)
+    if (!sa.pathChecks) return this.#listen(core, sa)
+    const { packetsIn, packetsOut } = trafficOf(core, sa)
+    const before = this.#last ?? this.#begun!
+    const isOneSided = packetsOut > before.packetsOut && packetsIn === before.packetsIn
+    const isBusy = packetsIn - before.packetsIn + packetsOut - before.packetsOut >= BUSY
+    if ((!this.#isProven || isOneSided || isBusy) && !sa.window.outstanding) sendRequest(core, sa, beginPathCheck(core, sa))
+  }
+
+  /** Nothing says that what leaves arrives but what comes back. */
+  #listen(core: Core, sa: IkeSa): void {
+    const now = trafficOf(core, sa)
+    const begun = this.#begun!
+    if (now.packetsIn > begun.packetsIn) this.#isProven = true
+    if (this.#isProven || now.packetsOut - begun.packetsOut < UNANSWERED || core.now < this.#holdUntil || !sa.isMobike) return
+    this.#silentIntervals++
+    // Where IKE does not pass, either, that is another's business.
+    if (this.#silentIntervals <= UNANSWERED_INTERVALS) {
+      if (!sa.window.outstanding) sendRequest(core, sa, buildLivenessCheck())
+    } else this.#leaveUdp(core, sa, { decision: 'esp-silent' }, 0)
+  }
+
+  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement, rate: number): void {
+    if (!this.#hasOther || !sa.isMobike) {
+      this.#say(core, sa, { ...judgement, decision: 'no-other-way' })
+      this.#isProven = true
+      return
+    }
+    const udp = this.#index
+    this.#say(core, sa, judgement)
+    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp)
+    else this.#trial = { udp, before: rate }
+    this.#initiator.leaveForStream(core, sa, udp, REASONS[judgement.decision])
+  }
+
+  /** The trial is over. */
+  #judge(core: Core): void {
+    const sa = this.#sa
+    const trial = this.#trial
+    this.#trial = undefined
+    if (!sa || !trial || !this.#begun) return
+    const now = trafficOf(core, sa)
+    const octets = now.octetsIn - this.#begun.octetsIn + (trial.before === 0 ? 0 : now.octetsOut - this.#begun.octetsOut)
+    const octetsPerSecond = (1000 * octets) / (now.at - this.#begun.at)
+    this.#holdUntil = core.now + Math.min(core.config.timers.maxUdpProbe, core.config.timers.blocked * 2 ** this.#holds++)
+    const isBetter = isClearlyMore(octetsPerSecond, trial.before)
+    const figures = { octetsPerSecond: Math.round(octetsPerSecond), octetsPerSecondBefore: Math.round(trial.before) }
+    this.#say(core, sa, { decision: isBetter ? 'stay-on-stream' : 'return-to-udp', ...figures })
+    if (isBetter) this.#streamUntil = this.#holdUntil
+    if (isBetter) this.#initiator.probeLater(core)
+    else this.#initiator.returnToUdp(core, sa)
+  }
+
+  #say(core: Core, sa: IkeSa, judgement: PathJudgement): void {
+    core.event({ kind: 'path-judged', peer: sa.peerName, ikeSa: sa.id, transport: this.#transports.nameOf(this.#index), ...judgement })
+  }
+
+  #figures(): PathQuality {
+    const { inbound, outbound, roundTrip } = this.#samples.at(-1)!
+    return {
+      lossIn: rounded(lossOf(inbound)),
+      lossOut: rounded(lossOf(outbound)),
+      roundTripMilliseconds: roundTrip,
+      octetsPerSecond: Math.round(rateOf(this.#samples)),
+    }
+  }
+
+  get #hasOther(): boolean {
+    return this.#transports.hasStream
+  }
+}
+
+const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
+  'esp-blocked': 'UDP lets IKE through and drops ESP',
+  'esp-silent': 'over UDP nothing comes back by ESP',
+  'try-stream': 'UDP loses much: a stream is tried',
+  'stay-on-stream': '',
+  'return-to-udp': '',
+  'no-other-way': '',
+}
+
+function trafficOf(core: Core, sa: IkeSa): Traffic {
+  let [packetsIn, packetsOut, octetsIn, octetsOut] = [0, 0, 0, 0]
+  for (const child of sa.children) {
+    packetsIn += child.packetsIn
+    octetsIn += child.octetsIn
+    packetsOut += child.outbound.packets
+    octetsOut += child.outbound.octets
+  }
+  return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }
+}
+
+function rounded(share: number): number {
+  return Math.round(1000 * share) / 1000
+}
