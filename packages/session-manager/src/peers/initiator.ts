@@ -25,12 +25,15 @@ import type { TransportList } from './transport-list.ts'
 type InitiatorState =
   | { readonly kind: 'idle' }
   | { readonly kind: 'connecting'; readonly racing: Racing }
-  /** `loss`: of the connection before this one, until the peer answers on this one. */
-  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number; readonly loss?: ConnectionLoss }
+  /** `since`: when it took this path. `loss`: of the connection before this one, until the peer answers on this one. */
+  | { readonly kind: 'up'; readonly sa: IkeSa; readonly index: number; readonly since: number; readonly loss?: ConnectionLoss }
   | { readonly kind: 'redialling'; readonly sa: IkeSa; readonly index: number; readonly redialling: Redialling }
   /** Another way is looked for, while the old one may still serve (RFC 4555). */
   | { readonly kind: 'moving'; readonly sa: IkeSa; readonly index: number; readonly mover: Mover }
   | { readonly kind: 'waiting' }
+
+/** Milliseconds after which a connection has served for a while. */
+const SERVED = 10_000
 
 export class Initiator {
   declare readonly timerNames: 'retry' | 'probe' | 'recheck'
@@ -94,7 +97,8 @@ export class Initiator {
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(state.sa, 'response')
       const isFruitless = state.loss !== undefined && state.sa.isResuming
-      this.#redial(core, state, isFruitless ? state.loss : { since: core.now, tries: 0, fruitless: 0 }, reason)
+      const isSudden = core.now - state.since >= SERVED
+      this.#redial(core, state, isFruitless ? state.loss : { since: core.now, isSudden, tries: 0, fruitless: 0 }, reason)
     }
   }
 
@@ -196,7 +200,7 @@ export class Initiator {
 
   /** There is a connection again. T-RTX-2: the request that waits goes out again, the very same octets; then a fresh one moves the path (T-LIFE-12). */
   redialled(core: Core, sa: IkeSa, index: number, connection: Connection, loss: ConnectionLoss): void {
-    this.#state = { kind: 'up', sa, index, loss }
+    this.#state = { kind: 'up', sa, index, since: core.now, loss }
     sa.resumedAt = core.now
     attachPath(core, sa, connection.path)
     this.#watch.begin(core, sa, index)
@@ -251,7 +255,7 @@ export class Initiator {
   }
 
   #settle(core: Core, sa: IkeSa, index: number): void {
-    this.#state = { kind: 'up', sa, index }
+    this.#state = { kind: 'up', sa, index, since: core.now }
     this.#watch.begin(core, sa, index)
     this.probeLater(core)
   }

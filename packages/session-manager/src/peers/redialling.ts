@@ -18,6 +18,8 @@ const MAX_FRUITLESS = 3
 export interface ConnectionLoss {
   /** When the connection was lost. */
   readonly since: number
+  /** The one before it had served for a while: dialled again at once. Who cuts every connection is not served faster for it. */
+  readonly isSudden: boolean
   readonly tries: number
   readonly fruitless: number
 }
@@ -43,7 +45,7 @@ export class Redialling {
   /** The connection is lost, or the one that was dialled came to nothing. */
   redialLater(core: Core, reason: string): void {
     const { redial, maxRedial, reconnect } = core.config.timers
-    const { since, tries, fruitless } = this.#loss
+    const { since, isSudden, tries, fruitless } = this.#loss
     const { sa } = this
     const lasted = core.now - since
     this.#connection = undefined
@@ -58,7 +60,7 @@ export class Redialling {
         `${fruitless} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
         false,
       )
-    const inMilliseconds = withJitter(core, Math.min(maxRedial, redial * 2 ** tries))
+    const inMilliseconds = isSudden && tries === 0 ? 0 : withJitter(core, Math.min(maxRedial, redial * 2 ** tries))
     this.#loss = { ...this.#loss, tries: tries + 1 }
     core.timers.set(this, 'redial', core.now + inMilliseconds)
     core.event({ kind: 'reconnecting', peer: this.#initiator.peer.name, ikeSa: sa.id, inMilliseconds, reason })

@@ -42,6 +42,23 @@ describe('RFC 9329 §6.1 (T-LIFE-5): the originator dials again, with patience',
     expect(pair.client.eventsOf('ike-sa-closed')).toHaveLength(1)
   })
 
+  it.each([10, 100])('one that has served for a while is replaced within three round trips and TCP’s, %d ms one way', (latency) => {
+    const pair = new Pair({ link: { latency } })
+    pair.connect()
+    pair.run(20_000)
+    const cut = pair.now
+    pair.cut(pair.pipe)
+    pair.run(10_000, () => pair.gateway.eventsOf('path-moved').length > 0)
+    expect(pair.now - cut).toBeLessThan(4 * 2 * latency)
+    expect(pair.passesTraffic()).toBe(true)
+    // Once more, and by that it is no accident.
+    const again = pair.now
+    const pipes = pair.pipes.length
+    pair.cut(pair.pipe)
+    pair.run(10_000, () => pair.pipes.length > pipes)
+    expect(pair.now - again).toBeGreaterThan(200)
+  })
+
   it('but one that carried a valid message does', () => {
     const pair = new Pair()
     pair.connect()
