@@ -9,7 +9,7 @@ import type { Link, LinkConditions } from './link.ts'
 import { Nat, type NatBehaviour } from './nat.ts'
 import type { NodeHost } from './node-host.ts'
 import type { Hop } from './packet.ts'
-import { Proxy } from './proxy.ts'
+import { ConnectProxy } from './proxy.ts'
 
 export const TCP_443: TransportOption = { transport: 'tcp', port: 443, framing: 'rfc9329' }
 export const VIA_PROXY: TransportOption = { transport: 'tcp', port: 443, framing: 'rfc9329', carrier: 'tcp:443 via http://proxy:3128' }
@@ -29,7 +29,7 @@ export class BadNetwork extends Pair {
   readonly firewall: Firewall = new Firewall()
   readonly nat: Nat
   readonly wire: Link
-  readonly proxy: Proxy
+  readonly proxy: ConnectProxy
   readonly clientHost: NodeHost
   readonly gatewayHost: NodeHost
 
@@ -45,7 +45,7 @@ export class BadNetwork extends Pair {
       this.wire,
     ])
     this.gatewayHost = this.internet.addNode(this.gateway, [], GATEWAY_PORTS)
-    this.proxy = new Proxy(this.internet, PROXY_ADDRESS, { hops: [this.internet.link({ delay: 1 })] })
+    this.proxy = new ConnectProxy(this.internet, PROXY_ADDRESS, { hops: [this.internet.link({ delay: 1 })] })
     this.internet.hosts.push(this.proxy)
     this.clientHost.proxies.set('tcp:443 via http://proxy:3128', { address: PROXY_ADDRESS, port: this.proxy.port })
   }

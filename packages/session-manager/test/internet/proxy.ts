@@ -5,7 +5,7 @@ import { octets, targetOf } from './http-connect.ts'
 import type { Access, Internet } from './internet.ts'
 import type { StreamHandlers, TcpSocket } from './tcp.ts'
 
-export class Proxy extends Host {
+export class ConnectProxy extends Host {
   readonly port: number
 
   constructor(internet: Internet, address: string, access: Access, port = 3_128) {

@@ -363,7 +363,7 @@ export class TcpSocket {
 
   #timeout(): number {
     const { smoothed, variation } = this.#roundTrip ?? { smoothed: FIRST_RTO, variation: 0 }
-    return Math.min(MOST_RTO, Math.max(LEAST_RTO, smoothed + 4 * variation) * 2 ** this.#backOff)
+    return Math.min(MOST_RTO, Math.max(LEAST_RTO, Math.round(smoothed + 4 * variation)) * 2 ** this.#backOff)
   }
 
   #measure(time: number): void {
