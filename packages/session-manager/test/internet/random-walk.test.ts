@@ -16,7 +16,6 @@ describe('a random walk through bad networks', () => {
       } catch (error) {
         throw new Error(`seed ${seed}, transition ${walk.transitions}: ${(error as Error).message}\n${walk.report()}`, { cause: error })
       }
-      console.log(seed, walk.transitions, walk.checks, walk.maxima)
       expect(walk.checks).toBeGreaterThan(0)
     },
     120_000,

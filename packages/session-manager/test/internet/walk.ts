@@ -36,7 +36,7 @@ export const TIMERS: Partial<Timers> = {
 export const BOUND = 5_000 + 5_000 + 15_000 + 1.2 * 8_000 + 10_000 + 10_000
 
 /** Of the gateway, for its one client. */
-export const MOST = { halfOpen: 24, connections: 24, ikeSas: 24 }
+export const MOST = { halfOpen: 8, connections: 8, ikeSas: 8 }
 
 type Way = 'udp' | 'tcp' | 'proxy'
 const WAYS: readonly Way[] = ['udp', 'tcp', 'proxy']
