@@ -55,9 +55,20 @@ export interface Pipe {
   readonly fromResponder: number[]
 }
 
+/** What carries octets between the nodes in place of the network's own link: `internet/internet.ts`. */
+export interface Wires {
+  open(node: Node, output: Extract<Output, { kind: 'open-connection' }>): void
+  write(node: Node, connection: ConnectionId, bytes: Uint8Array): void
+  close(node: Node, connection: ConnectionId, how: 'end' | 'reset'): void
+  reportFlow(node: Node, connection: ConnectionId): void
+  datagram(node: Node, local: Endpoint, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void
+}
+
 /** One core with an address. */
 export class Node {
-  readonly core: SessionManager
+  #core: SessionManager
+  readonly #config: SessionConfig
+  readonly #random: (length: number) => Uint8Array
   readonly name: string
   address: string
   /** What others see this node as, where a NAT stands before it. */
@@ -81,7 +92,21 @@ export class Node {
   constructor(name: string, address: string, config: SessionConfig, random = seededRandom(name)) {
     this.name = name
     this.address = address
-    this.core = new SessionManager(config, random)
+    this.#config = config
+    this.#random = random
+    this.#core = new SessionManager(config, random)
+  }
+
+  get core(): SessionManager {
+    return this.#core
+  }
+
+  /** The process ends and another begins, which knows nothing. What becomes of its sockets is for whoever calls. */
+  restart(): void {
+    this.#core = new SessionManager(this.#config, this.#random)
+    this.wakeAt = Number.POSITIVE_INFINITY
+    this.blocked.clear()
+    this.heldJobs.length = 0
   }
 
   /** The events of one kind, in order. */
@@ -114,14 +139,17 @@ export class Network {
     refusesTcp: () => false,
     swallows: () => false,
   }
+  /** Set, it is what carries; `link` and `pipes` are not used. */
+  wires: Wires | undefined
+  /** Whether the nodes keep their inputs and outputs: in a long run they are too many. */
+  isRecording = true
   readonly nodes: Node[] = []
   readonly pipes: Pipe[] = []
   /** Every IKE message put on the wire: who, by what, in the RFC's notation. */
   readonly log: { at: number; from: Node; transport: 'udp' | 'tcp'; text: string; octets: Uint8Array }[] = []
   /** Datagrams put on the wire that are no IKE. */
   readonly datagrams: { at: number; from: Node; kind: DatagramKind; remote: Endpoint }[] = []
-  #queue: { at: number; order: number; run: () => void }[] = []
-  #order = 0
+  readonly #queue: { at: number; run: () => void }[] = []
   #responderIds = 1
   #port = 40_000
   readonly #protections = new Map<bigint, Protection>()
@@ -139,13 +167,13 @@ export class Network {
   /** Hands one input in and drains. */
   input(node: Node, input: Input): void {
     if (node.isFrozen) return
-    node.inputs.push({ input: structuredClone(input), now: this.now })
+    if (this.isRecording) node.inputs.push({ input: structuredClone(input), now: this.now })
     if (input.kind === 'connection-flow' && input.state === 'blocked') node.blocked.add(input.connection)
     else if (input.kind === 'connection-flow') node.blocked.delete(input.connection)
     node.core.handleInput(input, this.now)
     this.#rememberKeys(node)
     for (let output = node.core.pollOutput(); ; output = node.core.pollOutput()) {
-      if (output.kind !== 'wait-until') node.outputs.push(fingerprint(output))
+      if (this.isRecording && output.kind !== 'wait-until') node.outputs.push(fingerprint(output))
       this.#carryOut(node, output)
       if (output.kind === 'wait-until') break
     }
@@ -228,6 +256,19 @@ export class Network {
     }
   }
 
+  /** Does `run` in so many milliseconds, after what was put off until then before it. */
+  later(delay: number, run: () => void): void {
+    const at = this.now + delay
+    let index = this.#queue.length
+    while (index > 0 && this.#queue[index - 1]!.at > at) index--
+    this.#queue.splice(index, 0, { at, run })
+  }
+
+  /** The IKE messages of what a node wrote to a stream go into the log. */
+  logStream(node: Node, bytes: Uint8Array, framing: FramingProfileName): void {
+    this.#logFrames(node, bytes, framing)
+  }
+
   readonly #raw = new Map<ConnectionId, { data: (bytes: Uint8Array) => void; close: () => void }>()
 
   #carryOut(node: Node, output: Output): void {
@@ -240,38 +281,47 @@ export class Network {
         return
       case 'crypto-job':
         if (node.holdsJobs) node.heldJobs.push(output)
-        else this.#later(0, () => this.input(node, { kind: 'crypto-result', job: output.job, result: doWork(output.work) }))
+        else this.#doJob(node, output)
         return
       case 'write-tun':
         node.received.push(...packetsOf(output.batch))
         return
       case 'report-flow':
-        if (!node.blocked.has(output.connection))
-          this.#later(0, () => this.input(node, { kind: 'connection-flow', connection: output.connection, state: 'drained' }))
+        if (this.wires) this.wires.reportFlow(node, output.connection)
+        else if (!node.blocked.has(output.connection))
+          this.later(0, () => this.input(node, { kind: 'connection-flow', connection: output.connection, state: 'drained' }))
         return
       case 'unmatched-packets':
         node.unmatched.push(...packetsOf(output.batch))
         return
       case 'open-connection':
-        return this.#open(node, output)
+        return this.wires ? this.wires.open(node, output) : this.#open(node, output)
       case 'write-connection':
-        return this.#write(node, output.connection, output.bytes)
+        return this.wires ? this.wires.write(node, output.connection, output.bytes) : this.#write(node, output.connection, output.bytes)
       case 'close-connection':
-        return this.#close(node, output.connection, output.how)
+        return this.wires ? this.wires.close(node, output.connection, output.how) : this.#close(node, output.connection, output.how)
       case 'send-datagram':
-        return this.#datagram(node, output.remote, output.message, output.bytes)
+        return this.#datagram(node, output.local, output.remote, output.message, output.bytes)
       case 'send-esp-datagrams':
-        for (const packet of packetsOf(output.batch)) this.#datagram(node, output.remote, 'esp', packet)
+        for (const packet of packetsOf(output.batch)) this.#datagram(node, output.local, output.remote, 'esp', packet)
         return
       default:
         return output satisfies never
     }
   }
 
+  /** The core that asked gets the result, or nobody. */
+  #doJob(node: Node, { job, work }: Extract<Output, { kind: 'crypto-job' }>): void {
+    const { core } = node
+    this.later(0, () => {
+      if (node.core === core) this.input(node, { kind: 'crypto-result', job, result: doWork(work) })
+    })
+  }
+
   #open(node: Node, output: Extract<Output, { kind: 'open-connection' }>): void {
     const to = this.nodes.find((other) => other.address === output.remote.address)
     if (this.link.isSynDropped) return
-    this.#later(2 * this.link.latency, () => {
+    this.later(2 * this.link.latency, () => {
       if (!to || this.link.isTcpBlocked || this.link.refusesTcp(output.remote.port))
         return this.input(node, {
           kind: 'connection-closed',
@@ -326,7 +376,7 @@ export class Network {
     if (this.link.isTcpSilent || this.link.swallows(pipe.port)) return
     for (let at = 0; at < bytes.length; at += this.link.chunk) {
       const chunk = bytes.slice(at, Math.min(bytes.length, at + this.link.chunk))
-      this.#later(this.link.latency, () => {
+      this.later(this.link.latency, () => {
         if (pipe.isOpen) this.input(peer, { kind: 'connection-bytes', connection: id, bytes: chunk })
       })
       if (this.link.chunk === Number.POSITIVE_INFINITY) break
@@ -338,22 +388,23 @@ export class Network {
     const pipe = this.#pipeOf(node, connection)
     if (!pipe) return
     const [peer, id] = pipe.originator === node ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
-    this.#later(this.link.latency, () => {
+    this.later(this.link.latency, () => {
       if (!pipe.isOpen) return
       pipe.isOpen = false
       this.input(peer, { kind: 'connection-closed', connection: id, reason: how, detail: '' })
     })
   }
 
-  #datagram(node: Node, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void {
+  #datagram(node: Node, from: Endpoint, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void {
     const to = this.nodes.find((other) => (other.natAddress ?? other.address) === remote.address)
     if (kind === 'ike') this.#logMessage(node, 'udp', bytes)
-    else this.datagrams.push({ at: this.now, from: node, kind, remote })
+    else if (this.isRecording) this.datagrams.push({ at: this.now, from: node, kind, remote })
+    if (this.wires) return this.wires.datagram(node, from, remote, kind, bytes)
     if (this.link.isUdpRefused) return this.#refuse(node, remote)
     if (!to || this.link.isUdpBlocked || this.link.loses({ from: node, kind, bytes })) return
     const port = node.name === 'gateway' ? remote.port : remote.port
     const copy = bytes.slice()
-    this.#later(this.link.latency, () =>
+    this.later(this.link.latency, () =>
       this.input(to, {
         kind: 'datagram',
         local: { address: to.address, port },
@@ -366,14 +417,7 @@ export class Network {
 
   #refuse(node: Node, remote: Endpoint): void {
     const local = { address: '0.0.0.0', port: 0 }
-    this.#later(2 * this.link.latency, () => this.input(node, { kind: 'datagram-failed', local, remote, reason: 'port unreachable' }))
-  }
-
-  #later(delay: number, run: () => void): void {
-    const entry = { at: this.now + delay, order: this.#order++, run }
-    const index = this.#queue.findIndex((other) => other.at > entry.at)
-    if (index < 0) this.#queue.push(entry)
-    else this.#queue.splice(index, 0, entry)
+    this.later(2 * this.link.latency, () => this.input(node, { kind: 'datagram-failed', local, remote, reason: 'port unreachable' }))
   }
 
   #pipeOf(node: Node, connection: ConnectionId): Pipe | undefined {

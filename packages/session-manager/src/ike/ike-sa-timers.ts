@@ -50,10 +50,13 @@ function retransmit(core: Core, sa: IkeSa): void {
   resend(core, sa)
 }
 
-/** Enough repetitions to believe that it is no accident, and nothing valid of the peer's, IKE or ESP, since the first transmission. */
+/**
+ * Enough repetitions to believe that it is no accident, and nothing valid of the peer's, IKE or ESP, while they went out. What came just
+ * after the first was on its way before the path was lost, and says nothing.
+ */
 function isPathSilent(core: Core, sa: IkeSa, transmissions: number): boolean {
-  const sinceFirst = core.config.timers.retransmit * (2 ** transmissions - 1)
-  return transmissions > REPETITIONS_BEFORE_ANOTHER_TRANSPORT && core.now - sa.lastInboundAt >= sinceFirst
+  const silence = core.config.timers.retransmit * (2 ** REPETITIONS_BEFORE_ANOTHER_TRANSPORT - 1)
+  return transmissions > REPETITIONS_BEFORE_ANOTHER_TRANSPORT && core.now - sa.lastInboundAt >= silence
 }
 
 /** With the default timers the last of them is 3.5 s after the first transmission, and the wait for its answer ends 4 s later. */

@@ -12,9 +12,10 @@ import { buildUpdateSaAddresses } from './mobike.ts'
 export function checkLiveness(core: Core, sa: IkeSa): void {
   if (sa.state.kind !== 'ESTABLISHED') return
   const { liveness } = core.config.timers
-  const silence = core.now - sa.lastInboundAt
-  const isDue = silence >= liveness
-  core.timers.set(sa, 'liveness', core.now + (isDue ? liveness : liveness - silence))
+  // The sum that the timer is set to is what is compared: a difference may round to less, and the timer would be due again at once, for ever.
+  const dueAt = sa.lastInboundAt + liveness
+  const isDue = core.now >= dueAt
+  core.timers.set(sa, 'liveness', isDue ? core.now + liveness : dueAt)
   if (isDue) askIfAlive(core, sa)
 }
 

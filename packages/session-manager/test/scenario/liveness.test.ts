@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Core } from '../../src/core.ts'
+import { checkLiveness } from '../../src/ike/liveness.ts'
 import { Pair } from '../pair.ts'
 
 describe('RFC 9329 §6.7 Dead Peer Detection', () => {
@@ -22,6 +24,26 @@ describe('RFC 9329 §6.7 Dead Peer Detection', () => {
       pair.run(10_000)
     }
     expect(pair.log).toHaveLength(from)
+  })
+
+  it('(T-DPD-1): the check is due when its timer is, whatever the fractions of the clock', () => {
+    const pair = new Pair({ clientTimers: { liveness: 5_000 } })
+    pair.connect()
+    const sa = pair.saOf(pair.client)
+    const core: Core = pair.client.core
+    const checkAt = (now: number): number => {
+      ;(core as { now: number }).now = now
+      core.timers.clearAll(sa)
+      sa.window.outstanding = undefined
+      checkLiveness(core, sa)
+      core.timers.clear(sa, 'response')
+      return core.timers.nextAt()
+    }
+    for (let round = 1; round < 2_000; round++) {
+      sa.lastInboundAt = 62_000 + round / 7
+      const at = checkAt(sa.lastInboundAt + round * 1.3)
+      expect(checkAt(at)).toBeGreaterThan(at)
+    }
   })
 
   it('(T-DPD-3): a peer whose kernel answers but whose IKE is frozen is declared dead, whatever keepalives come', () => {
