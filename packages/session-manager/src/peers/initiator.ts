@@ -290,6 +290,7 @@ export class Initiator {
     const { sa, index } = state
     if (sa.transport === 'udp' || !sa.isMobike || !this.transports.hasUdpBefore(index)) {
       this.#probes = 0
+      core.timers.clear(this, 'probe')
       return
     }
     const { udpProbe, maxUdpProbe } = core.config.timers

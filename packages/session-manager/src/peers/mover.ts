@@ -150,10 +150,8 @@ export class Mover {
   /** The network has changed once more: what is under way may lead nowhere. */
   beginAnew(core: Core): void {
     // News that do not end would have nothing come to its end.
-    if (core.now - this.#begunAnewAt < MOST_OFTEN) {
-      core.timers.set(this, 'anew', this.#begunAnewAt + MOST_OFTEN)
-      return
-    }
+    const soonest = this.#begunAnewAt + MOST_OFTEN
+    if (core.now < soonest) return core.timers.set(this, 'anew', soonest)
     this.stop(core)
     this.#begunAnewAt = core.now
     this.#rounds = 0

@@ -64,7 +64,8 @@ export class Racing {
   /** What they asked may have left by what is no way any more. News that do not end would have nothing come to its end. */
   beginAnew(core: Core): void {
     const { timers } = core
-    if (core.now - this.#begunAt < MOST_OFTEN) return timers.set(this, 'anew', this.#begunAt + MOST_OFTEN)
+    const soonest = this.#begunAt + MOST_OFTEN
+    if (core.now < soonest) return timers.set(this, 'anew', soonest)
     timers.clear(this, 'anew')
     for (const racer of this.#racers) this.#leave(core, racer, 'the network changed')
     this.begin(core)
