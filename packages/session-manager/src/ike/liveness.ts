@@ -11,7 +11,7 @@ import { buildUpdateSaAddresses } from './mobike.ts'
 /** Only when nothing valid came for a while, and nothing is being waited for. */
 export function checkLiveness(core: Core, sa: IkeSa): void {
   if (sa.state.kind !== 'ESTABLISHED') return
-  const { liveness } = core.config.timers
+  const liveness = sa.livenessPeriod ?? core.config.timers.liveness
   const silence = core.now - sa.lastInboundAt
   const isDue = silence >= liveness
   core.timers.set(sa, 'liveness', core.now + (isDue ? liveness : liveness - silence))

@@ -7,6 +7,7 @@ import type { Core } from '../core.ts'
 import { detachPath } from '../ike/ike-sa-life.ts'
 import { limitedAs } from '../ip-address.ts'
 import { Connection } from './connection.ts'
+import { keepaliveDue } from './ftt-keepalive.ts'
 
 export class ConnectionTable {
   readonly byId: Map<ConnectionId, Connection> = new Map()
@@ -17,7 +18,7 @@ export class ConnectionTable {
     const { local, remote, role } = input
     const connection = role === 'originator' ? this.byId.get(input.connection) : this.#accept(core, input)
     if (!connection) return core.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
-    connection.opened(local, remote)
+    connection.opened(local, remote, core)
     core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role })
     connection.initiator?.connectionOpened(core, connection)
   }
@@ -43,6 +44,7 @@ export class ConnectionTable {
       core.event({ kind: 'limit-reached', limit: 'prefix', remote: connection.remote })
       return this.close(core, connection, 'reset', `the prefix did not come within ${core.config.timers.prefix} ms`)
     }
+    if (name === 'keepalive') return keepaliveDue(core, connection)
     if (connection.ikeSas.size > 0) return
     core.count('limit-idleConnection')
     this.close(core, connection, 'end', 'no IKE SA uses it')
