@@ -114,10 +114,10 @@ export function tunnelTimes(request: PayloadOf<'CP'>, timers: Timers): Configura
 /** What a CFG_REPLY says of them to a peer that asked. A time of 0 would never end, and is passed over like a wrong length; so is a second value. */
 export function readTunnelTimes(peer: PeerConfig, reply: PayloadOf<'CP'> | undefined): Effect[] {
   if (!reply || !usesFtt(peer)) return []
-  const valueOf = (type: number, length: number): Uint8Array | undefined =>
+  const timeIn = (type: number, length: number): Uint8Array | undefined =>
     reply.attributes.find(({ type: one, value }) => one === type && value.length === length && value.some((octet) => octet !== 0))?.value
-  const kat = valueOf(ConfigurationAttributeType.FTT_KAT, 2)
-  const period = valueOf(ConfigurationAttributeType.TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, 4)
+  const kat = timeIn(ConfigurationAttributeType.FTT_KAT, 2)
+  const period = timeIn(ConfigurationAttributeType.TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, 4)
   return [
     {
       kind: 'tunnel-times',

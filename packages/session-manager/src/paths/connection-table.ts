@@ -6,6 +6,7 @@ import type { ConnectionId, Input } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { detachPath } from '../ike/ike-sa-life.ts'
 import { limitedAs } from '../ip-address.ts'
+import type { Initiator } from '../peers/initiator.ts'
 import { Connection } from './connection.ts'
 import { keepaliveDue } from './ftt-keepalive.ts'
 
@@ -20,7 +21,7 @@ export class ConnectionTable {
     if (!connection) return core.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
     connection.opened(local, remote, core)
     core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role })
-    connection.initiator?.connectionOpened(core, connection)
+    for (const initiator of initiatorsOf(connection)) initiator.connectionOpened(core, connection)
   }
 
   /** Ours to close: the driver will not report it. The IKE SAs on it stay (T-LIFE-4). */
@@ -82,7 +83,7 @@ export class ConnectionTable {
     if (lost > 0) core.count('queue-lost', lost)
     if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
     core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
-    connection.initiator?.connectionClosed(core, connection, reason)
+    for (const initiator of initiatorsOf(connection)) initiator.connectionClosed(core, connection, reason)
     for (const sa of [...connection.ikeSas]) {
       detachPath(core, sa)
       // An unanswered request waits for the next connection, not for a clock.
@@ -100,4 +101,8 @@ export class ConnectionTable {
     if (left > 0) this.#accepted.set(limited, left)
     else this.#accepted.delete(limited)
   }
+}
+
+function initiatorsOf({ initiator, sharers }: Connection): Set<Initiator> {
+  return new Set(initiator ? [initiator, ...sharers] : sharers)
 }

@@ -46,6 +46,10 @@ export class Connection {
   lastSentAt: number | undefined
   /** Whose connection this is, where we opened it. */
   initiator: Initiator | undefined
+  /** Who else has IKE SAs on it, see `shared-connection.ts`. */
+  readonly sharers: Set<Initiator> = new Set()
+  /** What was dialled, where we opened it: `remote` may come to be a proxy. */
+  dialled: { readonly address: string; readonly port: number; readonly carrier: string | undefined } | undefined
 
   /** Inner packets whose turn has not come; made with the first. */
   waiting: FlowQueues<ChildSa> | undefined

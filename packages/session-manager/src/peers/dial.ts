@@ -8,6 +8,7 @@ import { attachPath } from '../ike/ike-sa-life.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
+import { sharedConnection } from '../paths/shared-connection.ts'
 import type { Initiator } from './initiator.ts'
 
 /** A new IKE SA; `startIkeSa` sets it going. */
@@ -29,7 +30,8 @@ export function newIkeSa(core: Core, initiator: Initiator, option: TransportOpti
 
 export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, address: string, option: TransportOption): void {
   core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
-  if (option.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, address, option).path)
+  if (option.transport === 'tcp')
+    attachPath(core, sa, (sharedConnection(core, initiator, address, option) ?? openStream(core, initiator, address, option)).path)
   else attachPath(core, sa, udpPath(address, option.port))
   if (sa.state.kind === 'KE_INITIATE') startKeyExchange(core, sa, sa.state.offer)
 }
@@ -47,6 +49,7 @@ export function openStream(core: Core, initiator: Initiator, address: string, op
     core.config,
   )
   connection.initiator = initiator
+  connection.dialled = { address, port, carrier }
   core.connections.set(connection.id, connection)
   core.emit({ kind: 'open-connection', connection: connection.id, remote, framing, ...(carrier === undefined ? {} : { carrier }) })
   return connection
