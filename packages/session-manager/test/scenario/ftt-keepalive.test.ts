@@ -78,6 +78,17 @@ describe('TS 24.302 F.2.1: the firewall traversal tunnel', () => {
     expect(sentAt(pair, pair.pipe, 10_000)).toHaveLength(3)
   })
 
+  it('F.2.1 (F-5): a socket that is full has something to send, and gets no keep-alive', () => {
+    const pair = up({ gatewayTimers: { fttKeepalive: 7_000, ...QUIET } })
+    const flow = (state: 'blocked' | 'drained'): void => {
+      pair.input(pair.client, { kind: 'connection-flow', connection: pair.pipe.originatorId, state })
+    }
+    flow('blocked')
+    expect(sentAt(pair, pair.pipe, 30_000)).toEqual([])
+    flow('drained')
+    expect(sentAt(pair, pair.pipe, 7_000).map(({ octets }) => octets)).toEqual([KEEPALIVE])
+  })
+
   it('F.2.1 (F-5), RFC 9329 §6.1: after a redial by the new connection', () => {
     const pair = up({ gatewayTimers: { fttKeepalive: 7_000, ...QUIET } })
     pair.cut(pair.pipe)
@@ -115,11 +126,12 @@ describe('TS 24.302 F.2.1: the firewall traversal tunnel', () => {
 
   it('F.2.1 (F-6): the network can, too: a gateway closes one that no IKE SA is left on', () => {
     const pair = up()
-    const other = pair.dialRaw(pair.gateway, '192.0.2.99', { framing: '3gpp-ftt', port: 443 })
-    other.write(Uint8Array.of(0, 2))
-    pair.run(5_100)
-    expect(other.isClosed()).toBe(true)
-    expect(pair.pipe.isOpen).toBe(true)
+    pair.client.isFrozen = true
+    pair.command(pair.gateway, { kind: 'terminate' })
+    // The Delete has waited for its answer, the connection for an IKE SA.
+    pair.run(7_100)
+    expect(pair.gateway.core.ikeSas.size).toBe(0)
+    expect(pair.gateway.eventsOf('connection-closed')).toMatchObject([{ reason: 'no IKE SA uses it' }])
   })
 
   it('8.2.4 (F-8): the client asks for TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, and lives by the value of the answer', () => {

@@ -6,6 +6,8 @@ import { clientPeer, GATEWAY_ADDRESS, gatewayPeer, identity, ipv4Packet, Pair, s
 
 const PAULY: StreamTransport = { transport: 'tcp', port: 4500, framing: 'pauly-03' }
 const RFC9329: StreamTransport = { ...PAULY, framing: 'rfc9329' }
+/** An IKE header (RFC 7296 §3.1) that says 29 octets and has no more than itself. */
+const IKE_OF_ANOTHER_LENGTH = [...new Array<number>(16).fill(7), 0, 0x20, 37, 0x08, 0, 0, 0, 0, 0, 0, 0, 29]
 const KEEPALIVE = Uint8Array.of(0, 0, 0, 5, 0xff)
 
 describe('draft-pauly-ipsecme-tcp-encaps-03: the stream', () => {
@@ -38,6 +40,8 @@ describe('draft-pauly-ipsecme-tcp-encaps-03: the stream', () => {
 
   it.each<[string, number[], string]>([
     ['neither IKE nor ESP', [0, 0, 0, 8, 0, 0, 0, 0], 'connection-unparsable'],
+    ['IKE that has no header', [0, 0, 0, 12, 0, 0, 0, 0, 1, 2, 3, 4], 'connection-unparsable'],
+    ['IKE of another Length than its frame', [0, 0, 0, 36, 0, 0, 0, 0, ...IKE_OF_ANOTHER_LENGTH], 'connection-unparsable'],
     ['a Length that is smaller than itself', [0, 0, 0, 3], 'connection-illegal-length'],
     ['a Length that no datagram has', [0x7f, 0xff, 0xff, 0xff], 'limit-maxBufferedPerConnection'],
     ['the prefix of RFC 9329', [0x49, 0x4b, 0x45, 0x54, 0x43, 0x50], 'limit-maxBufferedPerConnection'],
