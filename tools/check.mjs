@@ -7,6 +7,7 @@ import { checkExamples } from './check-examples.mjs'
 import { checkPurity } from './check-purity.mjs'
 import { checkSizes } from './check-sizes.mjs'
 import { checkConformance } from './conformance.mjs'
+import { checkExampleExchanges } from './example-exchanges.mjs'
 import { quietEnvironment, root } from './runtimes.mjs'
 
 const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`)
@@ -19,6 +20,7 @@ const checks = [
   ['direction of packages', checkDag],
   ['purity of the core', checkPurity],
   ['conformance page', checkConformance],
+  ['example exchanges', checkExampleExchanges],
   ['sizes', checkSizes],
   ['knip', () => command('knip', ['--no-progress', '--no-config-hints'])],
   ['publint', () => published.flatMap((folder) => command('publint', ['run', folder, '--strict', '--pack', 'npm']))],

@@ -63,7 +63,7 @@ function cite(citations, file, title) {
 }
 
 function testFiles() {
-  const folders = [...expand(['packages', '*', 'test']), ...expand(['apps', '*', 'test']), 'interop']
+  const folders = [...expand(['packages', '*', 'test']), ...expand(['apps', '*', 'test']), 'tools/test', 'interop']
   const list = (folder) => {
     try {
       return readdirSync(join(root, folder), { recursive: true }).map((name) => `${folder}/${name}`)

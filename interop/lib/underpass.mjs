@@ -11,7 +11,7 @@ const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 
 /**
  * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
- * @param {{gateway: string, transports: string[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * @param {{gateway: string, transports: (string | object)[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
 export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {} }) {
   return start(
@@ -27,9 +27,9 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 
 /**
  * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
- * @param {{address: string, udp?: number[], tcp?: number[], tls?: {ports: number[], cert_file: string, key_file: string}, ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * @param {{address: string, udp?: number[], tcp?: (number | object)[], tls?: {ports: (number | object)[], cert_file: string, key_file: string}, ids?: string[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], tls, ike, esp, timers = {} }) {
+export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], tls, ids, ike, esp, timers = {} }) {
   const gateway = start(
     lab,
     namespace,
@@ -43,7 +43,7 @@ export async function startGateway(lab, namespace, { label = 'gateway', address,
         {
           name: 'road',
           local_id: GATEWAY_ID,
-          remote_id: CLIENT_ID,
+          remote_id: ids ?? CLIENT_ID,
           psk: SECRET,
           local: ['10.1.0.0/24'],
           pool: { ranges: ['10.9.0.10-10.9.0.100'] },
@@ -52,7 +52,7 @@ export async function startGateway(lab, namespace, { label = 'gateway', address,
       ],
     },
   )
-  const [flag, port] = tcp.length > 0 ? ['-Hltn', tcp[0]] : ['-Hlun', udp[0]]
+  const [flag, port] = tcp.length > 0 ? ['-Hltn', tcp[0].port ?? tcp[0]] : ['-Hlun', udp[0]]
   await until('our gateway to listen', async () => {
     const { exitCode, lines } = gateway.background
     if (exitCode !== undefined) throw new Error(`our gateway ended with ${exitCode}: ${lines.slice(-8).join(' ')}`)

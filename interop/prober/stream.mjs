@@ -1,11 +1,12 @@
-// A TCP connection to an RFC 9329 responder, driven octet by octet, and everything it says noted with its time.
+// A TCP connection to a responder of RFC 9329, or of its draft with a Length of 32 bits, driven octet by octet, and everything it says noted with its time.
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { u16 } from './ike.mjs'
+import { u16, u32 } from './ike.mjs'
 
 export const PREFIX = Buffer.from('IKETCP')
-export const frame = (message) => Buffer.concat([u16(message.length + 2), message])
-export const ikeFrame = (message) => frame(Buffer.concat([Buffer.alloc(4), message]))
+export const frame = (message, lengthOctets = 2) =>
+  Buffer.concat([(lengthOctets === 2 ? u16 : u32)(message.length + lengthOctets), message])
+export const ikeFrame = (message, lengthOctets) => frame(Buffer.concat([Buffer.alloc(4), message]), lengthOctets)
 
 export class Stream {
   frames = []
@@ -13,6 +14,7 @@ export class Stream {
   closed = undefined
   /** Called with each frame, besides keeping it. */
   onFrame = undefined
+  #lengthOctets
   #partial = Buffer.alloc(0)
   #listeners = new Set()
 
@@ -24,13 +26,14 @@ export class Stream {
       socket.once('connect', () => {
         socket.setTimeout(0)
         socket.off('error', reject)
-        resolve(new Stream(socket))
+        resolve(new Stream(socket, target.lengthOctets))
       })
     })
   }
 
-  constructor(socket) {
+  constructor(socket, lengthOctets = 2) {
     this.socket = socket
+    this.#lengthOctets = lengthOctets
     this.opened = Date.now()
     this.local = { address: socket.localAddress, port: socket.localPort }
     this.remote = { address: socket.remoteAddress, port: socket.remotePort }
@@ -89,10 +92,11 @@ export class Stream {
   #take(chunk) {
     this.octets += chunk.length
     this.#partial = Buffer.concat([this.#partial, chunk])
-    while (this.#partial.length >= 2) {
-      const length = this.#partial.readUInt16BE(0)
-      if (length < 2 || this.#partial.length < length) break
-      const message = this.#partial.subarray(2, length)
+    const own = this.#lengthOctets
+    while (this.#partial.length >= own) {
+      const length = this.#partial.readUIntBE(0, own)
+      if (length < own || this.#partial.length < length) break
+      const message = this.#partial.subarray(own, length)
       this.frames.push(message)
       this.onFrame?.(message)
       this.#partial = this.#partial.subarray(length)

@@ -50,7 +50,14 @@ function checkPeer(peer: PeerConfig): void {
   for (const text of peer.pool?.dns ?? []) if (!parseAddress(text)) refusePeer(`pool.dns: ${JSON.stringify(text)} is no address`)
   if (!(peer.replayWindow >= SMALLEST_WINDOW && peer.replayWindow <= LARGEST_WINDOW))
     refusePeer(`replayWindow is ${peer.replayWindow}, which is not ${SMALLEST_WINDOW} to ${LARGEST_WINDOW}`)
+  if (peer.fttKeepalive && !isKeepalive(peer.fttKeepalive))
+    refusePeer('fttKeepalive is no envelope of 2 to 6 octets that begins with their number')
   checkDial(peer, refusePeer)
+}
+
+/** TS 24.302 F.3.2: envelopes of IKEv2 and ESP are longer than 6, and Length counts itself. */
+function isKeepalive(envelope: Uint8Array): boolean {
+  return envelope.length >= 2 && envelope.length <= 6 && envelope[0] === 0 && envelope[1] === envelope.length
 }
 
 function checkDial({ dial }: PeerConfig, refusePeer: (why: string) => never): void {

@@ -51,6 +51,8 @@ export interface PeerConfig {
   readonly additionalAddresses?: readonly string[]
   /** Whether ESP passes by a path is asked of peers that know the question (`ike/path-check.ts`); absent: it is. */
   readonly pathChecks?: boolean
+  /** The keep-alive envelope that is sent in the framing 3gpp-ftt, whole. Absent: `00 03 ff`. */
+  readonly fttKeepalive?: Uint8Array
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
 }
@@ -167,6 +169,8 @@ export interface Timers {
   readonly liveness: number
   /** NAT keep-alives over UDP (RFC 3948 §4); never over TCP (T-KA-1). */
   readonly natKeepalive: number
+  /** FTT KAT (TS 24.302 F.2.1): handed out to who asks for it, and our own where the gateway names none. Of the framing 3gpp-ftt alone. */
+  readonly fttKeepalive: number
   /** A connection without an IKE SA is closed after this (T-LIFE-3); again after an answer that asks for a retry, up to `handshake` (T-ERR-2). */
   readonly idleConnection: number
   /** After COOKIE was asked for (T-CK-2). */
@@ -223,6 +227,7 @@ export const DEFAULT_TIMERS: Timers = {
   response: 30_000,
   liveness: 30_000,
   natKeepalive: 20_000,
+  fttKeepalive: 20_000,
   idleConnection: 5_000,
   cookieReply: 8_000,
   redial: 250,

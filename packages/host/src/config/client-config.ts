@@ -3,7 +3,7 @@ import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@unde
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
-import { EVEN_IF_WRONG, framing, host, identity, subnet, table } from './fields.ts'
+import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
@@ -47,6 +47,7 @@ const PEER_SHAPE = {
   gateway: host,
   transports: z.array(transport).min(1).optional(),
   framing: framing.optional(),
+  ftt_keepalive: fttKeepalive.optional(),
   tls: clientTls.optional(),
   local_id: identity,
   remote_id: z.union([z.literal('any'), identity]).optional(),
@@ -100,6 +101,8 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     return described
   })
   const transports = options.map(({ option }) => option)
+  if (peer.ftt_keepalive !== undefined && !transports.some((one) => one.transport === 'tcp' && one.framing === '3gpp-ftt'))
+    findings.warn(['peer', 'ftt_keepalive'], 'is for the framing "3gpp-ftt", which none of the transports has')
   const carriers = Object.fromEntries(
     options.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),
   )
@@ -119,6 +122,7 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
       remoteSubnets: remote ?? everything(requestAddresses),
       requestAddresses,
       pool: undefined,
+      ...(peer.ftt_keepalive && { fttKeepalive: peer.ftt_keepalive }),
     },
     keepRetrying: written.keep_retrying ?? false,
     routes: typeof routes === 'string' ? routes : findings.subnets(['network', 'routes'], routes),

@@ -46,6 +46,13 @@ export const port: z.ZodType<number, number> = z.int().min(1).max(65_535)
 
 export const framing: z.ZodType<FramingProfileName, FramingProfileName> = z.enum(['rfc9329', 'pauly-03', '3gpp-ftt'])
 
+/** TS 24.302 F.3.2.4: a keep-alive envelope whole, in hex. Those of IKEv2 and ESP are longer than 6 octets. */
+export const fttKeepalive: z.ZodType<Uint8Array, string> = textAs((text) => {
+  if (!/^000[2-6]([0-9a-f]{2}){0,4}$/i.test(text)) return undefined
+  const octets = Uint8Array.from(text.match(/../g)!, (pair) => Number.parseInt(pair, 16))
+  return octets[1] === octets.length ? octets : undefined
+}, 'is no keep-alive envelope; write 2 to 6 octets in hex, of which the first two are their number, such as "0003ff"')
+
 /** A host name or an address literal. */
 export const host: z.ZodType<string, string> = textAs(
   (text) =>

@@ -37,6 +37,19 @@ describe('a client configuration', () => {
     expect(clientSessionConfig(config, '192.0.2.9')).toMatchObject({ acceptsPeers: false, peers: [{ dial: { address: '192.0.2.9' } }] })
   })
 
+  it('TS 24.302 F.3.2.4 (F-5): the keep-alive envelope is 2 to 6 octets in hex, of which the first two are their number', () => {
+    const file = (envelope: string, transport: string): string =>
+      `${GOOD}transports = [${transport}]\nftt_keepalive = ${JSON.stringify(envelope)}\n`
+    const ftt = '{ transport = "tls", port = 443, framing = "3gpp-ftt" }'
+    expect(load(file('00040a0B', ftt)).peer.fttKeepalive).toEqual(Uint8Array.of(0, 4, 10, 11))
+    expect(load(GOOD).peer.fttKeepalive).toBeUndefined()
+    expect(load(file('0002', '"tls:443"')).warnings).toEqual([
+      expect.stringContaining('peer.ftt_keepalive: is for the framing "3gpp-ftt", which none of the transports has'),
+    ])
+    for (const wrong of ['0003', '00', '0007ffffffffff', '0x0003ff', '0001'])
+      expect(() => load(file(wrong, ftt))).toThrow(`peer.ftt_keepalive: ${JSON.stringify(wrong)} is no keep-alive envelope`)
+  })
+
   it('takes every key', () => {
     const config = load(`control = "/run/x.sock"
 keep_retrying = true

@@ -1,9 +1,10 @@
 /** The Configuration payload: inner addresses, DNS servers and subnets (RFC 7296 §2.19, §3.15). */
-import { CfgType, ConfigurationAttributeType, type Payload } from '@underpass/ike-codec'
-import type { PeerConfig, PoolConfig } from '../config.ts'
+import { CfgType, type ConfigurationAttribute, ConfigurationAttributeType, type Payload, type PayloadOf } from '@underpass/ike-codec'
+import type { PeerConfig, PoolConfig, Timers } from '../config.ts'
 import type { AssignedAddress } from '../events.ts'
 import { formatAddress, formatRange, parseAddress, parseRange, prefixLengthOf } from '../ip-address.ts'
-import { concat } from '../octets.ts'
+import { concat, readU32, u32 } from '../octets.ts'
+import type { Effect } from './step.ts'
 
 export type AddressFamily = 'ipv4' | 'ipv6'
 
@@ -15,12 +16,13 @@ export interface AssignedConfiguration {
 }
 
 /**
- * CFG_REQUEST: `former` addresses again, else any (§3.15.1: an address in a request is a wish, an empty attribute is none), and whatever
- * DNS servers and subnets there are. `undefined`: nothing to ask.
+ * CFG_REQUEST: `former` addresses again, else any (§3.15.1: an address in a request is a wish, an empty attribute is none), whatever DNS
+ * servers and subnets there are, and of who may come to a firewall traversal tunnel its times (TS 24.302). `undefined`: nothing to ask.
  */
 export function configurationRequest(peer: PeerConfig, former: readonly AssignedAddress[]): Payload | undefined {
   if (peer.requestAddresses.length === 0) return undefined
-  const types = peer.requestAddresses.flatMap((family) => (family === 'ipv4' ? IPV4_ATTRIBUTES : IPV6_ATTRIBUTES))
+  const types: number[] = peer.requestAddresses.flatMap((family) => (family === 'ipv4' ? IPV4_ATTRIBUTES : IPV6_ATTRIBUTES))
+  if (usesFtt(peer)) types.push(ConfigurationAttributeType.FTT_KAT, ConfigurationAttributeType.TIMEOUT_PERIOD_FOR_LIVENESS_CHECK)
   return { type: 'CP', cfgType: CfgType.CFG_REQUEST, attributes: types.map((type) => ({ type, value: wishFor(type, former) })) }
 }
 
@@ -54,8 +56,8 @@ export function requestedFamilies(
   return requested
 }
 
-/** CFG_REPLY: the addresses leased, and of the pool's DNS servers and subnets those of the families asked for. */
-export function configurationReply(leased: readonly Uint8Array[], pool: PoolConfig): Payload {
+/** CFG_REPLY: the addresses leased, of the pool's DNS servers and subnets those of the families asked for, and `more`. */
+export function configurationReply(leased: readonly Uint8Array[], pool: PoolConfig, more: readonly ConfigurationAttribute[] = []): Payload {
   const isWanted = (address: Uint8Array): boolean => leased.some((lease) => lease.length === address.length)
   const attributes: { type: number; value: Uint8Array }[] = leased.map((address) =>
     address.length === 4
@@ -80,7 +82,7 @@ export function configurationReply(leased: readonly Uint8Array[], pool: PoolConf
     } else
       attributes.push({ type: ConfigurationAttributeType.INTERNAL_IP6_SUBNET, value: concat(range.start, Uint8Array.of(prefixLength)) })
   }
-  return { type: 'CP', cfgType: CfgType.CFG_REPLY, attributes }
+  return { type: 'CP', cfgType: CfgType.CFG_REPLY, attributes: [...attributes, ...more] }
 }
 
 /** What a CFG_REPLY says. Attributes of the wrong length are passed over (§3.15.1: unknown ones are ignored too). */
@@ -106,6 +108,37 @@ export function readConfigurationReply(payload: Extract<Payload, { type: 'CP' }>
     }
   }
   return { addresses, dns, subnets }
+}
+
+/** FTT_KAT, 2 octets, and TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, 4, in seconds, for who asks for them (TS 24.302 F.2.3, 8.2.4). */
+export function tunnelTimes(request: PayloadOf<'CP'>, timers: Timers): ConfigurationAttribute[] {
+  const isAsked = (type: number): boolean => request.attributes.some((attribute) => attribute.type === type)
+  const kat = Math.min(0xffff, Math.ceil(timers.fttKeepalive / 1000))
+  const { FTT_KAT, TIMEOUT_PERIOD_FOR_LIVENESS_CHECK } = ConfigurationAttributeType
+  return [
+    { type: FTT_KAT, value: Uint8Array.of(kat >> 8, kat) },
+    { type: TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, value: u32(Math.min(0xffff_ffff, Math.ceil(timers.liveness / 1000))) },
+  ].filter(({ type }) => isAsked(type))
+}
+
+/** What a CFG_REPLY says of them to a peer that asked. A time of 0 would never end, and is passed over like a wrong length; so is a second value. */
+export function readTunnelTimes(peer: PeerConfig, reply: PayloadOf<'CP'> | undefined): Effect[] {
+  if (!reply || !usesFtt(peer)) return []
+  const timeIn = (type: number, length: number): Uint8Array | undefined =>
+    reply.attributes.find(({ type: one, value }) => one === type && value.length === length && value.some((octet) => octet !== 0))?.value
+  const kat = timeIn(ConfigurationAttributeType.FTT_KAT, 2)
+  const period = timeIn(ConfigurationAttributeType.TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, 4)
+  return [
+    {
+      kind: 'tunnel-times',
+      fttKat: kat && ((kat[0]! << 8) | kat[1]!) * 1000,
+      livenessPeriod: period && readU32(period) * 1000,
+    },
+  ]
+}
+
+function usesFtt({ dial }: PeerConfig): boolean {
+  return dial?.transports.some((option) => option.transport === 'tcp' && option.framing === '3gpp-ftt') === true
 }
 
 const IPV4_ATTRIBUTES = [

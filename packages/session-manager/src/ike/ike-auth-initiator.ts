@@ -29,7 +29,7 @@ import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
 import { authPayload, verifyPsk } from './authentication.ts'
-import { configurationRequest, readConfigurationReply } from './configuration.ts'
+import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
@@ -174,7 +174,13 @@ function acceptFirstChild(
     : []
   return {
     to: { kind: 'ESTABLISHED' },
-    effects: [authenticated(configuration?.addresses ?? []), { kind: 'established' }, ...assignedEvent, { kind: 'install-child', child }],
+    effects: [
+      authenticated(configuration?.addresses ?? []),
+      ...readTunnelTimes(peer, cp),
+      { kind: 'established' },
+      ...assignedEvent,
+      { kind: 'install-child', child },
+    ],
   }
 }
 

@@ -16,7 +16,7 @@ import type { AddressOffer } from '../peers/address-pool.ts'
 import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
-import { configurationReply, requestedFamilies } from './configuration.ts'
+import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
 import { additionalAddresses, mobikeSupport, readAdditionalAddresses } from './mobike.ts'
@@ -147,7 +147,7 @@ function answerFirstChild(
     child,
     leased,
     payloads: [
-      ...(pool && addresses.length > 0 ? [configurationReply(addresses, pool)] : []),
+      ...(pool && addresses.length > 0 ? [configurationReply(addresses, pool, request && tunnelTimes(request, core.config.timers))] : []),
       { type: 'SA', proposals: [chosen.proposal] },
       { type: 'TSi', selectors: remoteTs },
       { type: 'TSr', selectors: localTs },

@@ -8,6 +8,7 @@ import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { SessionEvent } from '../events.ts'
+import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
@@ -46,6 +47,11 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       return makeRoom(core, sa, effect.supernumerary)
     case 'close-abandoned':
       for (const other of effect.abandoned) closeIkeSa(core, other, 'its address is wanted for a new IKE SA of the same identity', false)
+      return
+    case 'tunnel-times':
+      sa.fttKat = effect.fttKat
+      sa.livenessPeriod = effect.livenessPeriod
+      if (sa.path?.transport === 'tcp') keepOpen(core, sa.path.connection)
       return
     case 'established':
       return establish(core, sa)
@@ -180,6 +186,7 @@ export function attachPath(core: Core, sa: IkeSa, path: Path): void {
   if (path.transport === 'tcp') {
     path.connection.ikeSas.add(sa)
     core.timers.clear(path.connection, 'idle')
+    keepOpen(core, path.connection)
   }
 }
 
@@ -284,7 +291,7 @@ function establish(core: Core, sa: IkeSa): void {
   core.halfOpen.remove(sa)
   core.identities.add(sa)
   core.timers.clear(sa, 'handshake')
-  core.timers.set(sa, 'liveness', core.now + core.config.timers.liveness)
+  core.timers.set(sa, 'liveness', core.now + (sa.livenessPeriod ?? core.config.timers.liveness))
   sa.establishedAt = core.now
   keepNatMapping(core, sa)
   if (!suite || !path || !peer || !remoteId) return

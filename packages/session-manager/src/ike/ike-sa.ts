@@ -103,6 +103,9 @@ export class IkeSa {
   establishedAt: number | undefined
   /** INITIAL_CONTACT came with its IKE_AUTH (RFC 7296 §2.4). */
   isInitialContact = false
+  /** FTT KAT and the period of liveness checks, as the gateway assigned them (TS 24.302); milliseconds, `undefined`: our own. */
+  fttKat: number | undefined
+  livenessPeriod: number | undefined
   /** When the last message of theirs proved valid, IKE or ESP. */
   lastInboundAt: number
   /** After a redial: UPDATE_SA_ADDRESSES or an empty INFORMATIONAL is owed, so that the responder learns the new path (T-LIFE-12). */

@@ -11,7 +11,7 @@ import { buildUpdateSaAddresses } from './mobike.ts'
 /** Only when nothing valid came for a while, and nothing is being waited for. */
 export function checkLiveness(core: Core, sa: IkeSa): void {
   if (sa.state.kind !== 'ESTABLISHED') return
-  const { liveness } = core.config.timers
+  const liveness = sa.livenessPeriod ?? core.config.timers.liveness
   // The sum that the timer is set to is what is compared: a difference may round to less, and the timer would be due again at once, for ever.
   const dueAt = sa.lastInboundAt + liveness
   const isDue = core.now >= dueAt

@@ -33,6 +33,8 @@ export type Effect =
       readonly addresses: readonly AssignedAddress[]
       readonly leases: readonly AddressOffer[]
     }
+  /** TS 24.302: what the gateway says of keep-alives and liveness checks, in milliseconds; `undefined`: nothing. */
+  | { readonly kind: 'tunnel-times'; readonly fttKat: number | undefined; readonly livenessPeriod: number | undefined }
   /** More IKE SAs of one identity than limits.maxIkeSasPerIdentity: these give way. */
   | { readonly kind: 'make-room'; readonly supernumerary: readonly IkeSa[] }
   /** IKE SAs of the same identity without a connection, whose addresses are wanted for this one. */

@@ -6,7 +6,9 @@ import type { ConnectionId, Input } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { detachPath } from '../ike/ike-sa-life.ts'
 import { limitedAs } from '../ip-address.ts'
+import type { Initiator } from '../peers/initiator.ts'
 import { Connection } from './connection.ts'
+import { keepaliveDue } from './ftt-keepalive.ts'
 
 export class ConnectionTable {
   readonly byId: Map<ConnectionId, Connection> = new Map()
@@ -17,9 +19,9 @@ export class ConnectionTable {
     const { local, remote, role } = input
     const connection = role === 'originator' ? this.byId.get(input.connection) : this.#accept(core, input)
     if (!connection) return core.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
-    connection.opened(local, remote)
+    connection.opened(local, remote, core)
     core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role })
-    connection.initiator?.connectionOpened(core, connection)
+    for (const initiator of initiatorsOf(connection)) initiator.connectionOpened(core, connection)
   }
 
   /** Ours to close: the driver will not report it. The IKE SAs on it stay (T-LIFE-4). */
@@ -43,6 +45,7 @@ export class ConnectionTable {
       core.event({ kind: 'limit-reached', limit: 'prefix', remote: connection.remote })
       return this.close(core, connection, 'reset', `the prefix did not come within ${core.config.timers.prefix} ms`)
     }
+    if (name === 'keepalive') return keepaliveDue(core, connection)
     if (connection.ikeSas.size > 0) return
     core.count('limit-idleConnection')
     this.close(core, connection, 'end', 'no IKE SA uses it')
@@ -80,7 +83,7 @@ export class ConnectionTable {
     if (lost > 0) core.count('queue-lost', lost)
     if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
     core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
-    connection.initiator?.connectionClosed(core, connection, reason)
+    for (const initiator of initiatorsOf(connection)) initiator.connectionClosed(core, connection, reason)
     for (const sa of [...connection.ikeSas]) {
       detachPath(core, sa)
       // An unanswered request waits for the next connection, not for a clock.
@@ -98,4 +101,8 @@ export class ConnectionTable {
     if (left > 0) this.#accepted.set(limited, left)
     else this.#accepted.delete(limited)
   }
+}
+
+function initiatorsOf({ initiator, sharers }: Connection): Set<Initiator> {
+  return new Set(initiator ? [initiator, ...sharers] : sharers)
 }

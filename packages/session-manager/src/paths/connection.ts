@@ -16,8 +16,13 @@ import type { Path } from './path.ts'
 /** What waits counts as this many octets at least: an array is an object, too. */
 const LEAST = 256
 
+/** The core, which knows the time of the input in hand. */
+interface Clock {
+  readonly now: number
+}
+
 export class Connection {
-  declare readonly timerNames: 'prefix' | 'idle'
+  declare readonly timerNames: 'prefix' | 'idle' | 'keepalive'
   readonly timers: Map<string, unknown> = new Map()
   readonly id: ConnectionId
   readonly role: TcpRole
@@ -37,8 +42,14 @@ export class Connection {
   icvFailures = 0
   /** IKE messages that came while no IKE SA was established on it. */
   strangeMessages = 0
+  /** When something last left by it; of a connection that has to be kept open, see `ftt-keepalive.ts`. */
+  lastSentAt: number | undefined
   /** Whose connection this is, where we opened it. */
   initiator: Initiator | undefined
+  /** Who else has IKE SAs on it, see `shared-connection.ts`. */
+  readonly sharers: Set<Initiator> = new Set()
+  /** What was dialled, where we opened it: `remote` may come to be a proxy. */
+  dialled: { readonly address: string; readonly port: number; readonly carrier: string | undefined } | undefined
 
   /** Inner packets whose turn has not come; made with the first. */
   waiting: FlowQueues<ChildSa> | undefined
@@ -54,6 +65,7 @@ export class Connection {
   #isBlocked = false
   #hasSaidFull = false
   #owesPrefix: boolean
+  #clock: Clock | undefined
 
   constructor(
     options: { id: ConnectionId; role: TcpRole; framing: FramingProfileName; local: Endpoint; remote: Endpoint; isOpen: boolean },
@@ -72,7 +84,8 @@ export class Connection {
   /** The path that this connection is; one object, so that runs of packets on it are told by identity. */
   readonly path: Path = { transport: 'tcp', connection: this }
 
-  opened(local: Endpoint, remote: Endpoint): void {
+  opened(local: Endpoint, remote: Endpoint, clock: Clock): void {
+    this.#clock = clock
     this.local = local
     this.remote = remote
     this.isOpen = true
@@ -123,7 +136,7 @@ export class Connection {
     const isFirst = this.#owesPrefix && !this.#isBlocked
     const frame = frameIke(this.framing, message, { prefix: isFirst })
     if (isFirst) this.#owesPrefix = false
-    if (!this.#isBlocked) return emit({ kind: 'write-connection', connection: this.id, bytes: frame })
+    if (!this.#isBlocked) return this.#emit(frame, emit)
     this.#ikeQueue.push(frame)
     this.#queuedIkeOctets += Math.max(LEAST, frame.length)
   }
@@ -131,6 +144,11 @@ export class Connection {
   /** Whole frames of ESP, while `hasRoom`. */
   sendEsp(frames: Uint8Array, emit: (output: Output) => void): void {
     this.#write(frames, emit)
+  }
+
+  /** A whole envelope, while the socket takes more. */
+  sendKeepalive(envelope: Uint8Array, emit: (output: Output) => void): void {
+    this.#emit(envelope, emit)
   }
 
   /** The socket is full: what comes now waits, and IKE overtakes ESP. */
@@ -172,6 +190,11 @@ export class Connection {
   #write(frames: Uint8Array, emit: (output: Output) => void): void {
     const bytes = this.#owesPrefix ? concat(STREAM_PREFIX, frames) : frames
     this.#owesPrefix = false
+    this.#emit(bytes, emit)
+  }
+
+  #emit(bytes: Uint8Array, emit: (output: Output) => void): void {
+    if (this.#clock) this.lastSentAt = this.#clock.now
     emit({ kind: 'write-connection', connection: this.id, bytes })
   }
 }

@@ -2,6 +2,7 @@
  * Room "deframe" (RFC 9329 §3, §6.1): the octets of one connection → its deframer → ESP in or IKE in, and what came of each message
  * decides whether the connection stays.
  */
+import { FRAMING_PROFILES } from '@underpass/tcp-framing'
 import type { Core } from '../core.ts'
 import { receiveEsp } from '../data-path/inbound.ts'
 import type { TunBatch } from '../data-path/tun-batch.ts'
@@ -68,6 +69,8 @@ function judge(core: Core, connection: Connection, verdict: 'valid' | 'ignored' 
       if (++connection.unknownSpis >= limits.maxUnknownSpis) closeAtLimit(core, connection, 'maxUnknownSpis')
       return
     case 'unparsable':
+      // The draft's MUST; RFC 9329 has patience.
+      if (FRAMING_PROFILES[connection.framing].unparsable === 'fatal') return closeUnparsable(core, connection, 'UNPARSABLE')
       if (++connection.corruptFrames >= limits.maxCorruptFrames) closeAtLimit(core, connection, 'maxCorruptFrames')
       return
     case 'unauthentic':

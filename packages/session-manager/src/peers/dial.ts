@@ -8,11 +8,9 @@ import { attachPath } from '../ike/ike-sa-life.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
+import { sharedConnection } from '../paths/shared-connection.ts'
 import type { Initiator } from './initiator.ts'
-import type { Way } from './transport-list.ts'
-
-/** A `Way` by a stream. */
-type StreamWay = Extract<Way, { transport: 'tcp' }>
+import type { StreamWay, Way } from './transport-list.ts'
 
 /** A new IKE SA; `startIkeSa` sets it going. */
 export function newIkeSa(core: Core, initiator: Initiator, way: Way): IkeSa {
@@ -33,7 +31,7 @@ export function newIkeSa(core: Core, initiator: Initiator, way: Way): IkeSa {
 
 export function startIkeSa(core: Core, sa: IkeSa, initiator: Initiator, way: Way): void {
   core.timers.set(sa, 'handshake', core.now + core.config.timers.handshake)
-  if (way.transport === 'tcp') attachPath(core, sa, openStream(core, initiator, way).path)
+  if (way.transport === 'tcp') attachPath(core, sa, (sharedConnection(core, initiator, way) ?? openStream(core, initiator, way)).path)
   else attachPath(core, sa, udpPath(way.address, way.port))
   if (sa.state.kind === 'KE_INITIATE') startKeyExchange(core, sa, sa.state.offer)
 }
@@ -51,6 +49,7 @@ export function openStream(core: Core, initiator: Initiator, way: StreamWay): Co
     core.config,
   )
   connection.initiator = initiator
+  connection.dialled = { address, port, carrier }
   core.connections.set(connection.id, connection)
   core.emit({ kind: 'open-connection', connection: connection.id, remote, framing, ...(carrier === undefined ? {} : { carrier }) })
   return connection

@@ -8,6 +8,8 @@ import type { Core } from '../core.ts'
 /** With the address that it goes to. */
 export type Way = TransportOption & { readonly address: string }
 
+export type StreamWay = Extract<Way, { transport: 'tcp' }>
+
 export class TransportList {
   readonly #peer: string
   readonly #configured: readonly Way[]

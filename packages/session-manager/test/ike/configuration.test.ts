@@ -1,7 +1,14 @@
 import { ConfigurationAttributeType as Attribute, CfgType, type Payload } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { configurationReply, configurationRequest, readConfigurationReply, requestedFamilies } from '../../src/ike/configuration.ts'
-import { parseAddress } from '../../src/index.ts'
+import {
+  configurationReply,
+  configurationRequest,
+  readConfigurationReply,
+  readTunnelTimes,
+  requestedFamilies,
+  tunnelTimes,
+} from '../../src/ike/configuration.ts'
+import { DEFAULT_TIMERS, parseAddress } from '../../src/index.ts'
 import { clientPeer, gatewayPeer, TCP } from '../pair.ts'
 
 type Configuration = Extract<Payload, { type: 'CP' }>
@@ -109,5 +116,48 @@ describe('RFC 7296 §3.15.1 answering', () => {
       ]),
     ).subnets
     expect(subnets).toEqual(['10.2.0.0/24', 'fd00:2::/64'])
+  })
+})
+
+describe('TS 24.302 F.2.3, 8.2.4: the times of a firewall traversal tunnel', () => {
+  const { FTT_KAT, TIMEOUT_PERIOD_FOR_LIVENESS_CHECK } = Attribute
+  const EMPTY = new Uint8Array(0)
+  const timers = (fttKeepalive: number, liveness: number): typeof DEFAULT_TIMERS => ({ ...DEFAULT_TIMERS, fttKeepalive, liveness })
+  const asker = clientPeer([{ transport: 'tcp', port: 443, framing: '3gpp-ftt' }])
+  const request = configurationRequest(asker, []) as Configuration
+  const read = (...attributes: [number, number[]][]): unknown =>
+    readTunnelTimes(asker, reply(attributes.map(([type, value]) => ({ type, value: Uint8Array.from(value) }))))
+  const times = (fttKat: number | undefined, livenessPeriod?: number): unknown => [{ kind: 'tunnel-times', fttKat, livenessPeriod }]
+
+  it.each<[string, number, number, number[], number[]]>([
+    ['whole seconds', 20_000, 30_000, [0, 20], [0, 0, 0, 30]],
+    ['parts of one are rounded up, to 1 at least', 1, 1_001, [0, 1], [0, 0, 0, 2]],
+    ['what is too long for two octets is as long as they can say', 100_000_000, 100_000_000, [0xff, 0xff], [0, 1, 0x86, 0xa0]],
+  ])('F.2.3 (F-7, F-8): the answer in octets: %s', (_, kat, liveness, two, four) => {
+    expect(tunnelTimes(request, timers(kat, liveness)).map(({ type, value }) => [type, [...value]])).toEqual([
+      [FTT_KAT, two],
+      [TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, four],
+    ])
+  })
+
+  it('F.2.3 (F-7, F-8): who asks for one is told one, who asks for none none', () => {
+    expect(tunnelTimes(reply([{ type: FTT_KAT, value: EMPTY }]), DEFAULT_TIMERS).map(({ type }) => type)).toEqual([FTT_KAT])
+    expect(tunnelTimes(configurationRequest(clientPeer([TCP]), []) as Configuration, DEFAULT_TIMERS)).toEqual([])
+  })
+
+  it('F.2.3 (F-7, F-8): the client reads back what the gateway wrote', () => {
+    expect(readTunnelTimes(asker, reply(tunnelTimes(request, timers(300_000, 90_000))))).toEqual(times(300_000, 90_000))
+  })
+
+  it('F.2.3 (F-7, F-8): a wrong length, a time of 0 and a second value are passed over', () => {
+    expect(read([FTT_KAT, [1]], [TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, [0, 9]])).toEqual(times(undefined))
+    expect(read([FTT_KAT, []], [TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, []])).toEqual(times(undefined))
+    expect(read([FTT_KAT, [0, 0]], [TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, [0, 0, 0, 0]])).toEqual(times(undefined))
+    expect(read([FTT_KAT, [0, 9]], [FTT_KAT, [0, 1]])).toEqual(times(9_000))
+    expect(read([TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, [0xff, 0xff, 0xff, 0xff]])).toEqual(times(undefined, 4_294_967_295_000))
+  })
+
+  it('RFC 7296 §2.19 (C-25): an answer to what was not asked is none', () => {
+    expect(readTunnelTimes(clientPeer([TCP]), reply(tunnelTimes(request, DEFAULT_TIMERS)))).toEqual([])
   })
 })
