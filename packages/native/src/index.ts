@@ -1,4 +1,4 @@
-export { addressOf, nativeBuffer } from './address.ts'
+export { addressOf, keptAddresses, nativeBuffer } from './address.ts'
 export type { AeadAlgorithm, AeadCipher, NativeAead } from './aead.ts'
 export { EpollEvents } from './epoll-events.ts'
 export { type IpsecMb, type IpsecMbVariant, loadIpsecMb } from './ipsec-mb.ts'
