@@ -10,7 +10,6 @@ import { NativeError } from './native-error.ts'
  */
 const baseAddresses = new WeakMap<ArrayBufferLike, number>()
 const recentViews: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined]
-// Not of numbers alone: V8 would keep them unboxed and box each that is asked for, 16 octets of garbage a call.
 const recentAddresses: (number | undefined)[] = [undefined, undefined, undefined, undefined]
 let oldest = 0
 
@@ -30,6 +29,20 @@ export function addressOf(view: Uint8Array): number {
   recentAddresses[oldest] = address
   oldest = (oldest + 1) & 3
   return address
+}
+
+/**
+ * Addresses of the octets at `offset`, `offset + stride`, … of `view`, for calls that are made again and again to the same places: an address
+ * that is computed for a call is an object of 16 octets in V8 unless it happens to be below 2 ** 31, where malloc puts some buffers in some
+ * runs. Not an array of numbers alone, which V8 would keep unboxed, to box each that is asked for.
+ *
+ * @throws NativeError `ARGUMENT` unless all `count` lie inside `view`
+ */
+export function keptAddresses(view: Uint8Array, offset: number, stride: number, count: number): readonly (number | undefined)[] {
+  checkRange(view, offset, stride * (count - 1) + 1)
+  const addresses: (number | undefined)[] = [undefined]
+  for (let i = 0; i < count; i++) addresses[i] = addressOf(view) + offset + stride * i
+  return addresses
 }
 
 /** An allocation whose address is fixed from the start, a multiple of `alignment`, for structures that native code reads and writes. */

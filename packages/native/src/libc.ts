@@ -6,7 +6,7 @@ import type { PollSet } from './poll-set.ts'
 import { bindAddresses } from './socket-address.ts'
 
 /**
- * Linux's libc. Calls on the data path (`read`, `write`, `writev`, `sendto`, `sendmmsg`, `recvmmsg`, `epollWait`) answer with a count
+ * Linux's libc. Calls on the data path (`read`, `readTo`, `write`, `writev`, `sendto`, `sendmmsg`, `recvmmsg`, `epollWait`) answer with a count
  * ≥ 0 or with −errno, and allocate nothing but the numbers of addresses; the others throw NativeError `SYSTEM` with the name of the errno.
  */
 export interface Libc {
@@ -16,6 +16,8 @@ export interface Libc {
   close(fd: number): void
   /** At most `length` octets to `buffer[offset…]`; octets read or −errno. */
   read(fd: number, buffer: Uint8Array, offset: number, length: number): number
+  /** The same to an address. The caller answers for it, and allocates nothing where it passes on a number that it keeps (`keptAddresses`). */
+  readTo(fd: number, address: number, length: number): number
   /** `buffer[offset, offset + length)`; octets written or −errno. */
   write(fd: number, buffer: Uint8Array, offset: number, length: number): number
   /** The first `count` entries of a `struct iovec[]` at `vectors`; octets written or −errno. The caller answers for the addresses. */
@@ -160,6 +162,7 @@ function bindLibc(koffi: Koffi, library: NativeLibrary): Libc {
       checkRange(buffer, offset, length)
       return orErrno(read(fd, addressOf(buffer) + offset, length))
     },
+    readTo: (fd, address, length) => orErrno(read(fd, address, length)),
     write(fd, buffer, offset, length) {
       checkRange(buffer, offset, length)
       return orErrno(write(fd, addressOf(buffer) + offset, length))

@@ -10,12 +10,26 @@ export interface SocketAddress {
   readonly port: number
 }
 
+export interface ConnectCall {
+  /** The socket is bound to it first. */
+  readonly local?: string | undefined
+  /**
+   * IPv6's, 1 … 0xFFFFF, or 0 for none, for as long as the connection is. Default: one that the kernel makes for each connection. Where
+   * somebody has leased a label for himself alone, the kernel takes none that is not leased, and there is none then.
+   */
+  readonly flowLabel?: number | undefined
+  /** Sets options before anything is sent. */
+  prepare?(fd: number): void
+}
+
 export interface ListenCall {
   readonly address: string
   readonly port: number
   readonly backlog: number
   /** SO_REUSEPORT: several sockets, of several threads or processes of one user, share the port, and the kernel spreads the connections. */
   readonly reusePort: boolean
+  /** Sets options, which the sockets that are accepted inherit, before the first can be. */
+  prepare?(fd: number): void
 }
 
 /**
@@ -23,8 +37,8 @@ export interface ListenCall {
  * nothing; the others throw NativeError `SYSTEM`.
  */
 export interface TcpCalls {
-  /** A socket that is being connected; it is writable when that has an end, and `takeError` says which. Bound to `local` first, if given. */
-  connect(to: SocketAddress, local?: string): number
+  /** A socket that is being connected; it is writable when that has an end, and `takeError` says which. */
+  connect(to: SocketAddress, how?: ConnectCall): number
   /** A listening socket. IPv4 arrives at '::' too. */
   listen(where: ListenCall): number
   accept(fd: number): number
@@ -45,6 +59,13 @@ export interface TcpCalls {
   /** The next close() is a RST. */
   resetOnClose(fd: number): void
   setOption(fd: number, option: TcpOption, value: number): void
+  option(fd: number, option: TcpOption): number
+  /** The six bits of RFC 2474, of both families where the socket has both; ECN's two stay the kernel's. */
+  setDscp(fd: number, dscp: number): void
+  /** Packets of IPv6 have no flow label from now on, nor have those of the sockets that this one accepts. */
+  clearFlowLabel(fd: number): void
+  /** SO_SNDBUF or SO_RCVBUF, the latter for before the connection is; no longer the kernel's to tune. Octets that were granted. */
+  setBuffer(fd: number, which: 'send' | 'receive', octets: number): number
   /** TCP_CONGESTION: 'cubic', 'bbr', … Throws `SYSTEM` with ENOENT where the kernel has no such module, EPERM where it is not allowed. */
   setCongestionControl(fd: number, name: string): void
   congestionControl(fd: number): string
@@ -55,14 +76,18 @@ export type TcpOption = readonly [level: number, option: number]
 
 /**
  * KEEPIDLE is in seconds. NOTSENT_LOWAT: octets that may lie in the socket unsent, the queue in front of the congestion window. RCVLOWAT:
- * octets below which the socket is not called readable, unless no more will come.
+ * octets below which the socket is not called readable, unless no more will come. TOS and TCLASS: DSCP and ECN, of IPv4 and of IPv6.
  */
-export const TcpOption: Readonly<Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT' | 'RCVLOWAT', TcpOption>> = {
+export const TcpOption: Readonly<
+  Record<'NODELAY' | 'KEEPALIVE' | 'KEEPIDLE' | 'NOTSENT_LOWAT' | 'RCVLOWAT' | 'TOS' | 'TCLASS', TcpOption>
+> = {
   NODELAY: [6, 1],
   KEEPALIVE: [1, 9],
   KEEPIDLE: [6, 4],
   NOTSENT_LOWAT: [6, 25],
   RCVLOWAT: [1, 18],
+  TOS: [0, 1],
+  TCLASS: [41, 67],
 }
 
 const SOCK_STREAM = 1
@@ -75,6 +100,14 @@ const IPPROTO_TCP = 6
 const TCP_CONGESTION = 13
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+const IPV6_FLOWINFO_SEND = 33
+const IPV6_AUTOFLOWLABEL = 70
+/** Of a `struct sockaddr_in6`, in network order. */
+const SIN6_FLOWINFO = 4
+const FLOW_LABEL_MASK = 0xfffff
+const SO_DOMAIN = 39
+/** [for those with CAP_NET_ADMIN, beyond the limits of net.core, for everybody]. */
+const SO_BUFFERS = { send: [32, 7], receive: [33, 8] } as const
 const MSG_PEEK = 0x2
 const MSG_NOSIGNAL = 0x4000
 const SHUT_WR = 1
@@ -119,24 +152,44 @@ function bindTcpCalls(libc: Libc): TcpCalls {
     }
   }
 
+  const begin = (fd: number, address: Uint8Array): void => {
+    try {
+      libc.connect(fd, address)
+    } catch (error) {
+      if (!(error instanceof NativeError) || error.context.errno !== 'EINPROGRESS') throw error
+    }
+  }
+  const isOfIpv6 = (fd: number): boolean => libc.getsockopt(fd, SOL_SOCKET, SO_DOMAIN) === AF_INET6
+
   return {
-    connect(to, local) {
+    connect(to, { local, flowLabel, prepare } = {}) {
       const fd = opened(to.address)
       return orClose(fd, () => {
+        prepare?.(fd)
         if (local !== undefined) libc.bind(fd, libc.encodeAddress(local, 0))
-        try {
-          libc.connect(fd, libc.encodeAddress(to.address, to.port))
-        } catch (error) {
-          if (!(error instanceof NativeError) || error.context.errno !== 'EINPROGRESS') throw error
+        const address = libc.encodeAddress(to.address, to.port)
+        if (flowLabel === undefined || !to.address.includes(':')) return begin(fd, address)
+        if (flowLabel !== 0) {
+          libc.setsockopt(fd, IPPROTO_IPV6, IPV6_FLOWINFO_SEND, 1)
+          const labelled = address.slice()
+          new DataView(labelled.buffer).setUint32(SIN6_FLOWINFO, flowLabel & FLOW_LABEL_MASK)
+          try {
+            return begin(fd, labelled)
+          } catch (error) {
+            if (!(error instanceof NativeError) || error.context.errno !== 'EINVAL') throw error
+          }
         }
+        libc.setsockopt(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0)
+        begin(fd, address)
       })
     },
-    listen({ address, port, backlog, reusePort }) {
+    listen({ address, port, backlog, reusePort, prepare }) {
       const fd = opened(address)
       return orClose(fd, () => {
         libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
         if (reusePort) libc.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1)
         if (address === '::') libc.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)
+        prepare?.(fd)
         libc.bind(fd, libc.encodeAddress(address, port))
         if (listen(fd, backlog) < 0) fail('listen', `[${address}]:${port}`)
       })
@@ -168,6 +221,26 @@ function bindTcpCalls(libc: Libc): TcpCalls {
     shutdown: (fd) => void shutdown(fd, SHUT_WR),
     resetOnClose: (fd) => libc.setsockopt(fd, SOL_SOCKET, SO_LINGER, new Uint8Array(Int32Array.of(1, 0).buffer)),
     setOption: (fd, [level, option], value) => libc.setsockopt(fd, level, option, value),
+    option: (fd, [level, option]) => libc.getsockopt(fd, level, option),
+    setDscp(fd, dscp) {
+      const field = dscp << 2
+      libc.setsockopt(fd, ...TcpOption.TOS, field)
+      // To '::' IPv4 arrives too, and goes by the other option.
+      if (isOfIpv6(fd)) libc.setsockopt(fd, ...TcpOption.TCLASS, field)
+    },
+    clearFlowLabel(fd) {
+      if (isOfIpv6(fd)) libc.setsockopt(fd, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0)
+    },
+    setBuffer(fd, which, octets) {
+      const [force, plain] = SO_BUFFERS[which]
+      try {
+        libc.setsockopt(fd, SOL_SOCKET, force, octets)
+      } catch {
+        libc.setsockopt(fd, SOL_SOCKET, plain, octets)
+      }
+      // The kernel takes twice as many, for its own use, and tells that.
+      return libc.getsockopt(fd, SOL_SOCKET, plain) / 2
+    },
     setCongestionControl: (fd, name) =>
       libc.setsockopt(
         fd,

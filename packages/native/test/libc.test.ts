@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { addressOf, Errno, loadLibc, NativeError, nativeBuffer, OpenFlag, PollEvent, PollSet } from '../src/index.ts'
+import { addressOf, Errno, keptAddresses, loadLibc, NativeError, nativeBuffer, OpenFlag, PollEvent, PollSet } from '../src/index.ts'
 
 const libc = loadLibc()
 
@@ -29,6 +29,20 @@ describe('files and pipes', () => {
     libc.close(readEnd)
     expect(libc.read(readEnd, buffer, 0, 32)).toBe(-9)
     expect(libc.errnoName(9)).toBe('EBADF')
+  })
+
+  it('reads to addresses that are kept, and keeps none outside the buffer', () => {
+    const [readEnd, writeEnd] = libc.pipe()
+    const buffer = new Uint8Array(12)
+    const addresses = keptAddresses(buffer, 2, 5, 2)
+    expect(addresses).toEqual([addressOf(buffer) + 2, addressOf(buffer) + 7])
+    expect(libc.readTo(readEnd, addresses[1] as number, 5)).toBe(-Errno.EAGAIN)
+    libc.write(writeEnd, text('hello'), 0, 5)
+    expect(libc.readTo(readEnd, addresses[1] as number, 5)).toBe(5)
+    expect(buffer).toEqual(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, ...text('hello')))
+    expect(thrown(() => keptAddresses(buffer, 2, 5, 3)).code).toBe('ARGUMENT')
+    libc.close(readEnd)
+    libc.close(writeEnd)
   })
 
   it('gathers a packet from several places with writev', () => {

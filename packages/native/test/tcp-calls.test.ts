@@ -107,3 +107,29 @@ it('options are set where they belong', () => {
   calls.setCongestionControl(client, 'reno')
   expect([length > 0, calls.congestionControl(client)]).toEqual([true, 'reno'])
 })
+
+describe.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['::1', '::1'],
+  ['::', '127.0.0.1'],
+])('what a listener at %s is set to, those that it accepts by %s have', (at, by) => {
+  it('RFC 2474 (T-SA-2): DSCP', () => {
+    const prepare = (fd: number): void => calls.setDscp(fd, 46)
+    const listener = tracked(calls.listen({ address: at, port: 0, backlog: 8, reusePort: false, prepare }))
+    const client = tracked(calls.connect({ ...calls.localAddress(listener), address: by }, { prepare }))
+    expect(readable(listener)).toBe(1)
+    const server = tracked(calls.accept(listener))
+    for (const fd of [client, server]) expect(calls.option(fd, by === '::1' ? TcpOption.TCLASS : TcpOption.TOS)).toBe(46 << 2)
+  })
+
+  it('buffers', () => {
+    const granted: number[] = []
+    const prepare = (fd: number): void => void granted.push(calls.setBuffer(fd, 'send', 70_000), calls.setBuffer(fd, 'receive', 90_000))
+    const listener = tracked(calls.listen({ address: at, port: 0, backlog: 8, reusePort: false, prepare }))
+    tracked(calls.connect({ ...calls.localAddress(listener), address: by }, { prepare }))
+    expect(readable(listener)).toBe(1)
+    const server = tracked(calls.accept(listener))
+    expect(granted).toEqual([70_000, 90_000, 70_000, 90_000])
+    expect([7, 8].map((option) => libc.getsockopt(server, 1, option) / 2)).toEqual([70_000, 90_000])
+  })
+})

@@ -3,6 +3,7 @@ import { type TLSSocket, connect as tlsConnect } from 'node:tls'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
 import { connectNative } from './native-connect.ts'
 import { nativeSockets } from './native-sockets.ts'
+import { tuneRuntimeSocket } from './native-tuning.ts'
 import { dialogueWith, MAX_CONNECTIONS } from './proxy/begin.ts'
 import { asksWithoutEnd, type ProxyDialogue } from './proxy/dialogue.ts'
 import { describeProxy, type ProxyServer } from './proxy/proxy.ts'
@@ -146,6 +147,7 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
       tcp.once(
         'connect',
         then(() => {
+          tuneRuntimeSocket(tcp, options)
           if (via === undefined || dialogue === undefined) reached(tcp)
           else if (via.protocol === 'https') secure(tcp, via, {}, (over) => ask(over, dialogue))
           else ask(tcp, dialogue)

@@ -5,6 +5,7 @@ export { type ConnectOptions, connect, type TlsClientOptions } from './connect.t
 export type { FirstLook } from './first-look.ts'
 export { type Listener, type ListenOptions, listen, type TlsServerOptions } from './listen.ts'
 export { tcpSockets } from './native-sockets.ts'
+export { type SocketTuning, untunable } from './native-tuning.ts'
 export { describeProxy, type ProxyCredentials, type ProxyServer, parseProxy, proxyFromEnvironment } from './proxy/proxy.ts'
 export type { SocketOptions } from './socket-stream.ts'
 export { TransportError, type TransportErrorCode, type TransportErrorContext } from './transport-error.ts'

@@ -4,6 +4,7 @@ import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-strea
 import type { FirstLook } from './first-look.ts'
 import { listenNative } from './native-listen.ts'
 import { nativeSockets } from './native-sockets.ts'
+import { tuneRuntimeListener } from './native-tuning.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 
@@ -89,6 +90,12 @@ async function listenThroughRuntime(options: ListenOptions, onConnection: (strea
   }
   const bound = server.address()
   const local = typeof bound === 'object' && bound !== null ? { address: bound.address, port: bound.port } : { address, port }
+  try {
+    tuneRuntimeListener(local, options)
+  } catch (cause) {
+    server.close()
+    throw transportError(cause, 'listen', address, port)
+  }
   server.on('error', (cause) => options.onError?.(transportError(cause, 'listen', local.address, local.port)))
   let closed: Promise<void> | undefined
   return {

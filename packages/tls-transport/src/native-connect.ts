@@ -2,8 +2,9 @@
 import type { Watch } from '@underpass/native'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
 import type { ConnectOptions } from './connect.ts'
-import { errnoError, type NativeSockets, setOptions, systemError } from './native-sockets.ts'
+import { errnoError, type NativeSockets, systemError } from './native-sockets.ts'
 import { NativeStream } from './native-stream.ts'
+import { setOptions } from './native-tuning.ts'
 import { TransportError, transportError } from './transport-error.ts'
 
 /** `options.host` is an IP literal, and there is no TLS. @throws TransportError */
@@ -49,9 +50,9 @@ export function connectNative(sockets: NativeSockets, options: ConnectOptions, h
     }
     try {
       if (!Number.isInteger(port) || port < 1 || port > 65_535) throw badPort(port)
-      const descriptor = calls.connect({ address: host, port }, options.localAddress)
+      const { localAddress: local, flowLabel } = options
+      const descriptor = calls.connect({ address: host, port }, { local, flowLabel, prepare: (made) => setOptions(sockets, made, options) })
       fd = descriptor
-      setOptions(sockets, descriptor, options)
       watch = reactor.watch(descriptor, sockets.pollEvent.POLLOUT, () => onReady(descriptor))
     } catch (cause) {
       fail(cause)

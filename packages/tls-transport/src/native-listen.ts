@@ -4,8 +4,9 @@ import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { type PendingLook, takeFirstLook } from './first-look.ts'
 import type { Listener, ListenOptions } from './listen.ts'
 import { badPort } from './native-connect.ts'
-import { errnoError, type NativeSockets, setOptions, systemError } from './native-sockets.ts'
+import { errnoError, type NativeSockets, systemError } from './native-sockets.ts'
 import { NativeStream } from './native-stream.ts'
+import { setOptions } from './native-tuning.ts'
 import { transportError } from './transport-error.ts'
 
 /** Connections taken in one turn of the event loop. */
@@ -67,9 +68,8 @@ class NativeListener implements Listener {
     this.#sockets = sockets
     this.#options = options
     this.#onConnection = onConnection
-    this.#fd = calls.listen({ address, port, backlog, reusePort })
+    this.#fd = calls.listen({ address, port, backlog, reusePort, prepare: (fd) => setOptions(sockets, fd, options) })
     try {
-      setOptions(sockets, this.#fd, options)
       this.local = calls.localAddress(this.#fd)
       this.#watch = reactor.watch(this.#fd, pollEvent.POLLIN, () => this.#acceptAll())
     } catch (cause) {
@@ -141,15 +141,16 @@ class NativeListener implements Listener {
   }
 
   #accept(descriptor: number): void {
-    const { maxConnections, congestionControl } = this.#options
+    const { maxConnections, congestionControl, dscp } = this.#options
     let stream: NativeStream
     try {
       if (maxConnections !== undefined && this.connections >= maxConnections) {
         this.#sockets.close(descriptor)
         return
       }
-      // Inherited, but where a route names another for those that are accepted.
+      // Inherited, but where a route names another for those that are accepted, and net.ipv4.tcp_reflect_tos that of the peer.
       if (congestionControl !== undefined) this.#sockets.calls.setCongestionControl(descriptor, congestionControl)
+      if (dscp !== undefined) this.#sockets.calls.setDscp(descriptor, dscp)
       stream = new NativeStream(this.#sockets, descriptor, this.#options)
     } catch (cause) {
       this.#sockets.close(descriptor)

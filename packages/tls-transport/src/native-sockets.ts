@@ -1,7 +1,6 @@
 // TCP through @underpass/native, where it can be loaded: no object per chunk, one buffer to read into, a send that is done when it
 // returns, and the socket options that node:net has no calls for.
 import type { Errno, PollEvent, Reactor, TcpCalls, TcpOption } from '@underpass/native'
-import type { SocketOptions } from './socket-stream.ts'
 
 export interface NativeSockets {
   readonly calls: TcpCalls
@@ -59,14 +58,4 @@ export function systemError(cause: unknown): Error & { readonly code?: string } 
   if (!('NativeError' in native) || !(cause instanceof native.NativeError)) return cause instanceof Error ? cause : new Error(String(cause))
   const code = cause.code === 'ARGUMENT' ? 'ERR_INVALID_IP_ADDRESS' : (cause.context.errno ?? cause.code)
   return Object.assign(new Error(cause.message), { code })
-}
-
-/** Of a connection, or of a listener, from which the sockets that it accepts inherit them. @throws NativeError where the kernel refuses one */
-export function setOptions({ calls, tcpOption }: NativeSockets, fd: number, options: SocketOptions): void {
-  if (options.noDelay ?? true) calls.setOption(fd, tcpOption.NODELAY, 1)
-  if (typeof options.notSentLowWater === 'number') calls.setOption(fd, tcpOption.NOTSENT_LOWAT, options.notSentLowWater)
-  if (options.congestionControl !== undefined) calls.setCongestionControl(fd, options.congestionControl)
-  if (options.keepAlive === undefined || options.keepAlive === false) return
-  calls.setOption(fd, tcpOption.KEEPALIVE, 1)
-  if (typeof options.keepAlive === 'number') calls.setOption(fd, tcpOption.KEEPIDLE, Math.max(1, Math.round(options.keepAlive / 1000)))
 }

@@ -2,9 +2,10 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
+import type { SocketTuning } from './native-tuning.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 
-export interface SocketOptions {
+export interface SocketOptions extends SocketTuning {
   /** Nagle off. Default true: a frame is written whole, waiting for more only adds delay. */
   readonly noDelay?: boolean
   /** TCP keepalive, with the idle time in milliseconds if a number. Default false. It says nothing about IKE (RFC 9329 §6.7). */
@@ -20,8 +21,6 @@ export interface SocketOptions {
    * Native sockets only. Default: the system's, no limit.
    */
   readonly notSentLowWater?: number | 'adaptive'
-  /** TCP_CONGESTION: 'cubic', 'bbr', … Native sockets only. Default: the system's. */
-  readonly congestionControl?: string
 }
 
 export const DEFAULT_HIGH_WATER_MARK: number = 0x40000

@@ -1,4 +1,4 @@
-import { Errno, type Libc } from '@underpass/native'
+import { Errno, keptAddresses, type Libc } from '@underpass/native'
 import { createPacketBatch, HEADROOM, type PacketBatch, slotLength } from './packet-batch.ts'
 import { createPacketMemory } from './packet-memory.ts'
 import { SuperPacket } from './super-packet.ts'
@@ -47,6 +47,9 @@ export class PacketReader {
   /** Where super-packets are read to, virtio_net_hdr first. */
   readonly #area: number
   readonly #readsIntoSlots: boolean
+  /** Where packets are read to one by one, each in a slot of the MTU's length. */
+  readonly #slots: readonly (number | undefined)[]
+  readonly #areaAddress: readonly (number | undefined)[]
   readonly #super: SuperPacket
 
   constructor(libc: Libc, fd: number, layout: PacketLayout, counters: TunCounters) {
@@ -62,6 +65,8 @@ export class PacketReader {
     this.#area = this.#slotsEnd + 2
     const areaLength = layout.hasVirtioHeader ? 2 + VIRTIO_NET_HEADER_LENGTH + layout.linkLength + MAX_PACKET : 0
     this.batch = createPacketBatch(BUDGET_PACKETS, createPacketMemory(this.#slotsEnd + areaLength + 4))
+    this.#slots = keptAddresses(this.batch.buffer, HEADROOM, slot, Math.min(BUDGET_PACKETS, Math.floor(this.#slotsEnd / slot)))
+    this.#areaAddress = keptAddresses(this.batch.buffer, this.#area, 0, 1)
     this.#super = new SuperPacket(this.batch.buffer)
   }
 
@@ -79,17 +84,15 @@ export class PacketReader {
   #fillDirectly(): FillResult {
     const { batch } = this
     const { mtu } = this.#layout
-    let at = 0
-    while (batch.count < BUDGET_PACKETS && at + slotLength(mtu) <= this.#slotsEnd) {
+    const slot = slotLength(mtu)
+    while (batch.count < this.#slots.length) {
+      const at = batch.count * slot
       // One octet more than fits: the kernel cuts a packet off silently, as it may have to when somebody raised the interface's MTU.
-      const length = this.#libc.read(this.#fd, batch.buffer, at + HEADROOM, mtu + 1)
+      const length = this.#libc.readTo(this.#fd, this.#slots[batch.count] as number, mtu + 1)
       if (length <= 0) return this.#stop(length)
       this.#counters.reads++
-      if (length > mtu || !isIp(batch.buffer, at + HEADROOM)) {
-        this.#counters.readDrops++
-        continue
-      }
-      at = this.#append(at, length)
+      if (length > mtu || !isIp(batch.buffer, at + HEADROOM)) this.#counters.readDrops++
+      else this.#append(at, length)
     }
     return 'full'
   }
@@ -108,7 +111,9 @@ export class PacketReader {
       }
       if (this.#readsIntoSlots && at + slotLength(MAX_PACKET) > this.#slotsEnd) return 'full'
       const header = this.#readsIntoSlots ? at + HEADROOM - linkLength - VIRTIO_NET_HEADER_LENGTH : this.#area
-      const octets = this.#libc.read(this.#fd, batch.buffer, header, room)
+      const octets = this.#readsIntoSlots
+        ? this.#libc.read(this.#fd, batch.buffer, header, room)
+        : this.#libc.readTo(this.#fd, this.#areaAddress[0] as number, room)
       if (octets <= 0) return this.#stop(octets)
       this.#counters.reads++
       if (!this.#load(this.#setAside(header, octets), octets)) this.#counters.readDrops++

@@ -47,8 +47,14 @@ export interface Outcome {
   readonly lingered: number
 }
 
-/** `input` is what the fixture reads from its standard input. */
-export function runFixture(name: string, user: User, args: readonly string[], input = ''): Promise<Outcome> {
+/** `input` is what the fixture reads from its standard input; `variables` stand in its environment beside ours. */
+export function runFixture(
+  name: string,
+  user: User,
+  args: readonly string[],
+  input = '',
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   if (!isBuilt) {
     const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
     execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])
@@ -60,6 +66,7 @@ export function runFixture(name: string, user: User, args: readonly string[], in
   const environment = {
     ...process.env,
     DENO_NO_UPDATE_CHECK: '1',
+    ...variables,
     ...(user === 'nobody' ? { HOME: tmpdir(), DENO_DIR: join(tmpdir(), 'deno-of-nobody') } : {}),
   }
   return new Promise((resolve, reject) => {

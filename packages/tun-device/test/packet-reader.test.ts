@@ -1,4 +1,4 @@
-import { Errno, type Libc, loadLibc } from '@underpass/native'
+import { addressOf, Errno, type Libc, loadLibc } from '@underpass/native'
 import { describe, expect, it } from 'vitest'
 import { packetsOf } from '../src/packet-batch.ts'
 import { PacketReader } from '../src/packet-reader.ts'
@@ -29,6 +29,7 @@ function readerOf(mtu: number, frames: readonly Uint8Array[]) {
   const places: number[] = []
   const libc: Libc = {
     ...loadLibc(),
+    readTo: (fd, address, length) => libc.read(fd, reader.batch.buffer, address - addressOf(reader.batch.buffer), length),
     read(_fd, buffer, offset, length) {
       const next = left.shift()
       if (next === undefined) return -Errno.EAGAIN
@@ -38,7 +39,7 @@ function readerOf(mtu: number, frames: readonly Uint8Array[]) {
     },
   }
   const counters = createCounters()
-  const reader = new PacketReader(
+  const reader: PacketReader = new PacketReader(
     libc,
     -1,
     { linkLength: 0, hasVirtioHeader: true, takesUdpSuperPackets: true, takesLongSuperPackets: false, mtu },

@@ -25,6 +25,11 @@ export function bindDescriptor(libc: Libc, { address, port, family }: BindAddres
       libc.setsockopt(fd, option.IPPROTO_IPV6, option.IPV6_V6ONLY, 1)
       libc.setsockopt(fd, option.IPPROTO_IPV6, option.IPV6_RECVERR, 1)
     } else libc.setsockopt(fd, option.IPPROTO_IP, option.IP_RECVERR, 1)
+    if (options.dscp !== undefined) {
+      // ECN's two bits stay 0, Not-ECT (RFC 6040 §4.3): what a router would mark on a way is not read where it arrives.
+      if (family === 6) libc.setsockopt(fd, option.IPPROTO_IPV6, option.IPV6_TCLASS, options.dscp << 2)
+      else libc.setsockopt(fd, option.IPPROTO_IP, option.IP_TOS, options.dscp << 2)
+    }
     // Without it datagrams come one by one.
     attempt(() => libc.setsockopt(fd, option.SOL_UDP, option.UDP_GRO, 1))
     const buffers: UdpBuffers = {

@@ -15,10 +15,12 @@ export const SO_RCVBUFFORCE = 33
 export const SO_ATTACH_REUSEPORT_CBPF = 51
 
 export const IPPROTO_IP = 0
+export const IP_TOS = 1
 export const IP_RECVERR = 11
 export const IPPROTO_IPV6 = 41
 export const IPV6_RECVERR = 25
 export const IPV6_V6ONLY = 26
+export const IPV6_TCLASS = 67
 
 export const SOL_UDP = 17
 /** Generic segmentation offload: one send is many datagrams of this length, the last may be shorter. */

@@ -17,6 +17,8 @@ export interface UdpOptions {
   readonly receiveBuffer?: number
   /** SO_SNDBUF in octets, as far as the system grants it. Default 4 MiB. */
   readonly sendBuffer?: number
+  /** DSCP of every datagram, 0 … 63 (RFC 2474). Native sockets only. Default: the system's, 0. */
+  readonly dscp?: number
   /** Octets that may wait for the kernel; beyond that ESP is dropped and counted, IKE never. Default 4 MiB. */
   readonly sendLimit?: number
   /** One of several sockets on this port. Native sockets only: without them this one gets everything, and a second finds the port taken. */

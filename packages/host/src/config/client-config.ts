@@ -3,6 +3,7 @@ import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@unde
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
+import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
@@ -22,6 +23,8 @@ export interface ClientConfig extends SharedConfig {
   /** What the `carrier` of each of them is. */
   readonly carriers: Readonly<Record<string, Carrier>>
   readonly tls: ClientTls
+  /** Of every packet to the gateway; `undefined`: the system's default, 0. */
+  readonly dscp: number | undefined
   /** All of the peer but where it is dialled, which takes an address. */
   readonly peer: Omit<PeerConfig, 'dial'>
   readonly keepRetrying: boolean
@@ -48,6 +51,7 @@ const PEER_SHAPE = {
   transports: z.array(transport).min(1).optional(),
   framing: framing.optional(),
   ftt_keepalive: fttKeepalive.optional(),
+  dscp: dscp.optional(),
   tls: clientTls.optional(),
   local_id: identity,
   remote_id: z.union([z.literal('any'), identity]).optional(),
@@ -112,6 +116,7 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     transports,
     carriers,
     tls: readClientTls(peer.tls, findings),
+    dscp: peer.dscp,
     peer: {
       name: peer.name ?? peer.gateway,
       localId: peer.local_id,

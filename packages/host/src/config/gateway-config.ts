@@ -10,6 +10,7 @@ import {
 import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
+import { dscp } from './dscp.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
@@ -73,6 +74,7 @@ const GATEWAY_FILE = table({
     tcp: z.array(listener).optional(),
     tls: z.array(listener).optional(),
     framing: framing.optional(),
+    dscp: dscp.optional(),
   }).optional(),
   tls: gatewayTls.optional(),
   // A file without one is told what would have to be in it.

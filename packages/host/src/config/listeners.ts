@@ -4,6 +4,7 @@ import type { FramingProfileName } from '@underpass/session-manager'
 import * as z from 'zod'
 import { formatIp, parseIp } from '../ip-prefix.ts'
 import { describeEndpoint, familyOf, isWildcard } from '../run/addresses.ts'
+import { dscp } from './dscp.ts'
 import { address, framing, table, textAs } from './fields.ts'
 import type { Findings } from './load.ts'
 
@@ -11,6 +12,8 @@ import type { Findings } from './load.ts'
 export interface UdpListener {
   readonly address: string | undefined
   readonly port: number
+  /** Of every packet that is sent from there. */
+  readonly dscp?: number
 }
 
 export interface TcpListener extends UdpListener {
@@ -19,7 +22,8 @@ export interface TcpListener extends UdpListener {
   readonly isTls: boolean
 }
 
-export interface WrittenListener extends UdpListener {
+export interface WrittenListener extends Omit<UdpListener, 'dscp'> {
+  readonly dscp?: number | undefined
   readonly framing: FramingProfileName | undefined
 }
 
@@ -33,10 +37,11 @@ export const listener: z.ZodType<WrittenListener> = z.union([
       ? 'has a port out of range; use 1 to 65535'
       : 'is not a listener; write 4500, "4500", "192.0.2.1:4500" or "[2001:db8::1]:4500"',
   ),
-  table({ port: listenPort, address: address.optional(), framing: framing.optional() }).transform((one) => ({
+  table({ port: listenPort, address: address.optional(), framing: framing.optional(), dscp: dscp.optional() }).transform((one) => ({
     address: one.address,
     port: one.port,
     framing: one.framing,
+    dscp: one.dscp,
   })),
 ])
 
@@ -46,6 +51,7 @@ export interface WrittenListen {
   readonly tcp?: readonly WrittenListener[] | undefined
   readonly tls?: readonly WrittenListener[] | undefined
   readonly framing?: FramingProfileName | undefined
+  readonly dscp?: number | undefined
 }
 
 /** RFC 9329 §2, §11: UDP 500 and 4500 and TCP 4500 where the file says nothing. */
@@ -61,10 +67,11 @@ export function readListeners(
     if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
   checkApart([...udp, ...tcp, ...tls], findings)
   return {
-    udp: udp.map(({ address: at, port }) => ({ address: at, port })),
-    tcp: [...tcp, ...tls].map(({ address: at, port, framing: profile, protocol }) => ({
+    udp: udp.map(({ address: at, port, dscp: mark }) => ({ address: at, port, ...(mark !== undefined && { dscp: mark }) })),
+    tcp: [...tcp, ...tls].map(({ address: at, port, dscp: mark, framing: profile, protocol }) => ({
       address: at,
       port,
+      ...(mark !== undefined && { dscp: mark }),
       framing: profile,
       isTls: protocol === 'tls',
     })),
@@ -83,14 +90,18 @@ interface Placed extends Omit<TcpListener, 'isTls'> {
 function placed(protocol: Placed['protocol'], listeners: readonly WrittenListener[], written: WrittenListen): Placed[] {
   const everywhere: readonly (string | undefined)[] = written.address ?? [undefined]
   return listeners.flatMap((one, index) =>
-    (one.address === undefined ? everywhere : [one.address]).map((at, addressIndex) => ({
-      protocol,
-      index,
-      addressIndex,
-      address: at === undefined ? undefined : spelled(at),
-      port: one.port,
-      framing: one.framing ?? written.framing ?? 'rfc9329',
-    })),
+    (one.address === undefined ? everywhere : [one.address]).map((at, addressIndex) => {
+      const mark = one.dscp ?? written.dscp
+      return {
+        protocol,
+        index,
+        addressIndex,
+        address: at === undefined ? undefined : spelled(at),
+        port: one.port,
+        framing: one.framing ?? written.framing ?? 'rfc9329',
+        ...(mark !== undefined && { dscp: mark }),
+      }
+    }),
   )
 }
 

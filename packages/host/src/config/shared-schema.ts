@@ -29,6 +29,12 @@ export interface TunConfig {
   readonly addresses: readonly string[]
 }
 
+/** Octets of SO_SNDBUF and SO_RCVBUF. Without: of TCP the kernel's own tuning, of UDP 4 MiB. */
+export interface SocketBuffers {
+  readonly sendBuffer?: number
+  readonly receiveBuffer?: number
+}
+
 export interface SharedConfig {
   /** As given to `--config`. */
   readonly file: string
@@ -39,6 +45,8 @@ export interface SharedConfig {
   readonly crypto: CryptoProviderName
   /** Of TCP connections, accepted and dialled; `undefined`: the kernel's default. */
   readonly congestionControl: string | undefined
+  readonly tcpBuffers: SocketBuffers
+  readonly udpBuffers: SocketBuffers
   /** What waits for a full connection is fewer TCP acknowledgements. */
   readonly thinsAcks: boolean
   /** One for each event loop, or none: the kernel chooses. */
@@ -59,6 +67,11 @@ interface PeerKeys {
   readonly replay_window: number
 }
 
+interface WrittenBuffers {
+  readonly send_buffer?: number | undefined
+  readonly receive_buffer?: number | undefined
+}
+
 interface SharedKeys {
   readonly control: string
   readonly cpus: readonly number[]
@@ -69,7 +82,8 @@ interface SharedKeys {
     readonly address?: readonly string[] | undefined
   }
   readonly provider: { readonly crypto?: CryptoProviderName | undefined }
-  readonly tcp: { readonly congestion_control?: string | undefined; readonly thin_acks?: boolean | undefined }
+  readonly tcp: { readonly congestion_control?: string | undefined; readonly thin_acks?: boolean | undefined } & WrittenBuffers
+  readonly udp: WrittenBuffers
   readonly limits: Limits
   readonly timers: Timers
 }
@@ -81,6 +95,10 @@ export const PEER_KEYS: Keys<PeerKeys> = {
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
 }
+
+/** The least that the kernel takes is about this; the most an int. */
+const bufferOctets = z.int().min(4_096).max(0x3fff_ffff)
+const BUFFER_KEYS = { send_buffer: bufferOctets.optional(), receive_buffer: bufferOctets.optional() }
 
 /** Top-level keys of both files. */
 export const SHARED_KEYS: Keys<SharedKeys> = {
@@ -108,7 +126,9 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
       .regex(/^[\w-]{1,15}$/, { error: 'is no name of a congestion control, such as "bbr" or "cubic"' })
       .optional(),
     thin_acks: z.boolean().optional(),
+    ...BUFFER_KEYS,
   }).optional(),
+  udp: table(BUFFER_KEYS).optional(),
   limits: limits.optional(),
   timers: timers.optional(),
 }
@@ -131,11 +151,17 @@ export function sharedConfig(
     },
     crypto: written.provider?.crypto ?? 'auto',
     congestionControl: written.tcp?.congestion_control,
+    tcpBuffers: socketBuffers(written.tcp),
+    udpBuffers: socketBuffers(written.udp),
     thinsAcks: written.tcp?.thin_acks ?? false,
     cpus: written.cpus ?? [],
     limits: written.limits ?? DEFAULT_LIMITS,
     timers: written.timers ?? DEFAULT_TIMERS,
   }
+}
+
+function socketBuffers({ send_buffer: send, receive_buffer: receive }: WrittenBuffers = {}): SocketBuffers {
+  return { ...(send !== undefined && { sendBuffer: send }), ...(receive !== undefined && { receiveBuffer: receive }) }
 }
 
 export function peerAlgorithms(written: Written<PeerKeys>): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow'> {

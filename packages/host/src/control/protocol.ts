@@ -3,6 +3,7 @@
  * A request is answered by one line; `down` by a second one when everything is undone.
  */
 import type { SessionEvent, SessionStatus } from '@underpass/session-manager'
+import type { SocketBuffers } from '../config/shared-schema.ts'
 
 export type ControlRequest = { readonly command: 'status' } | { readonly command: 'down' }
 
@@ -22,6 +23,12 @@ export interface ProgramStatus {
   /** Of TCP connections, where one is configured. */
   readonly congestionControl?: string | undefined
   readonly thinsAcks?: boolean
+  /** Of the sockets, where they are configured. */
+  readonly tcpBuffers?: SocketBuffers
+  readonly udpBuffers?: SocketBuffers
+  readonly dscp?: readonly number[]
+  /** What the sockets cannot be given here, in words. */
+  readonly gaps?: readonly string[]
   /** That the event loops are kept on. */
   readonly cpus?: readonly number[]
   readonly host: HostStatus

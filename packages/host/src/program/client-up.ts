@@ -7,6 +7,7 @@ import { ClientNetwork } from '../network/client-network.ts'
 import { Underlay } from '../network/underlay.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { RuntimeOptions } from '../run/index.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
 import { dialledCarriers } from './client-carriers.ts'
 import { authenticationFailedWords, narrowerGrant, refusedWords, upLine } from './client-words.ts'
@@ -40,7 +41,10 @@ export function clientUp(options: ClientUpOptions): Promise<number> {
         sessionConfig: clientSessionConfig(config, gateway),
         listeners: clientListeners(config),
         carriers: dialledCarriers(config),
+        ...(config.dscp !== undefined && { dscp: config.dscp }),
       },
+      usesRuntimeTcp: Object.keys(config.carriers).length > 0,
+      usesTcp: config.transports.some(({ transport }) => transport === 'tcp'),
       network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
       io,
       ports,
@@ -199,9 +203,7 @@ function areAllThroughProxies({ gateway, transports, carriers }: ClientConfig): 
 const NOWHERE = '192.0.2.1'
 
 /** Replies to our datagrams need a socket; any port will do (RFC 7296 §2.23). */
-function clientListeners({ transports }: ClientConfig): {
-  readonly tcp: readonly []
-  readonly udp: readonly { readonly address: undefined; readonly port: 0 }[]
-} {
-  return { tcp: [], udp: transports.some(({ transport }) => transport === 'udp') ? [{ address: undefined, port: 0 }] : [] }
+function clientListeners({ transports, dscp, udpBuffers }: ClientConfig): RuntimeOptions['listeners'] {
+  const anyPort = { address: undefined, port: 0, ...udpBuffers, ...(dscp !== undefined && { dscp }) }
+  return { tcp: [], udp: transports.some(({ transport }) => transport === 'udp') ? [anyPort] : [] }
 }

@@ -26,6 +26,8 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       title: 'underpass-gateway',
       config,
       session: { sessionConfig: gatewaySessionConfig(config), listeners: gatewayListeners(config) },
+      usesRuntimeTcp: config.tcp.some(({ isTls }) => isTls),
+      usesTcp: config.tcp.length > 0,
       network: (host) => new GatewayNetwork(config, host, ports.run),
       io,
       ports,
@@ -48,7 +50,10 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
   })
 }
 
-function gatewayListeners({ udp, tcp, tls, web: backend }: GatewayConfig): RuntimeOptions['listeners'] {
+function gatewayListeners({ udp, udpBuffers, tcp, tls, web: backend }: GatewayConfig): RuntimeOptions['listeners'] {
   const around = tls && { tls, web: backend === undefined ? {} : { backend } }
-  return { udp, tcp: tcp.map(({ isTls, ...listener }) => (isTls ? { ...listener, ...around } : listener)) }
+  return {
+    udp: udp.map((listener) => ({ ...listener, ...udpBuffers })),
+    tcp: tcp.map(({ isTls, ...listener }) => (isTls ? { ...listener, ...around } : listener)),
+  }
 }

@@ -1,5 +1,5 @@
 /** What both programs open, in order, and close the other way round: control socket, journal, device, addresses, session. */
-import type { SharedConfig } from '../config/shared-schema.ts'
+import type { SharedConfig, SocketBuffers } from '../config/shared-schema.ts'
 import { openControlSocket } from '../control/control-server.ts'
 import type { ProgramStatus, RunsOn } from '../control/protocol.ts'
 import { defaultControlPath, journalPath } from '../control/socket-path.ts'
@@ -11,6 +11,7 @@ import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeFallbacks, describeRunsOn } from '../report/runs-on-words.ts'
 import type { OpenedTun } from '../run/index.ts'
+import { type TuningGap, type TuningWishes, tuningGaps } from '../run/tuning-gaps.ts'
 import type { Foreground } from './foreground.ts'
 import type { ProgramPorts, RunningSession, SessionOptions } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
@@ -29,7 +30,11 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   /** 'underpass'. */
   readonly title: string
   readonly config: SharedConfig
-  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners' | 'carriers'>
+  /** `dscp`: of what is dialled. */
+  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners' | 'carriers'> & { readonly dscp?: number }
+  readonly usesTcp: boolean
+  /** TLS or a proxy is in it. */
+  readonly usesRuntimeTcp: boolean
   readonly network: (host: HostNetwork) => N
   /** As soon as there is one, before the host is changed. */
   readonly onSession?: (session: RunningSession) => void
@@ -67,6 +72,10 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       configFile: config.file,
       runsOn: runsOn(config.crypto, session, opened?.device),
       congestionControl: config.congestionControl,
+      tcpBuffers: config.tcpBuffers,
+      udpBuffers: config.udpBuffers,
+      dscp: dscpValues(options.session),
+      gaps: gaps(options, session).map(({ text }) => text),
       thinsAcks: config.thinsAcks,
       cpus: config.cpus,
       host: {
@@ -98,8 +107,10 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
   }
   try {
     // First what may fail without a trace: the ports. Who comes before the device is there finds a gateway whose packets are lost.
-    const { crypto, congestionControl, cpus, tun } = config
-    session = await ports.start({ ...options.session, crypto, tcpTuning: { congestionControl, innerMtu: tun.mtu }, cpus })
+    const { crypto, congestionControl, cpus, tun, tcpBuffers } = config
+    const { dscp, ...sessionOptions } = options.session
+    const tcpTuning = { congestionControl, innerMtu: tun.mtu, ...tcpBuffers, ...(dscp !== undefined && { dscp }) }
+    session = await ports.start({ ...sessionOptions, crypto, tcpTuning, cpus })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)
@@ -113,6 +124,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     await network?.configure(opened.device.name)
     session.driver.attachTun(opened.device)
     tellRunsOn(runsOn(config.crypto, session, opened.device), reporter)
+    for (const { text, isAsked } of gaps(options, session)) reporter.notice(text, isAsked ? 'warn' : 'debug')
     return { session, device: opened.device, network, close }
   } catch (error) {
     await close()
@@ -135,6 +147,37 @@ function tellRunsOn(found: RunsOn, reporter: Reporter): void {
   for (const line of describeRunsOn(found)) reporter.notice(line, 'debug')
   const fallbacks = describeFallbacks(found)
   if (fallbacks !== undefined) reporter.notice(fallbacks, 'warn', { runsOn: found })
+}
+
+/** What the sockets cannot be given here. */
+function gaps<N extends ProgramNetwork>(
+  { config, session: { listeners, dscp }, usesTcp, usesRuntimeTcp }: ServiceOptions<N>,
+  session: RunningSession | undefined,
+): TuningGap[] {
+  const marks = ({ dscp: mark }: { readonly dscp?: number }): boolean => mark !== undefined
+  const ofTcp = buffersAsked('tcp', config.tcpBuffers)
+  return tuningGaps({
+    ofTcp: [...(dscp !== undefined || listeners.tcp.some(marks) ? ['dscp'] : []), ...ofTcp.map(({ key }) => key)],
+    // node:dgram can be told its buffers.
+    ofUdp: listeners.udp.some(marks) ? ['dscp'] : [],
+    buffers: [...ofTcp, ...buffersAsked('udp', config.udpBuffers)],
+    usesTcp,
+    usesRuntimeTcp,
+    udpFallback: session && runsOn(config.crypto, session, undefined).udp?.reason,
+  })
+}
+
+function buffersAsked(table: string, { sendBuffer, receiveBuffer }: SocketBuffers): TuningWishes['buffers'] {
+  return [
+    ...(sendBuffer === undefined ? [] : [{ key: `${table}.send_buffer`, which: 'send' as const, octets: sendBuffer }]),
+    ...(receiveBuffer === undefined ? [] : [{ key: `${table}.receive_buffer`, which: 'receive' as const, octets: receiveBuffer }]),
+  ]
+}
+
+/** Of what is dialled, and of the listeners. */
+function dscpValues({ listeners, dscp }: ServiceOptions<ProgramNetwork>['session']): number[] {
+  const all = [{ dscp }, ...listeners.tcp, ...listeners.udp].flatMap((one) => one.dscp ?? [])
+  return [...new Set(all)]
 }
 
 /** '192.0.2.1:4500/tcp'. */

@@ -8,8 +8,9 @@ import {
   type PeerConfig,
 } from '@underpass/session-manager'
 import type { ClientConfig } from '../config/client-config.ts'
+import { describeDscp } from '../config/dscp.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
-import type { SharedConfig, TunConfig } from '../config/shared-schema.ts'
+import type { SharedConfig, SocketBuffers, TunConfig } from '../config/shared-schema.ts'
 import { describeTransport } from '../config/transports.ts'
 import { formatAction, formatUndo, type Step } from '../network/step.ts'
 import { describeEndpoint } from './event-words.ts'
@@ -23,7 +24,7 @@ export function describeClientConfig(config: ClientConfig): string[] {
       ? `  ask for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
       : '  ask for no address',
     `  if the first attempt fails: ${config.keepRetrying ? 'keep trying' : 'give up'}`,
-    useLine(config),
+    useLine(config, config.dscp === undefined ? [] : [config.dscp]),
     `route into the tunnel: ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
     `name servers that the gateway names: ${DNS[config.dns]}`,
   ]
@@ -36,27 +37,43 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
-    useLine(config),
+    useLine(config, [...new Set([...config.tcp, ...config.udp].flatMap(({ dscp }) => dscp ?? []))]),
     ...(config.workers > 1 ? [`share the work among ${config.workers} workers, each a thread with a slice of every pool`] : []),
     `IP forwarding: ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
   ]
 }
 
-function useLine(config: SharedConfig): string {
-  return [`use device ${describeDevice(config.tun)}`, `cryptography: ${config.crypto}`, ...choices(config)].join('; ')
+function useLine(config: SharedConfig, dscp: readonly number[]): string {
+  return [`use device ${describeDevice(config.tun)}`, `cryptography: ${config.crypto}`, ...choices({ ...config, dscp })].join('; ')
 }
 
 /** What is not left to the kernel, or not the default. */
 export function choices({
   congestionControl,
+  tcpBuffers,
+  udpBuffers,
+  dscp = [],
   thinsAcks = false,
   cpus = [],
-}: Partial<Pick<SharedConfig, 'congestionControl' | 'thinsAcks' | 'cpus'>>): string[] {
+}: Partial<Pick<SharedConfig, 'congestionControl' | 'tcpBuffers' | 'udpBuffers' | 'thinsAcks' | 'cpus'>> & {
+  readonly dscp?: readonly number[]
+}): string[] {
   return [
     ...(cpus.length === 0 ? [] : [`kept on CPU ${cpus.join(', ')}`]),
     ...(congestionControl === undefined ? [] : [`congestion control of TCP: ${congestionControl}`]),
+    ...bufferWords('TCP', tcpBuffers),
+    ...bufferWords('UDP', udpBuffers),
+    ...(dscp.length === 0 ? [] : [`DSCP outside: ${dscp.map(describeDscp).join(', ')}`]),
     ...(thinsAcks ? ['TCP acknowledgements that wait are thinned'] : []),
   ]
+}
+
+function bufferWords(protocol: string, { sendBuffer, receiveBuffer }: SocketBuffers = {}): string[] {
+  const parts = [
+    ...(sendBuffer === undefined ? [] : [`${sendBuffer} octets to send`]),
+    ...(receiveBuffer === undefined ? [] : [`${receiveBuffer} to receive`]),
+  ]
+  return parts.length === 0 ? [] : [`buffers of ${protocol}: ${parts.join(', ')}`]
 }
 
 /** Each as what it is for, the command, and what undoes it. */

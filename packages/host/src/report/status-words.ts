@@ -17,6 +17,7 @@ export function describeStatus(status: ProgramStatus, now: number): string {
   if (host.device) lines.push(`device ${host.device.name} (${host.device.kind}, mtu ${host.device.mtu})`)
   const chosen = choices(status)
   if (chosen.length > 0) lines.push(chosen.join('; '))
+  lines.push(...(status.gaps ?? []).map((gap) => `not to be had here: ${gap}`))
   if (host.listening.length > 0) lines.push(`listening on ${host.listening.join(', ')}`)
   for (const peer of session.peers)
     lines.push(

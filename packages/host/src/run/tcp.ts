@@ -1,4 +1,5 @@
 /** TCP for the driver: listeners, and the connections that the core asks for. */
+import { randomInt } from 'node:crypto'
 import type { Endpoint, FramingProfileName } from '@underpass/session-manager'
 import type { PendingStream, StreamHandlers, StreamPort } from '@underpass/session-manager/driver'
 import {
@@ -23,6 +24,11 @@ import { behindWebFront, type WebFront } from './web-front.ts'
 export interface TcpTuning {
   /** 'bbr', 'cubic', … Default the kernel's. Native sockets' only. */
   readonly congestionControl?: string | undefined
+  /** Octets of SO_SNDBUF and SO_RCVBUF. Default the kernel's own tuning. */
+  readonly sendBuffer?: number
+  readonly receiveBuffer?: number
+  /** Of what is dialled; a listener has its own. */
+  readonly dscp?: number
   /** Octets of the longest packet inside. Default: as short as usual. */
   readonly innerMtu?: number
 }
@@ -33,6 +39,8 @@ export interface TcpListenerConfig {
   /** 0: any free one. */
   readonly port: number
   readonly framing: FramingProfileName
+  /** Of every packet of what is accepted. */
+  readonly dscp?: number
   /** Around the stream. */
   readonly tls?: TlsServerOptions
   /** With TLS, what others than IKE are given. Of framings with a prefix. */
@@ -50,11 +58,11 @@ export async function listenTcp(
   shared: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
   tuning: TcpTuning = {},
 ): Promise<Listener> {
-  const { port, tls = false, framing, web } = config
+  const { port, tls = false, framing, web, dscp } = config
   const accept = (stream: ByteStream): StreamHandlers => onConnection(plainStream(stream), framing)
   const listenOn = (address: string): Promise<Listener> =>
     listen(
-      { address, port, tls, onError, ...socketOptions(tuning), ...shared },
+      { address, port, tls, onError, ...socketOptions(tuning), ...marking(dscp), flowLabel: NO_FLOW_LABEL, ...shared },
       web !== undefined && framing === 'rfc9329' ? behindWebFront(web, accept) : accept,
     )
   if (config.address === undefined) {
@@ -72,11 +80,23 @@ export async function listenTcp(
   }
 }
 
-function socketOptions({ congestionControl, innerMtu = 0 }: TcpTuning): SocketOptions {
+/**
+ * RFC 9329 §6.1 (T-LIFE-8): which IKE SA a connection is of is known too late to give it the label of the one before. None is constant too,
+ * whatever the other end does, which IPV6_FL_F_REFLECT would not be, and that takes a sysctl.
+ */
+const NO_FLOW_LABEL = 0
+
+function marking(dscp: number | undefined): Pick<SocketOptions, 'dscp'> {
+  return dscp === undefined ? {} : { dscp }
+}
+
+function socketOptions({ congestionControl, sendBuffer, receiveBuffer, innerMtu = 0 }: TcpTuning): SocketOptions {
   return {
     ...SHORT_QUEUES,
     ...(innerMtu > LONG_PACKET ? { readLength: READ_LENGTH_FOR_LONG } : {}),
     ...(congestionControl === undefined ? {} : { congestionControl }),
+    ...(sendBuffer === undefined ? {} : { sendBuffer }),
+    ...(receiveBuffer === undefined ? {} : { receiveBuffer }),
   }
 }
 
@@ -117,11 +137,14 @@ export function connectTcp(
     }
     return { host: via === undefined ? remote.address : carrier.host, tls, ...(via === undefined ? {} : { via }) }
   }
+  // RFC 9329 §6.1 (T-LIFE-8): one for all connections, so that the next of an IKE SA has that of the one before; random, in the range of
+  // labels that nobody leases (RFC 6437 §3, net.ipv6.flowlabel_state_ranges).
+  const common = { ...socketOptions(tuning), ...marking(tuning.dscp), flowLabel: randomInt(0x80000, 0x100000) }
   return (remote, _framing, handlers, carrier) => {
     const controller = new AbortController()
     const where = { ...around(remote, carrier), port: remote.port }
     return {
-      opened: connect({ ...where, timeout: timeoutMilliseconds, signal: controller.signal, ...socketOptions(tuning) }, handlers).then(
+      opened: connect({ ...where, timeout: timeoutMilliseconds, signal: controller.signal, ...common }, handlers).then(
         plainStream,
         (error: unknown) => {
           throw remedied(error)

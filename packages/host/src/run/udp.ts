@@ -11,6 +11,11 @@ export interface UdpListenerConfig {
   readonly address: string | undefined
   /** 0: any free one. */
   readonly port: number
+  /** Of every datagram. */
+  readonly dscp?: number
+  /** Octets of SO_SNDBUF and SO_RCVBUF. */
+  readonly sendBuffer?: number
+  readonly receiveBuffer?: number
 }
 
 /** Where datagrams come in, and by which kind of socket. */
@@ -42,14 +47,14 @@ export async function openUdpSockets(
 ): Promise<UdpSockets> {
   const sockets: UdpSocket[] = []
   try {
-    for (const { address, port } of listeners) {
+    for (const { address, port, ...tuning } of listeners) {
       if (address !== undefined) {
-        sockets.push(await openSocket(address, port, receivers, group))
+        sockets.push(await openSocket(address, port, receivers, group, tuning))
         continue
       }
-      const ipv4 = await openSocket('0.0.0.0', port, receivers, group)
+      const ipv4 = await openSocket('0.0.0.0', port, receivers, group, tuning)
       sockets.push(ipv4)
-      const ipv6 = await openSocket('::', ipv4.local.port, receivers, group).catch(unlessWithoutIpv6)
+      const ipv6 = await openSocket('::', ipv4.local.port, receivers, group, tuning).catch(unlessWithoutIpv6)
       if (ipv6 !== undefined) sockets.push(ipv6)
     }
   } catch (error) {
@@ -70,7 +75,13 @@ export async function openUdpSockets(
   }
 }
 
-async function openSocket(address: string, port: number, receivers: UdpReceivers, group: ReusePortGroup | undefined): Promise<UdpSocket> {
+async function openSocket(
+  address: string,
+  port: number,
+  receivers: UdpReceivers,
+  group: ReusePortGroup | undefined,
+  { dscp, sendBuffer, receiveBuffer }: Omit<UdpListenerConfig, 'address' | 'port'>,
+): Promise<UdpSocket> {
   let inbound: Inbound | undefined
   try {
     const socket = await openUdp({
@@ -78,6 +89,9 @@ async function openSocket(address: string, port: number, receivers: UdpReceivers
       port,
       family: familyOf(address),
       ...(group && { group }),
+      ...(dscp !== undefined && { dscp }),
+      ...(sendBuffer !== undefined && { sendBuffer }),
+      ...(receiveBuffer !== undefined && { receiveBuffer }),
       onDatagram: (bytes, message, from) => inbound?.onDatagram(bytes, message, from),
       onEspBatch: (batch, from) => inbound?.onEspBatch(batch, from),
       onError: (error) => inbound?.onError(error),

@@ -58,6 +58,7 @@ tun = "memory"
 ${GOOD}name = "office"
 transports = ["udp:4501", "tcp:443", { transport = "tcp", port = 444, framing = "3gpp-ftt" }]
 framing = "pauly-03"
+dscp = "AF41"
 remote_id = "@gw"
 local = ["10.1.0.0/24", "10.1.2.1-10.1.2.9"]
 request_addresses = []
@@ -74,6 +75,10 @@ crypto = "noble"
 [tcp]
 congestion_control = "bbr"
 thin_acks = true
+send_buffer = 1000000
+receive_buffer = 2000000
+[udp]
+receive_buffer = 8000000
 [timers]
 udp_fallback = "500ms"
 liveness = "2m"
@@ -85,6 +90,9 @@ max_half_open = 7
       control: '/run/x.sock',
       keepRetrying: true,
       congestionControl: 'bbr',
+      tcpBuffers: { sendBuffer: 1_000_000, receiveBuffer: 2_000_000 },
+      udpBuffers: { receiveBuffer: 8_000_000 },
+      dscp: 34,
       thinsAcks: true,
       cpus: [1],
       tun: { device: 'memory' },

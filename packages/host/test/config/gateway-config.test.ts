@@ -48,6 +48,16 @@ ${PEOPLE}${SECRETS}`)
     ])
   })
 
+  it('RFC 9329 §6.8 (T-SA-2): a listener has its own DSCP, or that of all', () => {
+    const { udp, tcp } = load(`[listen]
+udp = [500, { port = 4500, dscp = 0 }]
+tcp = [{ port = 4500, dscp = "AF41" }, 443]
+dscp = "EF"
+${PEOPLE}${SECRETS}`)
+    expect([...udp, ...tcp].map(({ port, dscp }) => `${port} ${dscp}`)).toEqual(['500 46', '4500 0', '4500 34', '443 46'])
+    expect(load(PEOPLE + SECRETS).tcp).toEqual([{ address: undefined, port: 4500, framing: 'rfc9329', isTls: false }])
+  })
+
   it('makes a peer for everybody with a secret, and they share one pool', () => {
     const { peers } = load(PEOPLE + SECRETS)
     expect(peers.map(({ name, remoteId }) => [name, describeIdentity(remoteId!)])).toEqual([

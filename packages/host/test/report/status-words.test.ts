@@ -23,6 +23,10 @@ describe('status in words', () => {
       },
       congestionControl: 'bbr',
       thinsAcks: true,
+      tcpBuffers: { sendBuffer: 1_000_000 },
+      udpBuffers: {},
+      dscp: [46, 3],
+      gaps: ['net.ipv4.tcp_ecn = 1 …'],
       cpus: [0, 1],
       host: {
         device: { name: 'underpass0', kind: 'tun', mtu: 1400, counters: {} },
@@ -86,7 +90,8 @@ runs on Node 20.20.2, linux x64
   ESP cryptography: openssl, the fastest, and libcrypto is here
   TUN offloads: yes
 device underpass0 (tun, mtu 1400)
-kept on CPU 0, 1; congestion control of TCP: bbr; TCP acknowledgements that wait are thinned
+kept on CPU 0, 1; congestion control of TCP: bbr; buffers of TCP: 1000000 octets to send; DSCP outside: EF (46), 3; TCP acknowledgements that wait are thinned
+not to be had here: net.ipv4.tcp_ecn = 1 …
 
 gw: up
   udp:500: failed, no answer in 1.6 s
