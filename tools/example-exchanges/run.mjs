@@ -197,6 +197,8 @@ const ALGORITHMS = {
   espProposals: [parseEspSuite('aes256gcm16')],
   replayWindow: 1024,
   esn: true,
+  // No RFC has them.
+  pathChecks: false,
 }
 const POOL = { ranges: ['10.8.0.10-10.8.0.20'], dns: [], subnets: [] }
 
