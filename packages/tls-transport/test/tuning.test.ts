@@ -17,6 +17,12 @@ interface Packet {
   readonly flowLabel?: number
 }
 
+interface Captured {
+  readonly packets: readonly Packet[]
+  /** TCP_NODELAY of the four sockets. */
+  readonly noDelay: readonly number[]
+}
+
 const enter = process.getuid?.() === 0 ? ['-n'] : ['-Urn']
 const canEnter = spawnSync('unshare', [...enter, '--', 'ip', '-V'], { stdio: 'ignore' }).status === 0
 
@@ -24,7 +30,7 @@ describe.runIf(canEnter && tcpSockets().kind === 'native')('packets of two conne
   it.each(['127.0.0.1', '::1'])(
     'of native sockets over %s: RFC 9329 §9.3 (T-QOS-1, T-SA-2): one DSCP each way, from the SYN on',
     (address) => {
-      const packets = captured('tcp', address)
+      const { packets } = captured('tcp', address)
       expect(packets.filter(({ isSyn }) => isSyn)).toHaveLength(4)
       expect(packets.filter(({ hasData }) => hasData)).toHaveLength(4)
       expect(seen(packets, 'dialled', 'dscp')).toEqual([DIALLED])
@@ -33,20 +39,24 @@ describe.runIf(canEnter && tcpSockets().kind === 'native')('packets of two conne
   )
 
   it('RFC 9329 §6.1 (T-LIFE-8): the next connection has the flow label of the one before, and what is accepted never has one', () => {
-    const packets = captured('tcp', '::1')
+    const { packets } = captured('tcp', '::1')
     expect(seen(packets, 'dialled', 'flowLabel')).toEqual([FLOW_LABEL])
     expect(seen(packets, 'accepted', 'flowLabel')).toEqual([0])
   })
 
   it.each(['127.0.0.1', '::1'])('RFC 9329 §9.5 (T-ECN-1): as the kernel is set up by default none over %s is ECN-capable', (address) => {
-    const packets = captured('tcp', address)
+    const { packets } = captured('tcp', address)
     expect([...seen(packets, 'dialled', 'ecn'), ...seen(packets, 'accepted', 'ecn')]).toEqual([0, 0])
+  })
+
+  it.each(['tcp', 'tls'] as const)('of %s: Nagle is off at both ends', (kind) => {
+    expect(captured(kind, '127.0.0.1').noDelay).toEqual([1, 1, 1, 1])
   })
 
   it.runIf(untunable('runtime') === undefined).each(['127.0.0.1', '::1'])(
     'of the TLS of the runtime over %s: all the same, but the SYN that dials',
     (address) => {
-      const packets = captured('tls', address)
+      const { packets } = captured('tls', address)
       const [ofData, label] = [packets.filter(({ hasData }) => hasData), address === '::1' ? [0] : [undefined]]
       expect(new Set(ofData.map(({ connection, from }) => `${connection} ${from}`)).size).toBe(4)
       expect(seen(ofData, 'dialled', 'dscp')).toEqual([DIALLED])
@@ -63,7 +73,7 @@ function seen<K extends keyof Packet>(packets: readonly Packet[], from: Packet['
 
 let isBuilt = false
 
-function captured(kind: 'tcp' | 'tls', address: string): Packet[] {
+function captured(kind: 'tcp' | 'tls', address: string): Captured {
   if (!isBuilt) {
     const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
     execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])
@@ -72,5 +82,5 @@ function captured(kind: 'tcp' | 'tls', address: string): Packet[] {
   const script = fileURLToPath(new URL('./fixtures/capture.mjs', import.meta.url))
   const runtime = process.versions['deno'] === undefined ? [process.execPath] : [process.execPath, 'run', '-A']
   const out = execFileSync('unshare', [...enter, '--', ...runtime, script, kind, address], { encoding: 'utf8', timeout: 30_000 })
-  return JSON.parse(out) as Packet[]
+  return JSON.parse(out) as Captured
 }

@@ -15,12 +15,12 @@ describe('what cannot be had of sockets', () => {
     )
   })
 
-  it.each([1, 3, 4])('RFC 9329 §9.5 (T-ECN-1): net.ipv4.tcp_ecn = %i, with which connections outside are ECN-capable', (value) => {
+  it.each([1, 3, 4])('RFC 9329 §9.5: net.ipv4.tcp_ecn = %i, with which connections outside are ECN-capable', (value) => {
     expect(texts({ usesTcp: true }, { 'net/ipv4/tcp_ecn': value }).at(-1)).toContain(`net.ipv4.tcp_ecn = ${value} makes`)
     expect(texts({}, { 'net/ipv4/tcp_ecn': value })).toEqual([])
   })
 
-  it('RFC 9329 §6.1 (T-LIFE-8): flow labels that the kernel forces', () => {
+  it('RFC 9329 §6.1: flow labels that the kernel forces', () => {
     expect(texts({ usesTcp: true }, { 'net/ipv6/auto_flowlabels': 3 }).at(-1)).toContain('net.ipv6.auto_flowlabels = 3')
   })
 
