@@ -53,7 +53,7 @@ describe('RFC 4303 §3.3 what is sealed is lent until the next input', () => {
               batch: output.batch,
             })
         }
-        expect(pair.gateway.received).toEqual(packets)
+        expect(pair.gateway.received.map(String)).toEqual(packets.map(String))
       }
     }
   })
@@ -66,6 +66,6 @@ function withRoom(packets: readonly Uint8Array[], room: number): ReturnType<type
     spaced.offsets[i]! += room
     spaced.lengths[i]! -= 2 * room
   }
-  expect(packetsOf(spaced)).toEqual(packets)
+  expect(packetsOf(spaced).map(String)).toEqual(packets.map(String))
   return spaced
 }
