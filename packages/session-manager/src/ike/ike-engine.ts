@@ -23,10 +23,22 @@ import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
-import { applyStep, deleteIkeSa, learnNat, movePath, replyTo, resend, sendNextRequest, sendStateless, sendTo } from './ike-sa-life.ts'
+import {
+  applyStep,
+  closeIkeSa,
+  deleteIkeSa,
+  learnNat,
+  movePath,
+  replyTo,
+  resend,
+  sendNextRequest,
+  sendStateless,
+  sendTo,
+} from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
+import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { finishPathCheck, sendDummies } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
@@ -95,13 +107,20 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
   const hadTransport = sa.transport
+  const hadAddress = addressOf(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
   // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
   if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
+  if (hasMoved && sa.isMobike && arrival.transport === 'udp' && hadAddress !== arrival.remote.address)
+    sa.window.waiting.push(buildReturnRoutabilityCheck(core))
   sendNextRequest(core, sa)
   return 'valid'
+}
+
+function addressOf({ path, lastPath }: IkeSa): string | undefined {
+  return (path ? remoteOf(path) : lastPath?.remote)?.address
 }
 
 /** In the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8). */
@@ -127,6 +146,7 @@ function mayCross(sa: IkeSa): boolean {
 
 /** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
 function mayMove(sa: IkeSa, arrival: Path, isResponse: boolean, opened: Opened): boolean {
+  if (opened.kind === 'authenticated' && hasUnexpectedNat(opened.message.inner, arrival)) return false
   if (!sa.isMobike || arrival.transport === 'tcp') return true
   return !isResponse && isUpdateSaAddresses(opened)
 }
@@ -136,11 +156,33 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 }
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
-  const step = opened.kind === 'syntax-error' ? rejectSyntax(core, sa, opened.error.message) : stepForRequest(core, sa, opened.message)
+  const step = stepFor(core, sa, opened, arrival)
   applyStep(core, sa, step)
   if (step.sendsDummies === true) sendDummies(core, sa, arrival)
   replyTo(core, sa, request, header, step.reply ?? [], arrival)
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
+}
+
+function stepFor(core: Core, sa: IkeSa, opened: Opened, arrival: Path): Step {
+  if (opened.kind === 'syntax-error') return rejectSyntax(core, sa, opened.error.message)
+  if (hasUnexpectedNat(opened.message.inner, arrival)) return refuseNat(core, sa, arrival)
+  return stepForRequest(core, sa, opened.message)
+}
+
+/** RFC 4555 §3.9. One that is half open begins anew. */
+function refuseNat(core: Core, sa: IkeSa, arrival: Path): Step {
+  core.count('ike-unexpected-nat')
+  const event = {
+    kind: 'dropped',
+    what: 'ike-unexpected-nat',
+    remote: remoteOf(arrival),
+    detail: 'a NAT where the peer allows none',
+  } as const
+  return {
+    effects: [{ kind: 'event', event }],
+    reply: [notify(NotifyType.UNEXPECTED_NAT_DETECTED)],
+    ...(sa.isHalfOpen ? { afterReply: [{ kind: 'close', reason: 'a NAT where the peer allows none', byPeer: false }] } : {}),
+  }
 }
 
 function stepForRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
@@ -167,7 +209,9 @@ function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
 function handleAnswer(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened, arrival: Path): void {
   const isPathCheck = sa.window.outstanding?.plan.purpose === 'path-check' && opened.kind === 'authenticated'
   const check = isPathCheck ? finishPathCheck(core, sa, opened.message.inner) : undefined
-  sa.initiator?.answeredBy(core, sa, arrival, check)
+  const isUnacceptable =
+    opened.kind === 'authenticated' && findNotify(opened.message.inner, NotifyType.UNACCEPTABLE_ADDRESSES) !== undefined
+  sa.initiator?.answeredBy(core, sa, arrival, isUnacceptable ? 'unacceptable' : check)
   handleResponse(core, sa, header, opened)
   if (check) sa.initiator?.pathChecked(core, sa, check)
 }
@@ -181,6 +225,8 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
   core.timers.clear(sa, 'response')
   // Errors in a response are not answered (§2.21): clean up, and say Delete where the SA was good.
   if (opened.kind === 'syntax-error') return rejectResponse(core, sa, opened.error.message, NotifyType.INVALID_SYNTAX)
+  if (plan.purpose === 'return-routability' && !isRoutable(plan, opened.message.inner))
+    return closeIkeSa(core, sa, 'the answer to a return routability check has another COOKIE2', false)
   const critical = unsupportedCriticalPayload(opened.message.inner)
   if (critical !== undefined)
     return rejectResponse(core, sa, `payload ${critical} is critical and not known here`, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD)

@@ -6,7 +6,7 @@ import type { Payload } from '@underpass/ike-codec'
 
 /** A request to send when the slot is free. */
 export interface RequestPlan {
-  readonly purpose: 'ike-auth' | 'liveness' | 'update-sa-addresses' | 'path-check' | 'delete-ike-sa' | 'delete-child'
+  readonly purpose: 'ike-auth' | 'liveness' | 'update-sa-addresses' | 'path-check' | 'return-routability' | 'delete-ike-sa' | 'delete-child'
   readonly exchangeType: number
   readonly payloads: readonly Payload[]
 }

@@ -1,14 +1,19 @@
 /**
  * MOBIKE (RFC 4555): UPDATE_SA_ADDRESSES is the first message after a redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT
  * detection; a responder follows it over UDP (§3.8) and from one transport to another (RFC 9329 §7.1). Where an initiator moves to is
- * `peers/mover.ts`. No return routability check over TCP (§7.1, T-MOB-8).
+ * `peers/mover.ts`. A responder that followed it over UDP to another address asks there whether the initiator hears it (RFC 4555 §3.7); over
+ * TCP nobody can have written another's address (RFC 9329 §7.1, T-MOB-8).
  *
  *   HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}  -->
  *                      <--  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}
+ *                      <--  HDR, SK {N(COOKIE2)}
+ *   HDR, SK {N(COOKIE2)}  -->
  */
 import { ExchangeType, NotifyType, notify, type Payload } from '@underpass/ike-codec'
 import type { PeerConfig } from '../config.ts'
+import type { Core } from '../core.ts'
 import { formatAddress, parseAddress } from '../ip-address.ts'
+import { concat, equal, u16 } from '../octets.ts'
 import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
@@ -69,6 +74,34 @@ export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
     ...(wantsNatDetection && sa.path ? natDetectionFor(sa, sa.path) : []),
     ...(isCookie2 ? [notify(NotifyType.COOKIE2, cookie2)] : []),
   ]
+}
+
+/** RFC 4555 §3.7. ESP goes to the new address meanwhile: who has an IKE SA with us is no stranger, and gets an answer's worth of packets. */
+export function buildReturnRoutabilityCheck(core: Core): RequestPlan {
+  return {
+    purpose: 'return-routability',
+    exchangeType: ExchangeType.INFORMATIONAL,
+    payloads: [notify(NotifyType.COOKIE2, core.random(16))],
+  }
+}
+
+/** Whether the answer gives the cookie of the request back; if not the IKE SA is closed (§3.7). */
+export function isRoutable(plan: RequestPlan, inner: readonly Payload[]): boolean {
+  const sent = findNotify(plan.payloads, NotifyType.COOKIE2)
+  const returned = findNotify(inner, NotifyType.COOKIE2)
+  return sent !== undefined && returned !== undefined && equal(sent.data, returned.data)
+}
+
+/**
+ * NO_NATS_ALLOWED over UDP whose addresses and ports are not those of the packet that brought it (RFC 4555 §3.9): the request is answered with
+ * UNEXPECTED_NAT_DETECTED, and moves nothing. Over TCP it is ignored (RFC 9329 §7.1, T-MOB-7).
+ */
+export function hasUnexpectedNat(inner: readonly Payload[], arrival: Path): boolean {
+  const notice = findNotify(inner, NotifyType.NO_NATS_ALLOWED)
+  if (notice === undefined || arrival.transport === 'tcp') return false
+  const { local, remote } = arrival
+  const [source, destination] = [remote, local].map(({ address }) => parseAddress(address) ?? new Uint8Array(0))
+  return !equal(notice.data, concat(source!, destination!, u16(remote.port), u16(local.port)))
 }
 
 function natDetectionFor({ initiatorSpi, responderSpi }: IkeSa, path: Path): Payload[] {

@@ -92,7 +92,7 @@ export function finishPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[]
   const { last, out } = sa.pathChecks ?? {}
   if (!answer || !out) return undefined
   const ours = countAll(sa)
-  const theirs = readReport(answer.data)
+  const theirs = readReport(sa, answer.data)
   const check: AnsweredCheck = {
     at: core.now,
     roundTrip: core.now - out.at,
@@ -151,12 +151,16 @@ function writeReport(children: readonly CountedChild[]): Uint8Array {
   )
 }
 
-/** Octets that are no whole record are passed over. */
-function readReport(data: Uint8Array): CountedChild[] {
-  return Array.from({ length: Math.floor(data.length / RECORD) }, (_, i) => {
-    const word = (n: number): number => readU32(data, i * RECORD + 4 * n)
-    return { spi: word(0), highest: word(1) * 2 ** 32 + word(2), accepted: word(3) * 2 ** 32 + word(4), dummies: word(5) }
-  })
+/** What it says of Child SAs that are here. Octets that are no whole record are passed over. */
+function readReport(sa: IkeSa, data: Uint8Array): CountedChild[] {
+  const known = new Set([...sa.children].map(({ outboundSpi }) => outboundSpi))
+  const records: CountedChild[] = []
+  for (let at = 0; at + RECORD <= data.length && known.size > 0; at += RECORD) {
+    const word = (n: number): number => readU32(data, at + 4 * n)
+    if (known.delete(word(0)))
+      records.push({ spi: word(0), highest: word(1) * 2 ** 32 + word(2), accepted: word(3) * 2 ** 32 + word(4), dummies: word(5) })
+  }
+  return records
 }
 
 function u64(value: number): [Uint8Array, Uint8Array] {

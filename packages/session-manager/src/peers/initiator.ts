@@ -102,9 +102,9 @@ export class Initiator {
     }
   }
 
-  /** A valid answer came by `arrival`. */
-  answeredBy(core: Core, sa: IkeSa, arrival: Path, check: AnsweredCheck | undefined): void {
-    if (this.#state.kind === 'moving' && this.#state.sa === sa) this.#state.mover.answeredBy(core, arrival, check)
+  /** A valid answer came by `arrival`. 'unacceptable': it refuses the addresses of UPDATE_SA_ADDRESSES (RFC 4555 §3.5). */
+  answeredBy(core: Core, sa: IkeSa, arrival: Path, verdict: AnsweredCheck | 'unacceptable' | undefined): void {
+    if (this.#state.kind === 'moving' && this.#state.sa === sa) this.#state.mover.answeredBy(core, arrival, verdict)
   }
 
   pathChecked(core: Core, sa: IkeSa, check: AnsweredCheck): void {

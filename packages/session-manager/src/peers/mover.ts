@@ -101,7 +101,7 @@ export class Mover {
   }
 
   /** A valid answer of the peer's came by `arrival`. */
-  answeredBy(core: Core, arrival: Path, check: AnsweredCheck | undefined): void {
+  answeredBy(core: Core, arrival: Path, verdict: AnsweredCheck | 'unacceptable' | undefined): void {
     const winner = this.#candidates.find(({ path }) =>
       path.transport === 'tcp' ? arrival.transport === 'tcp' && path.connection === arrival.connection : isToward(arrival, path.remote),
     )
@@ -111,6 +111,8 @@ export class Mover {
       return
     }
     const { initiator, transports, sa, index } = this.#options
+    if (verdict === 'unacceptable') return this.#withdraw(core, winner)
+    const check = verdict
     if (check && winner.path !== sa.path && winner.path.transport === 'udp' && !(check.espIn && check.espOut)) return this.#askAgain(core)
     // T-MOB-5: the addresses in it were another's.
     sa.owesPathProbe = this.#updateFor !== winner.index
@@ -128,6 +130,15 @@ export class Mover {
     const transport = transports.nameOf(winner.index)
     core.event({ kind: 'transport-chosen', peer: initiator.peer.name, transport, reason: 'the first that was answered by' })
     initiator.moved(core, sa, index, winner.index)
+  }
+
+  /** RFC 4555 §3.5: these addresses the peer does not take; others are asked for. */
+  #withdraw(core: Core, candidate: Candidate): void {
+    this.#candidates = this.#candidates.filter((other) => other !== candidate)
+    if (candidate.path.transport === 'tcp' && candidate.isOld !== true)
+      core.closeConnection(candidate.path.connection, 'end', 'not acceptable to the peer')
+    core.timers.set(this, 'repeat', core.now)
+    this.#race(core)
   }
 
   /** IKE passes by UDP and ESP did not, which may have been an accident. */

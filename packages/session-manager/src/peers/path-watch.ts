@@ -15,7 +15,7 @@ import type { TransportList } from './transport-list.ts'
 
 /** Checks in a row by which no ESP came, or went, before that is believed: one may be lost with all its packets. */
 const MAX_ESP_FAILURES = 3
-/** Milliseconds until one is repeated. */
+/** Milliseconds until one is repeated, or is begun where another request is out. */
 const REPEAT = 200
 /** Packets in one interval that make a check worth its message. */
 const BUSY = 50
@@ -140,7 +140,9 @@ export class PathWatch {
     const before = this.#last ?? this.#begun!
     const isOneSided = packetsOut > before.packetsOut && packetsIn === before.packetsIn
     const isBusy = packetsIn - before.packetsIn + packetsOut - before.packetsOut >= BUSY
-    if ((!this.#isProven || isOneSided || isBusy) && !sa.window.outstanding) sendRequest(core, sa, beginPathCheck(core, sa))
+    if (this.#isProven && !isOneSided && !isBusy) return
+    if (sa.window.outstanding) core.timers.set(this, 'look', core.now + REPEAT)
+    else sendRequest(core, sa, beginPathCheck(core, sa))
   }
 
   /** Nothing says that what leaves arrives but what comes back. */
