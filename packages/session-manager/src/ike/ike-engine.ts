@@ -39,7 +39,7 @@ import { handleInformationalResponse } from './informational.ts'
 import { suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
 import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
-import { finishPathCheck, sendDummies } from './path-check.ts'
+import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
 import type { Step, Verdict } from './step.ts'
@@ -158,8 +158,8 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   const step = stepFor(core, sa, opened, arrival)
   applyStep(core, sa, step)
-  if (step.sendsDummies === true) sendDummies(core, sa, arrival)
-  replyTo(core, sa, request, header, step.reply ?? [], arrival)
+  const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []
+  replyTo(core, sa, request, header, [...(step.reply ?? []), ...report], arrival)
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
 }
 

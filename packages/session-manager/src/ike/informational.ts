@@ -12,7 +12,6 @@ import { describeIdentity } from './identification.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { answerMobike, readAdditionalAddresses } from './mobike.ts'
-import { answerPathCheck, asksForPathCheck } from './path-check.ts'
 import { findNotify, nameOfNotify } from './payload-queries.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
@@ -75,8 +74,7 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
   const addresses = sa.isMobike ? readAdditionalAddresses(inner) : undefined
   if (addresses) sa.initiator?.transports.learn(addresses)
   return {
-    reply: [...reply, ...answerMobike(sa, inner), ...answerPathCheck(sa, inner)],
-    sendsDummies: asksForPathCheck(sa, inner),
+    reply: [...reply, ...answerMobike(sa, inner)],
     effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
   }
 }

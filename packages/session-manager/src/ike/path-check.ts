@@ -8,10 +8,11 @@
  *                                       <--  ESP, dummy packets, to where the request came from
  *                                       <--  HDR, SK {N(PATH_CHECK)}
  *
- * The answer holds, for each Child SA, what the responder has received of it:
+ * The answer holds whether the responder sends by the path that it was asked by (S), and then, for each Child SA, what it has received of it:
  *
  *    0                   1                   2                   3
  *    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+ *   |                           RESERVED                          |S|
  *   |                        SPI, of the responder                  |
  *   |              Highest Sequence Number, high half               |
  *   |              Highest Sequence Number, low half                |
@@ -28,7 +29,7 @@ import type { ChildSa, Received } from '../child/child-sa.ts'
 import type { PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
 import { concat, equal, readU32, u32 } from '../octets.ts'
-import type { Path } from '../paths/path.ts'
+import { isSamePath, type Path } from '../paths/path.ts'
 import type { IkeSa } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
 import { findNotify } from './payload-queries.ts'
@@ -38,6 +39,7 @@ export const PATH_CHECK = 0xa5c4
 
 /** So that the loss of one says nothing. */
 const DUMMIES = 2
+const HEADER = 4
 const RECORD = 24
 
 /** What an IKE SA knows of its path checks; there where both ends know them. */
@@ -51,6 +53,8 @@ export interface PathChecks {
 export interface AnsweredCheck {
   readonly at: number
   readonly roundTrip: number
+  /** The peer sends by this path. */
+  readonly isSendingPath: boolean
   readonly espIn: boolean
   readonly espOut: boolean
   /** Of ESP since the check before it: packets that must have been sent, and those that came. `undefined`: there was none before it. */
@@ -96,6 +100,7 @@ export function finishPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[]
   const check: AnsweredCheck = {
     at: core.now,
     roundTrip: core.now - out.at,
+    isSendingPath: answer.data.length >= HEADER && (answer.data[HEADER - 1]! & 1) === 1,
     espIn: sum(ours, dummiesOf) > sum(out.received, dummiesOf),
     espOut: sum(theirs, dummiesOf) > sum(last?.counted.theirs ?? [], dummiesOf),
     inbound: last && arrivals(last.counted.ours, ours),
@@ -106,13 +111,11 @@ export function finishPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[]
   return check
 }
 
-/** The payloads of the answer to a request that asks. */
-export function answerPathCheck(sa: IkeSa, inner: readonly Payload[]): Payload[] {
-  return asksForPathCheck(sa, inner) ? [notify(PATH_CHECK, writeReport(countAll(sa)))] : []
-}
-
-export function asksForPathCheck(sa: IkeSa, inner: readonly Payload[]): boolean {
-  return sa.pathChecks !== undefined && findNotify(inner, PATH_CHECK) !== undefined
+/** The payloads of the answer to a request that asks, and ahead of it the dummy packets. */
+export function answerPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[], arrival: Path): Payload[] {
+  if (sa.pathChecks === undefined || findNotify(inner, PATH_CHECK) === undefined) return []
+  sendDummies(core, sa, arrival)
+  return [notify(PATH_CHECK, concat(u32(isSamePath(sa.path, arrival) ? 1 : 0), writeReport(countAll(sa))))]
 }
 
 /** Of each Child SA, by `path`. */
@@ -155,7 +158,7 @@ function writeReport(children: readonly CountedChild[]): Uint8Array {
 function readReport(sa: IkeSa, data: Uint8Array): CountedChild[] {
   const known = new Set([...sa.children].map(({ outboundSpi }) => outboundSpi))
   const records: CountedChild[] = []
-  for (let at = 0; at + RECORD <= data.length && known.size > 0; at += RECORD) {
+  for (let at = HEADER; at + RECORD <= data.length && known.size > 0; at += RECORD) {
     const word = (n: number): number => readU32(data, at + 4 * n)
     if (known.delete(word(0)))
       records.push({ spi: word(0), highest: word(1) * 2 ** 32 + word(2), accepted: word(3) * 2 ** 32 + word(4), dummies: word(5) })

@@ -13,8 +13,6 @@ export interface Step {
   readonly effects?: readonly Effect[]
   /** The payloads of the response, for a request. Every authenticated request in the window gets one. */
   readonly reply?: readonly Payload[]
-  /** Dummy packets of ESP go ahead of the reply, to where the request came from. */
-  readonly sendsDummies?: boolean
   /** Done after the reply has left. */
   readonly afterReply?: readonly Effect[]
 }

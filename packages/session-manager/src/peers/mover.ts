@@ -66,6 +66,8 @@ export class Mover {
   #lookFor: MoverOptions['lookFor']
   /** Where the outstanding request is an UPDATE_SA_ADDRESSES of ours: the transport whose addresses are in it. */
   #updateFor: number | undefined
+  /** The transports that the outstanding request was sent by. */
+  readonly #askedBy = new Set<number>()
 
   constructor(options: MoverOptions) {
     this.#options = options
@@ -114,8 +116,8 @@ export class Mover {
     if (verdict === 'unacceptable') return this.#withdraw(core, winner)
     const check = verdict
     if (check && winner.path !== sa.path && winner.path.transport === 'udp' && !(check.espIn && check.espOut)) return this.#askAgain(core)
-    // T-MOB-5: the addresses in it were another's.
-    sa.owesPathProbe = this.#updateFor !== winner.index
+    // T-MOB-5: the addresses in it were another's; or it came by another way first, moved the peer there, and was only answered again by this one.
+    sa.owesPathProbe = this.#updateFor !== winner.index || this.#askedBy.size > 1
     if (winner.path === sa.path) {
       this.stop(core, winner)
       return initiator.moved(core, sa, index, winner.index)
@@ -244,7 +246,9 @@ export class Mover {
       const isCheck = this.#lookFor === 'udp' && sa.pathChecks !== undefined
       prepareRequest(core, sa, sa.protection, isCheck ? beginPathCheck(core, sa) : buildUpdateSaAddresses(sa, path))
       this.#updateFor = isCheck ? undefined : index
+      this.#askedBy.clear()
     }
+    this.#askedBy.add(index)
     core.timers.clear(sa, 'retransmit')
     core.timers.clear(sa, 'response')
     transmitBy(core, sa, path, sa.window.outstanding!)

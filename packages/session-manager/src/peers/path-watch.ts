@@ -96,6 +96,8 @@ export class PathWatch {
 
   checked(core: Core, sa: IkeSa, check: AnsweredCheck): void {
     if (sa !== this.#sa || sa.transport !== 'udp') return
+    // A message that was held up on another way has moved it.
+    if (!check.isSendingPath) sa.owesPathProbe = true
     const { inbound, outbound } = check
     // Of a path that ESP has passed, any of it says that it still does.
     const passes = (isDummyThere: boolean, share: Share | undefined): boolean =>

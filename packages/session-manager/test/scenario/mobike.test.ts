@@ -34,12 +34,13 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     expect(transportOf(pair)).toBe('tcp')
     pair.link.isUdpBlocked = false
     const from = pair.log.length
-    change(pair)
+    change(pair, 150)
     expect(pair.transcript(from)).toEqual([
       'I → R  HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}',
       'R → I  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}',
     ])
     expect(pair.log.slice(from).every((entry) => entry.transport === 'udp')).toBe(true)
+    pair.run(1_000)
     const before = pair.datagrams.length
     expect(pair.passesTraffic()).toBe(true)
     expect(pair.datagrams.slice(before).map(({ kind }) => kind)).toEqual(['esp', 'esp'])

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { attachPath } from '../../src/ike/ike-sa-life.ts'
+import { MeddledPair } from '../meddler.ts'
 import { change, transportOf, up } from '../moving.ts'
 import type { Node } from '../network.ts'
 import { ipv4Packet, Pair, type PairOptions, TCP, UDP } from '../pair.ts'
@@ -109,6 +111,36 @@ describe('RFC 9329 §5.1, §9 (T-FB-4): UDP that lets IKE through and drops ESP'
     }
     expect(transportOf(pair)).toBe('udp')
     expect(decisions(pair)).toEqual(['esp-silent', 'return-to-udp'])
+  })
+})
+
+describe('RFC 9329 §6.1, §7.1: the two ends send by different ways', () => {
+  it('(T-MOB-5): the request came by TCP first, and its answer only by UDP: a fresh UPDATE_SA_ADDRESSES tells the gateway', () => {
+    const pair = new MeddledPair({ transports: [UDP, TCP], client: { pathChecks: false } })
+    pair.connect()
+    const start = pair.now
+    pair.link.loses = ({ from }) => from === pair.client && pair.now < start + 1_000
+    pair.meddle = ({ to }) => (to === pair.client && pair.now < start + 1_000 ? [] : undefined)
+    change(pair)
+    expect(pair.pipes).toHaveLength(1)
+    expect(transportOf(pair)).toBe('udp')
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('RFC 4555 §3.5: where a path check says that the gateway sends by another, it is told', () => {
+    const pair = up({ link: { isUdpBlocked: true } })
+    const sa = pair.saOf(pair.gateway)
+    const before = sa.path!
+    pair.link.isUdpBlocked = false
+    change(pair)
+    // As where a message that TCP held up comes after the move.
+    attachPath(pair.gateway.core, sa, before)
+    for (let second = 0; second < 12; second++) {
+      pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 100))
+      pair.run(1_000)
+    }
+    expect(transportOf(pair)).toBe('udp')
+    expect(pair.passesTraffic()).toBe(true)
   })
 })
 
