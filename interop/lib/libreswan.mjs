@@ -96,9 +96,20 @@ export class Libreswan {
   }
 
   /** Resets every TCP connection of the IKE port from inside the guest; returns how many. */
-  async resetConnections() {
-    const killed = await this.guest("ss -K -tn state established '( sport = :4500 or dport = :4500 )'")
-    return killed.split('\n').filter((line) => line.includes(':4500')).length
+  async resetConnections(port = 4500) {
+    const killed = await this.guest(`ss -K -tn state established '( sport = :${port} or dport = :${port} )'`)
+    return killed.split('\n').filter((line) => line.includes(`:${port}`)).length
+  }
+
+  /** Gives back what comes by TCP, from now on. */
+  serveEcho(port = 6100) {
+    return this.guest(`busybox nc -ll -p ${port} -e /bin/cat > /dev/null 2>&1 &`)
+  }
+
+  /** UDP datagrams that came to anybody in the guest: its kernel's own count. */
+  async datagramsIn() {
+    const [names, values] = [...(await this.guest('cat /proc/net/snmp')).matchAll(/^Udp: (.*)$/gm)].map(([, row]) => row.split(' '))
+    return Number(values[names.indexOf('InDatagrams')]) + Number(values[names.indexOf('NoPorts')])
   }
 
   #shell(commands, timeout) {

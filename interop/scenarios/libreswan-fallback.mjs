@@ -1,0 +1,42 @@
+import { droppedPackets } from '../lib/firewall.mjs'
+import { startLibreswan } from '../lib/libreswan.mjs'
+import { bytesMoved, expectEspInTcp, expectNoDatagrams, initiate } from '../lib/libreswan-evidence.mjs'
+import { libreswanInitiator } from '../lib/peer-configs.mjs'
+import { hundredPings, transferWithGuest } from '../lib/transfer.mjs'
+import { startGateway } from '../lib/underpass.mjs'
+
+export const title =
+  'RFC 9329 §5.1 (T-FB-3): Libreswan falls back from UDP, which a firewall drops, to TCP 4500 of the same gateway of ours'
+
+/** Libreswan waits for UDP 64 s by its default; with `retransmit-timeout` at 10 s, as here, 16. */
+const PATIENCE = 90_000
+
+export async function run(lab) {
+  const namespace = await lab.namespace('a')
+  const libreswan = await startLibreswan(lab, namespace, libreswanInitiator({ 'enable-tcp': 'fallback' }))
+  await lab.allowOnly(namespace, 'tcp')
+  const gateway = await startGateway(lab, namespace, { address: '10.99.0.1', udp: [500, 4500], tcp: [4500] })
+
+  const began = Date.now()
+  const address = await initiate(lab, libreswan, gateway, { timeout: PATIENCE })
+  lab.note(`that took ${((Date.now() - began) / 1_000).toFixed(1)} s, from "initiate" to the Child SA`)
+  const before = await expectEspInTcp(lab, libreswan, 'client')
+  const { path } = gateway.events('ike-sa-established')[0]
+  lab.expect(
+    path.transport === 'tcp' && path.local.port === 4500,
+    'our gateway, which listens on UDP too, has it on TCP 4500',
+    path.transport,
+  )
+
+  await hundredPings(lab, async (argv) => ({ stdout: await libreswan.guest(argv.join(' ')) }), '10.1.0.1', { from: 'the guest' })
+  await transferWithGuest(lab, namespace, libreswan, address, 5)
+  await bytesMoved(lab, libreswan, before, 10e6)
+  const { input, output } = await droppedPackets(namespace)
+  lab.expect(
+    input > 0 && output === 0,
+    `the firewall dropped ${input} datagrams of Libreswan's, and our gateway sent none`,
+    `${output} sent`,
+  )
+  await expectNoDatagrams(lab, libreswan)
+  await gateway.stop()
+}
