@@ -95,6 +95,11 @@ export class Libreswan {
     return new Map([...text.matchAll(/^(\S+?)=(.*)$/gm)].map(([, key, value]) => [key, value]))
   }
 
+  /** One line a Child SA. */
+  async trafficStatus() {
+    return (await this.whack('--trafficstatus')).replaceAll(/^\d+ /gm, '').trim()
+  }
+
   /** Resets every TCP connection of the IKE port from inside the guest; returns how many. */
   async resetConnections(port = 4500) {
     const killed = await this.guest(`ss -K -tn state established '( sport = :${port} or dport = :${port} )'`)

@@ -98,8 +98,8 @@ pools {
 ${secretBlock}`
 }
 
-/** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. */
-export function strongswanInitiator({ address, gateway, suites = SUITES }) {
+/** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. Without `address` it takes what the routes say, and may move. */
+export function strongswanInitiator({ address = '%any', gateway, suites = SUITES }) {
   const connections = suites.map(
     ({ name, ike, esp }) => `  up-${name} {
     version = 2

@@ -65,6 +65,10 @@ export class Strongswan {
       esp: text.match(/INSTALLED, (TUNNEL[^\n]*)/)?.[1],
       inOctets: Number(text.match(/^\s+in\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
       outOctets: Number(text.match(/^\s+out\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
+      local: text.match(/^\s+local .* @ (\S+?)\[/m)?.[1],
+      remote: text.match(/^\s+remote .* @ (\S+?)\[/m)?.[1],
+      ikeSpis: text.match(/IKEv2, (\w+_i\*? \w+_r\*?)/)?.[1],
+      espSpis: [...text.matchAll(/^\s+(?:in|out)\s+([0-9a-f]{8})/gm)].map(([, spi]) => `0x${spi}`),
       ports: [...text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1])),
     }
   }

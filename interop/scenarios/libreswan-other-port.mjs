@@ -27,6 +27,7 @@ export async function run(lab) {
   await hundredPings(lab, async (argv) => ({ stdout: await libreswan.guest(argv.join(' ')) }), '10.1.0.1', { from: 'the guest' })
   await transferWithGuest(lab, namespace, libreswan, address, 5)
   await bytesMoved(lab, libreswan, asClient, 10e6)
+  lab.note(`whack --trafficstatus: ${await libreswan.trafficStatus()}`)
   await libreswan.whack('--terminate --name up', { timeout: 20_000 })
   await gateway.closed({ timeout: 10_000 })
   await gateway.stop()
@@ -39,6 +40,7 @@ export async function run(lab) {
   await hundredPings(lab, (argv) => lab.in(namespace, argv), '10.2.0.1')
   await transferWithGuest(lab, namespace, libreswan, '10.2.0.1', 5)
   await bytesMoved(lab, libreswan, asServer, 10e6)
+  lab.note(`whack --trafficstatus: ${await libreswan.trafficStatus()}`)
   await client.stop()
   await expectNothingDropped(lab, namespace)
   await expectNoDatagrams(lab, libreswan)
@@ -53,7 +55,5 @@ async function onThePort(lab, libreswan, role) {
     `as ${role} it uses TCP ${PORT}`,
     ports.join(', '),
   )
-  const status = await libreswan.whack('--trafficstatus')
-  lab.note(`whack --trafficstatus: ${status.trim().replace(/^\d+ /, '')}`)
   return states
 }
