@@ -63,12 +63,12 @@ export function libreswanInitiator({ address = '10.99.0.2', gateway = '10.99.0.1
 
 const secretBlock = `secrets {\n  ike-lab {\n    id-1 = ${GATEWAY_ID}\n    id-2 = ${CLIENT_ID}\n    secret = "${SECRET}"\n  }\n}\n`
 
-/** charon as gateway with a pool, one connection for all suites. */
-export function strongswanResponder({ address, suites = SUITES }) {
+/** charon as gateway with a pool, one connection for all suites. `encap`: whether it pretends to be behind a NAT. */
+export function strongswanResponder({ address, suites = SUITES, encap = 'yes' }) {
   return `connections {
   road {
     version = 2
-    encap = yes
+    encap = ${encap}
     mobike = yes
     local_addrs = ${address}
     proposals = ${suites.map(({ ike }) => ike).join(',')}
@@ -99,11 +99,11 @@ ${secretBlock}`
 }
 
 /** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. Without `address` it takes what the routes say, and may move. */
-export function strongswanInitiator({ address = '%any', gateway, suites = SUITES }) {
+export function strongswanInitiator({ address = '%any', gateway, suites = SUITES, encap = 'yes' }) {
   const connections = suites.map(
     ({ name, ike, esp }) => `  up-${name} {
     version = 2
-    encap = yes
+    encap = ${encap}
     mobike = yes
     local_addrs = ${address}
     remote_addrs = ${gateway}

@@ -5,8 +5,7 @@ import { libreswanInitiator } from '../lib/peer-configs.mjs'
 import { hundredPings, transferWithGuest } from '../lib/transfer.mjs'
 import { startGateway } from '../lib/underpass.mjs'
 
-export const title =
-  'RFC 9329 §5.1 (T-FB-3): Libreswan falls back from UDP, which a firewall drops, to TCP 4500 of the same gateway of ours'
+export const title = 'RFC 9329 §5.1: Libreswan falls back from UDP, which a firewall drops, to TCP 4500 of the same gateway of ours'
 
 /** Libreswan waits for UDP 64 s by its default; with `retransmit-timeout` at 10 s, as here, 16. */
 const PATIENCE = 90_000

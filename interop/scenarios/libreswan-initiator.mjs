@@ -5,7 +5,7 @@ import { libreswanInitiator } from '../lib/peer-configs.mjs'
 import { hundredPings, transferWithGuest } from '../lib/transfer.mjs'
 import { startGateway } from '../lib/underpass.mjs'
 
-export const title = 'Libreswan to our gateway over TCP: PSK, virtual address, traffic, liveness, deletion'
+export const title = 'RFC 9329 §2 (T-CFG-1): Libreswan to our gateway over TCP: PSK, virtual address, traffic, liveness, deletion'
 
 export async function run(lab) {
   const namespace = await lab.namespace('a')

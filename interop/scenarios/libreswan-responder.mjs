@@ -7,7 +7,7 @@ import { until } from '../lib/process.mjs'
 import { hundredPings, transferWithGuest } from '../lib/transfer.mjs'
 import { startClient } from '../lib/underpass.mjs'
 
-export const title = 'our client to Libreswan over TCP: PSK, virtual address, traffic, liveness, deletion'
+export const title = 'RFC 9329 §2 (T-CFG-1): our client to Libreswan over TCP: PSK, virtual address, traffic, liveness, deletion'
 
 const SECOND_ID = '@second.underpass.example'
 const CONNECTION = { gateway: '10.99.0.2', transports: ['tcp:4500'], remote: ['10.2.0.0/24'], ike: 'aes256gcm16-prfsha256-x25519' }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../lib/lab.mjs'
 import { hundredPings } from '../lib/transfer.mjs'
-import { pullTheCable, readdress, SERVER, twoWays } from '../lib/two-ways.mjs'
+import { pullTheCable, readdress, SERVER, serverBehind, twoWays } from '../lib/two-ways.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
 
 export const title = 'a session of ours that moves while it carries traffic: UDP, TCP and TLS, another link, another address'
@@ -13,7 +13,8 @@ const CERTIFICATE = join(FIXTURES, 'test-only-certificate.pem')
 const LONG_FLOW = fileURLToPath(new URL('../lib/long-flow.mjs', import.meta.url))
 
 export async function run(lab) {
-  const { client, router, server } = await twoWays(lab)
+  const { client, router } = await twoWays(lab)
+  const server = await serverBehind(lab, router)
   const gateway = await startGateway(lab, server, {
     address: SERVER,
     udp: [500, 4500],
