@@ -120,7 +120,7 @@ export class App {
     const assigned = this.events('addresses-assigned', options?.since).at(-1)
     return {
       child,
-      address: assigned?.addresses[0]?.address ?? child.localTs[0]?.split(/[-/]/)[0],
+      address: assigned?.addresses[0]?.address ?? (this.isClient ? child.localTs : child.remoteTs)[0]?.split(/[-/]/)[0],
       ike: this.events('ike-sa-established', options?.since).at(-1),
     }
   }
