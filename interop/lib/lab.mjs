@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { dropAllBut } from './firewall.mjs'
 import { LabProcess, must, run } from './process.mjs'
 
 export const repository = resolve(fileURLToPath(new URL('../..', import.meta.url)))
@@ -85,15 +86,9 @@ export class Lab {
     return must(['ip', '-n', namespace, 'addr', 'add', cidr, 'dev', 'lo'])
   }
 
-  /** nftables in a namespace: drops what the scenario must not use, and counts it. `transport`: the one that stays open. */
-  async allowOnly(namespace, transport) {
-    const blocked = transport === 'tcp' ? 'udp' : 'tcp'
-    const rule = (direction) =>
-      `add rule inet lab ${direction} ${blocked} dport { 500, 4500 } counter drop\nadd rule inet lab ${direction} ${blocked} sport { 500, 4500 } counter drop\n`
-    const chain = (direction) => `add chain inet lab ${direction} { type filter hook ${direction} priority 0 ; }\n`
-    const input = `add table inet lab\n${chain('input')}${chain('output')}${rule('input')}${rule('output')}`
-    await must(['ip', 'netns', 'exec', namespace, 'nft', '-f', '-'], { input })
-    this.note(`nft in the lab drops ${blocked} 500/4500 both ways`)
+  /** Drops in a namespace what the scenario must not use, and counts it (`firewall.mjs`). `transport`: the one that stays open. */
+  allowOnly(namespace, transport, options) {
+    return dropAllBut(this, namespace, transport, options)
   }
 
   /** Starts a process of the laboratory; it is stopped, in reverse order, at the end. */

@@ -35,9 +35,9 @@ export function libreswanResponder({ address = '10.99.0.2', subnet = '10.2.0.0/2
   return { ipsecConf: `config setup\n    listen-tcp=yes\n\n${conns.join('')}`, secrets }
 }
 
-/** Initiates over TCP alone; asks for an address. */
-export function libreswanInitiator({ address = '10.99.0.2', gateway = '10.99.0.1', subnet = '10.1.0.0/24', ...more } = {}) {
-  const up = conn('up', {
+/** Initiates over TCP alone; asks for an address. `others`: by their names, what other `conn`s have that differs. */
+export function libreswanInitiator({ address = '10.99.0.2', gateway = '10.99.0.1', subnet = '10.1.0.0/24', others = {}, ...more } = {}) {
+  const up = {
     ...BOTH,
     left: address,
     leftid: CLIENT_ID,
@@ -53,18 +53,22 @@ export function libreswanInitiator({ address = '10.99.0.2', gateway = '10.99.0.1
     dpdtimeout: '10s',
     dpdaction: 'restart',
     ...more,
-  })
-  return { ipsecConf: `config setup\n    listen-tcp=yes\n\n${up}`, secrets: `${CLIENT_ID} ${GATEWAY_ID} : PSK "${SECRET}"\n` }
+  }
+  const conns = [conn('up', up), ...Object.entries(others).map(([name, differs]) => conn(name, { ...up, ...differs }))]
+  return {
+    ipsecConf: `config setup\n    listen-tcp=yes\n\n${conns.join('')}`,
+    secrets: `${CLIENT_ID} ${GATEWAY_ID} : PSK "${SECRET}"\n`,
+  }
 }
 
 const secretBlock = `secrets {\n  ike-lab {\n    id-1 = ${GATEWAY_ID}\n    id-2 = ${CLIENT_ID}\n    secret = "${SECRET}"\n  }\n}\n`
 
-/** charon as gateway with a pool, one connection for all suites. */
-export function strongswanResponder({ address, suites = SUITES }) {
+/** charon as gateway with a pool, one connection for all suites. `encap`: whether it pretends to be behind a NAT. */
+export function strongswanResponder({ address, suites = SUITES, encap = 'yes' }) {
   return `connections {
   road {
     version = 2
-    encap = yes
+    encap = ${encap}
     mobike = yes
     local_addrs = ${address}
     proposals = ${suites.map(({ ike }) => ike).join(',')}
@@ -94,12 +98,12 @@ pools {
 ${secretBlock}`
 }
 
-/** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. */
-export function strongswanInitiator({ address, gateway, suites = SUITES }) {
+/** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. Without `address` it takes what the routes say, and may move. */
+export function strongswanInitiator({ address = '%any', gateway, suites = SUITES, encap = 'yes' }) {
   const connections = suites.map(
     ({ name, ike, esp }) => `  up-${name} {
     version = 2
-    encap = yes
+    encap = ${encap}
     mobike = yes
     local_addrs = ${address}
     remote_addrs = ${gateway}

@@ -13,3 +13,18 @@ export async function expectEspInUdp(lab, strongswan, suite, octets) {
   lab.expect(sa.ike === ike && sa.esp?.includes('in-UDP') && sa.esp.includes(esp), `swanctl --list-sas: ${sa.ike}; ${sa.esp}`, sa.text)
   lab.expect(sa.inOctets + sa.outOctets >= octets, `swanctl --list-sas counts ${sa.inOctets} octets in, ${sa.outOctets} out`)
 }
+
+/** The kernel in the guest has the SAs in UDP, with `address` at the end that moves, and their SPIs are those of `before`. */
+export async function expectMoved(lab, strongswan, before, end, address) {
+  const sa = await strongswan.sa()
+  lab.expect(
+    sa?.[end] === address && sa.ikeSpis === before.ikeSpis && sa.espSpis.join() === before.espSpis.join(),
+    `swanctl --list-sas: ${end} ${sa?.[end]}, the same SPIs, IKE ${sa?.ikeSpis}, ESP ${sa?.espSpis.join(' and ')}`,
+    sa?.text,
+  )
+  const states = await strongswan.xfrmStates()
+  const seen = states.map(({ source, destination, spi, encap, ports }) => `${spi} ${source}→${destination} ${encap} ${ports}`).join('; ')
+  const isMoved =
+    states.length === 2 && states.every((state) => state.encap === 'espinudp' && [state.source, state.destination].includes(address))
+  lab.expect(isMoved, `ip xfrm state: ${seen}`, seen)
+}

@@ -55,17 +55,26 @@ export class Strongswan {
     return until(`${pattern} in charon's log`, () => this.log().slice(since).match(pattern)?.[0] ?? undefined, timeout)
   }
 
-  /** What `--list-sas` says of the first IKE SA and its Child SA, or undefined when there is none. */
   async sa() {
-    const text = await this.swanctl('--list-sas')
-    if (!/ESTABLISHED/.test(text)) return undefined
-    return {
-      text,
-      ike: text.match(/^\s+(\S+\/PRF_\S+)$/m)?.[1],
-      esp: text.match(/INSTALLED, (TUNNEL[^\n]*)/)?.[1],
-      inOctets: Number(text.match(/^\s+in\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
-      outOctets: Number(text.match(/^\s+out\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
-      ports: [...text.matchAll(/\[(\d+)\]/g)].map((match) => Number(match[1])),
-    }
+    return readSa(await this.swanctl('--list-sas'))
+  }
+}
+
+/** What `--list-sas` says of the first IKE SA and its Child SA, or undefined when there is none. */
+export function readSa(text) {
+  if (!/ESTABLISHED/.test(text)) return undefined
+  return {
+    text,
+    ike: text.match(/^\s+(\S+\/PRF_\S+)$/m)?.[1],
+    esp: text.match(/INSTALLED, (TUNNEL[^\n]*)/)?.[1],
+    inOctets: Number(text.match(/^\s+in\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
+    outOctets: Number(text.match(/^\s+out\s+\S+.*?(\d+) bytes/m)?.[1] ?? 0),
+    local: text.match(/^\s+local .* @ (\S+?)\[/m)?.[1],
+    remote: text.match(/^\s+remote .* @ (\S+?)\[/m)?.[1],
+    ikeSpis: text
+      .match(/IKEv2, (\w+_i)\*? (\w+_r)/)
+      ?.slice(1)
+      .join(' '),
+    espSpis: [...text.matchAll(/^\s+(?:in|out)\s+([0-9a-f]{8})/gm)].map(([, spi]) => `0x${spi}`),
   }
 }

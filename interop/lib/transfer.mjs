@@ -8,6 +8,7 @@ import { cache } from './lab.mjs'
 import { until } from './process.mjs'
 
 const streamEnd = fileURLToPath(new URL('./stream-end.mjs', import.meta.url))
+const longFlow = fileURLToPath(new URL('./long-flow.mjs', import.meta.url))
 const MEGA = 1_048_576
 
 /** A file of random octets, made once and kept in the cache, and its SHA-256. The guest reads it over 9p. */
@@ -63,6 +64,33 @@ export async function transferBetween(lab, near, far, address, megaoctets = 50) 
     const equal = mine.sha256 === file.sha256 && theirs.sha256 === file.sha256
     lab.expect(equal, told(file, what === 'to the peer' ? theirs : mine, what), `SHA-256 ${mine.sha256} here, ${theirs.sha256} there`)
     await listener.exited
+  }
+}
+
+/** Gives back what comes by TCP to `address`, from now on. */
+export async function serveEcho(lab, namespace, address, port = 6100) {
+  const echo = lab.backgroundIn(namespace, 'echo', [process.execPath, longFlow, 'return', address, String(port)])
+  await echo.waitForLine(/LISTENING/)
+}
+
+/**
+ * One TCP connection through the tunnel that lasts, from `namespace` to `address`, where something gives back each octet. `end()` fails the
+ * scenario unless every octet came back, each right.
+ */
+export async function startEchoFlow(lab, namespace, address, { label = 'flow', port = 6100 } = {}) {
+  const flow = lab.backgroundIn(namespace, label, [process.execPath, longFlow, 'echo', address, String(port)])
+  await flow.waitForLine(/CONNECTED/)
+  return {
+    async end(what) {
+      await flow.stop(15_000)
+      const { sent, octets, wrong, longestGap } = JSON.parse(flow.lines.findLast((line) => line.startsWith('{')) ?? '{}')
+      lab.expect(
+        sent > 0 && octets === sent && wrong === 0,
+        `${what}: one TCP connection inside had ${(sent / 1e6).toFixed(1)} MB there and back, each octet right, its longest gap ${longestGap} ms`,
+        flow.lines.at(-1),
+      )
+      return octets
+    },
   }
 }
 

@@ -71,14 +71,24 @@ function start(lab, namespace, { program, command, label }, config) {
   const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
   lab.defer(async () => rmSync(control, { force: true }))
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
-  return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']), command === 'up')
+  const background = lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json'])
+  const status = () => lab.mustIn(namespace, [process.execPath, program, 'status', '--config', file, '--json'])
+  return new App(background, command === 'up', status)
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */
 export class App {
-  constructor(background, isClient) {
+  #status
+
+  constructor(background, isClient, status) {
     this.background = background
     this.isClient = isClient
+    this.#status = status
+  }
+
+  /** What its `status --json` says of the session. */
+  async status() {
+    return JSON.parse(await this.#status()).session
   }
 
   /** Where in its output a later wait begins. */
@@ -110,7 +120,7 @@ export class App {
     const assigned = this.events('addresses-assigned', options?.since).at(-1)
     return {
       child,
-      address: assigned?.addresses[0]?.address ?? child.localTs[0]?.split(/[-/]/)[0],
+      address: assigned?.addresses[0]?.address ?? (this.isClient ? child.localTs : child.remoteTs)[0]?.split(/[-/]/)[0],
       ike: this.events('ike-sa-established', options?.since).at(-1),
     }
   }

@@ -8,6 +8,8 @@
 # $GUEST_INNER (10.2.0.1/24) is on the guest's lo. Runs in the foreground. LABDIR/console.log says "GUEST READY" after about
 # ten seconds and then follows pluto's log. A command in the guest:
 #   ip netns exec NETNS sh -c 'printf "ip -s xfrm state\nexit\n" | nc -N 192.0.2.2 2323'
+# With $STRONGSWAN_ROOT, what strongswan-unpack.sh made, the guest runs strongSwan's charon instead, with the kernel's IPsec: LABDIR then holds
+# strongswan.conf and swanctl/, and the log is charon's.
 # Kernel: $ESPINTCP_KERNEL, else ../shared/interop/espintcp/bzImage beside the repository, else the one build-kernel.sh made.
 set -euo pipefail
 netns=$1 lab=$(cd "$2" && pwd) here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +29,7 @@ host_address=${HOST_ADDRESS:-10.99.0.1/24}
 tap tap0 "$host_address"
 tap tapctl 192.0.2.1/30
 
-guest="lab=$lab addr=${GUEST_ADDRESS:-10.99.0.2/24} gw=${host_address%/*} inner=${GUEST_INNER:-10.2.0.1/24} ctl=192.0.2.2/30"
+guest="lab=$lab addr=${GUEST_ADDRESS:-10.99.0.2/24} gw=${host_address%/*} inner=${GUEST_INNER:-10.2.0.1/24} ctl=192.0.2.2/30 ${STRONGSWAN_ROOT:+strongswan=$STRONGSWAN_ROOT}"
 exec ip netns exec "$netns" qemu-system-x86_64 -accel "${QEMU_ACCEL:-tcg}" -cpu max -m 512 -no-reboot -display none -monitor none \
   -serial "file:$lab/console.log" -kernel "$kernel" \
   -append "console=ttyS0 quiet panic=1 ro root=host rootfstype=9p rootflags=trans=virtio,version=9p2000.L,msize=524288,cache=loose init=$here/guest-init.sh $guest" \

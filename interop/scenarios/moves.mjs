@@ -3,43 +3,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { repository } from '../lib/lab.mjs'
 import { hundredPings } from '../lib/transfer.mjs'
+import { pullTheCable, readdress, SERVER, serverBehind, twoWays } from '../lib/two-ways.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
 
 export const title = 'a session of ours that moves while it carries traffic: UDP, TCP and TLS, another link, another address'
 
 const FIXTURES = join(repository, 'packages/tls-transport/test/fixtures')
 const CERTIFICATE = join(FIXTURES, 'test-only-certificate.pem')
-const GATEWAY = '10.98.9.2'
 const LONG_FLOW = fileURLToPath(new URL('../lib/long-flow.mjs', import.meta.url))
 
 export async function run(lab) {
-  const [client, router, server] = [await lab.namespace('a'), await lab.namespace('r'), await lab.namespace('b')]
-  // Two ways from the client to the router: a cable and the air.
-  await lab.link(
-    { namespace: client, device: 'cable', address: '10.98.1.1/24' },
-    { namespace: router, device: 'cable', address: '10.98.1.2/24' },
-  )
-  await lab.link(
-    { namespace: client, device: 'air', address: '10.98.2.1/24' },
-    { namespace: router, device: 'air', address: '10.98.2.2/24' },
-  )
-  await lab.link(
-    { namespace: router, device: 'out', address: '10.98.9.1/24' },
-    { namespace: server, device: 'wire', address: `${GATEWAY}/24` },
-  )
-  await lab.mustIn(router, ['sysctl', '-qw', 'net.ipv4.ip_forward=1'])
-  await lab.mustIn(server, ['ip', 'route', 'add', 'default', 'via', '10.98.9.1'])
-  await lab.mustIn(client, ['ip', 'route', 'add', 'default', 'via', '10.98.1.2', 'metric', '100'])
-  await lab.mustIn(client, ['ip', 'route', 'add', 'default', 'via', '10.98.2.2', 'metric', '600'])
-
+  const { client, router } = await twoWays(lab)
+  const server = await serverBehind(lab, router)
   const gateway = await startGateway(lab, server, {
-    address: GATEWAY,
+    address: SERVER,
     udp: [500, 4500],
     tcp: [4500],
     tls: { ports: [443], cert_file: CERTIFICATE, key_file: join(FIXTURES, 'test-only-key.pem') },
   })
   const app = startClient(lab, client, {
-    gateway: GATEWAY,
+    gateway: SERVER,
     transports: ['udp', 'tcp:4500', 'tls:443'],
     remote: ['10.1.0.0/24'],
     tls: { ca_file: CERTIFICATE, servername: 'gateway.test' },
@@ -54,7 +37,7 @@ export async function run(lab) {
     app,
     'the cable is pulled: UDP by the air',
     'udp',
-    () => lab.mustIn(client, ['ip', 'link', 'set', 'cable', 'down']),
+    () => pullTheCable(lab, client),
     (to) => lab.expect(to.remote.port === 4500, 'the gateway is asked from another address'),
   )
   await lab.mustIn(router, ['nft', '-f', '-'], { input: FIREWALL })
@@ -64,7 +47,7 @@ export async function run(lab) {
     app,
     'the air has another address, and UDP is blocked: TCP',
     'tcp',
-    () => readdress(lab, client, '10.98.2.1/24', '10.98.2.5/24'),
+    () => readdress(lab, client, '10.98.2.5'),
     (to) => lab.expect(to.remote.port === 4500, 'over TCP 4500'),
   )
   await lab.mustIn(router, ['nft', '-f', '-'], { input: REFUSAL })
@@ -120,12 +103,6 @@ async function moves(lab, app, what, transport, change, check) {
   lab.note(`${what}: ${Date.now() - began} ms`)
   check(to)
   await sleep(1_500)
-}
-
-async function readdress(lab, client, from, to) {
-  await lab.mustIn(client, ['ip', 'addr', 'del', from, 'dev', 'air'])
-  await lab.mustIn(client, ['ip', 'addr', 'add', to, 'dev', 'air'])
-  await lab.in(client, ['ip', 'route', 'add', 'default', 'via', '10.98.2.2', 'metric', '600'])
 }
 
 /** One TCP connection through the tunnel that sends all the time. */

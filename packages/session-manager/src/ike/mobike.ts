@@ -104,6 +104,8 @@ export function hasUnexpectedNat(inner: readonly Payload[], arrival: Path): bool
   return !equal(notice.data, concat(source!, destination!, u16(remote.port), u16(local.port)))
 }
 
+/** C-27: over UDP with a source port that nobody has, so that a peer that looks anew for NATs goes on encapsulating ESP. */
 function natDetectionFor({ initiatorSpi, responderSpi }: IkeSa, path: Path): Payload[] {
-  return natDetectionPayloads({ initiatorSpi, responderSpi, local: localOf(path), remote: remoteOf(path) })
+  const local = path.transport === 'udp' ? { ...path.local, port: 0 } : localOf(path)
+  return natDetectionPayloads({ initiatorSpi, responderSpi, local, remote: remoteOf(path) })
 }

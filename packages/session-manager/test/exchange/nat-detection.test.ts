@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { detectNat, natDetectionPayloads } from '../../src/ike/nat-detection.ts'
 import { parseAddress } from '../../src/index.ts'
 import { isIkeSaInit, MeddledPair, rewritten } from '../meddler.ts'
-import { CLIENT_ADDRESS, GATEWAY_ADDRESS, Pair, UDP } from '../pair.ts'
+import { CLIENT_ADDRESS, GATEWAY_ADDRESS, Pair, TCP, UDP } from '../pair.ts'
 
 const CONTEXT = {
   initiatorSpi: 0x0102030405060708n,
@@ -55,6 +55,21 @@ describe('RFC 7296 §2.23 NAT detection', () => {
     pair.connect()
     expect(pair.saOf(pair.client).nat!.isRemoteBehindNat).toBe(true)
     expect(pair.saOf(pair.gateway).nat!.isRemoteBehindNat).toBe(true)
+  })
+
+  it('RFC 4555 §3.5 (C-27): nor does the source hash match in the answer to a move over UDP; over TCP it does', () => {
+    const pair = new Pair({ transports: [UDP, TCP] })
+    pair.connect()
+    pair.input(pair.client, { kind: 'network-changed' })
+    pair.run(1_000)
+    expect(pair.saOf(pair.client).path!.transport).toBe('udp')
+    expect(pair.saOf(pair.client).nat!.isRemoteBehindNat).toBe(true)
+
+    pair.link.isUdpBlocked = true
+    pair.input(pair.client, { kind: 'network-changed' })
+    pair.run(3_000)
+    expect(pair.saOf(pair.client).path!.transport).toBe('tcp')
+    expect(pair.saOf(pair.client).nat).toEqual({ isLocalBehindNat: false, isRemoteBehindNat: false })
   })
 
   it('RFC 7296 §2.23 (C-27): IKE_AUTH and ESP go to the NAT traversal port', () => {
