@@ -2,7 +2,7 @@
  * What keeps one peer's tunnel up. One machine at a time does it: its transports race (`racing.ts`); an IKE SA that lost its connection is
  * dialled again (`redialling.ts`); another way is looked for (`mover.ts`); and when the SA is gone all begins anew, after a while.
  */
-import type { PeerConfig } from '../config.ts'
+import type { PeerConfig, TransportOption } from '../config.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
@@ -67,6 +67,17 @@ export class Initiator {
     }
     if (state.kind === 'redialling') state.redialling.stop(core, 'terminated')
     if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+  }
+
+  /** The command 'set-transports': for what is begun from now on. What has not come to anything yet is begun anew. */
+  setTransports(core: Core, transports: readonly TransportOption[]): void {
+    const state = this.#state
+    if (!this.transports.offer(transports)) return
+    if (state.kind === 'connecting') state.racing.beginAnew(core)
+    else if (state.kind === 'moving' && state.mover.looksForAny) {
+      state.mover.stop(core)
+      this.#move(core, state.sa, state.index, 'the gateway has other addresses')
+    }
   }
 
   connectionOpened(core: Core, connection: Connection): void {
@@ -197,7 +208,7 @@ export class Initiator {
   moved(core: Core, sa: IkeSa, from: number, to: number): void {
     this.transports.unblock(core, to)
     this.#state = { kind: 'up', sa, index: to }
-    if (to !== from) this.#attempts.moved(to, this.transports.nameOf(to))
+    if (to !== from) this.#attempts.moved(this.transports.nameOf(to))
     this.#probeLater(core, sa, to)
   }
 
@@ -224,8 +235,9 @@ export class Initiator {
     redialling.redialLater(core, reason)
   }
 
-  #move(core: Core, sa: IkeSa, index: number, reason: string, lookFor: 'any' | 'udp' = 'any'): void {
+  #move(core: Core, sa: IkeSa, from: number, reason: string, lookFor: 'any' | 'udp' = 'any'): void {
     core.timers.clear(this, 'probe')
+    const index = this.transports.renew(from)
     const mover = new Mover({ initiator: this, transports: this.transports, sa, index, lookFor })
     this.#state = { kind: 'moving', sa, index, mover }
     mover.begin(core, reason)

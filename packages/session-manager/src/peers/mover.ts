@@ -73,6 +73,11 @@ export class Mover {
     this.#race(core)
   }
 
+  /** What it rides may be no way any more. */
+  get looksForAny(): boolean {
+    return this.#lookFor === 'any'
+  }
+
   /** Whose connection it is, hears of it. */
   connectionOpened(core: Core, connection: Connection): void {
     const candidate = this.#ofConnection(connection)
@@ -168,6 +173,7 @@ export class Mover {
         })),
         count: order.length,
         next: this.#next,
+        transportOf: (place) => this.#options.transports.at(order[place]!).transport,
         isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
         times: { headStart, stagger },
       })

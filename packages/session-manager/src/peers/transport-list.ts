@@ -1,6 +1,6 @@
 /**
- * The transports of one peer, in the order of preference, and what is remembered of them: those that did not get through on this network lately
- * are given no start over others (RFC 9329 §5.1, T-FB-4).
+ * The transports of one peer, in the order of preference, to each of its addresses, and what is remembered of them: those that did not get
+ * through on this network lately are given no start over others (RFC 9329 §5.1, T-FB-4).
  */
 import type { DialConfig, TransportOption } from '../config.ts'
 import type { Core } from '../core.ts'
@@ -10,16 +10,38 @@ export type Way = TransportOption & { readonly address: string }
 
 export class TransportList {
   readonly #peer: string
-  readonly #ways: readonly Way[]
-  readonly #hasSeveralAddresses: boolean
+  readonly #address: string
+  /** What the list is to be from the next race or move on. */
+  #given: readonly Way[]
+  #ways: readonly Way[]
   /** By network and transport: until when. */
   readonly #blockedUntil = new Map<string, Map<string, number>>()
   #network = ''
 
   constructor(peer: string, { address, transports }: DialConfig) {
     this.#peer = peer
-    this.#ways = transports.map((option) => ({ ...option, address: option.address ?? address }))
-    this.#hasSeveralAddresses = new Set(this.#ways.map((way) => way.address)).size > 1
+    this.#address = address
+    this.#given = this.#waysOf(transports)
+    this.#ways = this.#given
+  }
+
+  /** The peer has other addresses. The list stays as it is until `renew`. False: that is known. */
+  offer(transports: readonly TransportOption[]): boolean {
+    const offered = this.#waysOf(transports)
+    const isKnown = offered.length === this.#given.length && offered.every((way, i) => isSameWay(way, this.#given[i]!))
+    this.#given = offered
+    return !isKnown
+  }
+
+  /** The list becomes what was offered last. Answers where what was at `index` is now: at the end, where it would not be there any more. */
+  renew(index?: number): number {
+    const kept = index === undefined ? undefined : this.#ways[index]
+    this.#ways = this.#given
+    if (kept === undefined) return 0
+    const place = this.#given.findIndex((way) => isSameWay(way, kept))
+    if (place >= 0) return place
+    this.#ways = [...this.#given, kept]
+    return this.#given.length
   }
 
   get length(): number {
@@ -39,7 +61,7 @@ export class TransportList {
   nameOf(index: number): string {
     const way = this.at(index)
     const name = describeTransport(way)
-    return this.#hasSeveralAddresses ? `${name} at ${way.address}` : name
+    return this.#ways.some(({ address }) => address !== way.address) ? `${name} at ${way.address}` : name
   }
 
   hasUdpBefore(index: number): boolean {
@@ -78,6 +100,10 @@ export class TransportList {
     core.event({ kind: 'transport-remembered', peer: this.#peer, network: this.#network, transport, blockedForMilliseconds: milliseconds })
   }
 
+  #waysOf(transports: readonly TransportOption[]): readonly Way[] {
+    return transports.map((option) => ({ ...option, address: option.address ?? this.#address }))
+  }
+
   #ofNetwork(): Map<string, number> {
     const known = this.#blockedUntil.get(this.#network) ?? new Map<string, number>()
     this.#blockedUntil.set(this.#network, known)
@@ -85,7 +111,14 @@ export class TransportList {
   }
 }
 
-function describeTransport(option: TransportOption): string {
-  if (option.transport === 'tcp' && option.carrier !== undefined) return option.carrier
-  return `${option.transport}:${option.port}`
+/** 'udp:500', 'tcp:4500', 'tls:443 via http://proxy:3128', with the framing where it is not the RFC's. */
+export function describeTransport(option: TransportOption): string {
+  if (option.transport === 'udp') return `udp:${option.port}`
+  const framing = option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`
+  return `${option.carrier ?? `tcp:${option.port}`}${framing}`
+}
+
+function isSameWay(one: Way, other: Way): boolean {
+  if (one.address !== other.address || describeTransport(one) !== describeTransport(other)) return false
+  return one.transport === 'tcp' || (other.transport === 'udp' && one.natPort === other.natPort)
 }
