@@ -106,7 +106,7 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
     ip,
     ports: {
       run: ip.run,
-      resolve: async (name) => name,
+      resolve: async (name) => [name],
       requireNetAdmin: () => {},
       watchNetworkNews: () => ({ close() {} }),
       openDevice: (tun) => {

@@ -15,6 +15,8 @@ export interface PeerStatus {
   readonly state: 'idle' | 'connecting' | 'up' | 'waiting'
   /** The attempts since the last command, newest last: what was tried, what came of it, why. */
   readonly attempts: readonly { readonly transport: string; readonly outcome: 'pending' | 'chosen' | 'failed'; readonly reason: string }[]
+  /** What is remembered not to get through on this network, and for how long yet (T-FB-4). */
+  readonly blocked?: readonly { readonly transport: string; readonly forMilliseconds: number }[]
 }
 
 export interface IkeSaStatus {

@@ -25,10 +25,12 @@ export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts
     ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]),
   )
   if (config.peer.requestAddresses.length > 0) lines.push(`  address that the gateway assigns, on ${device}`)
-  const gateway = ports && parseIp(await ports.resolve(config.gateway).catch(() => ''))
-  const route = ports && gateway && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
-  if (gateway && route) lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
-  else if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  route to ${config.gateway} itself, outside the tunnel`)
+  const addresses = (await ports?.resolve(config.gateway).catch(() => [])) ?? []
+  for (const gateway of addresses.flatMap((address) => parseIp(address) ?? [])) {
+    const route = ports && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
+    if (route && route !== 'local') lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
+  }
+  if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  route to ${config.gateway} itself, outside the tunnel`)
   lines.push(
     ...describeSteps(prefixes.map((prefix) => routeStep(prefix, device))),
     ...notices.map((notice) => `  note: ${notice}`),

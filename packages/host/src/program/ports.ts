@@ -1,10 +1,8 @@
 /** What the programs reach outside themselves for; tests put their own in its place. */
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import type { SessionConfig, SessionStatus } from '@underpass/session-manager'
 import type { Driver } from '@underpass/session-manager/driver'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
-import { HostError, reasonOf } from '../host-error.ts'
+import { addressesOf } from '../names/addresses.ts'
 import { type CommandRunner, runCommand } from '../network/commands.ts'
 import { watchNetworkNews } from '../network/network-news.ts'
 import { requireNetAdmin } from '../network/permission.ts'
@@ -39,8 +37,8 @@ interface Address {
 
 export interface ProgramPorts {
   readonly run: CommandRunner
-  /** The address of a host name. Throws `HostError` NAME_NOT_FOUND. */
-  readonly resolve: (name: string) => Promise<string>
+  /** The addresses of a host name, in the order in which they are to be tried. Throws `HostError` NAME_NOT_FOUND. */
+  readonly resolve: (name: string) => Promise<readonly string[]>
   /** Throws `HostError` where the host's network cannot be changed. */
   readonly requireNetAdmin: (device: string) => void
   readonly openDevice: (tun: TunConfig) => OpenedTun
@@ -51,7 +49,7 @@ export interface ProgramPorts {
 
 export const systemPorts: ProgramPorts = {
   run: runCommand,
-  resolve: resolveHost,
+  resolve: addressesOf,
   requireNetAdmin,
   openDevice: openTunDevice,
   watchNetworkNews,
@@ -60,22 +58,4 @@ export const systemPorts: ProgramPorts = {
     const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })
     return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
   },
-}
-
-async function resolveHost(name: string): Promise<string> {
-  if (isIP(name) !== 0) return name
-  try {
-    return (await lookup(name)).address
-  } catch (error) {
-    const reason = lookupProblem(error)
-    throw new HostError('NAME_NOT_FOUND', `${name} has no address: ${reason}`, { name, reason })
-  }
-}
-
-/** getaddrinfo(3)'s codes in words, whichever runtime wraps them. */
-export function lookupProblem(error: unknown): string {
-  const text = `${(error as NodeJS.ErrnoException).code ?? ''} ${reasonOf(error)}`
-  if (/EAI_?AGAIN|ETIMEOUT|temporary failure/i.test(text)) return 'no name server answered'
-  if (/ENOTFOUND|EAI_?NONAME|EAI_?NODATA|not known|no address associated/i.test(text)) return 'no such name'
-  return reasonOf(error)
 }

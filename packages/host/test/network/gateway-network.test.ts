@@ -77,9 +77,11 @@ describe('plans', () => {
       '  algorithms for ESP: aes256gcm16; replay window 1024',
       '  ask for an IPv4 address',
       '  if the first attempt fails: give up',
+      'transports that are forbidden: none (/etc/underpass/policy.toml, which is not there, and [policy])',
       'use device underpass0, mtu 1400; cryptography: auto',
       'route into the tunnel: what the gateway agrees to',
       'name servers that the gateway names: only shown',
+      'keep what is learnt of networks: on disk',
       'change this host, when the gateway agrees to all that is asked:',
       '  underpass0 up, mtu 1400',
       '    done by: ip link set dev underpass0 mtu 1400 up',
@@ -97,7 +99,7 @@ describe('plans', () => {
     const fake = new FakeIp().answer('ip -j -4 route get 192.0.2.9', {
       stdout: '[{"dst":"192.0.2.9","gateway":"198.51.100.1","dev":"eth0"}]',
     })
-    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => '192.0.2.9' })).join('\n')
+    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => ['192.0.2.9'] })).join('\n')
     expect(plan).toContain('    done by: ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157\n')
     expect(plan).toContain('    done by: ip -4 route add 0.0.0.0/1 dev underpass0 proto 157\n')
     expect(fake.commands).toEqual([])

@@ -280,7 +280,7 @@ describe('underpass up', () => {
   })
 
   it('a name without an address: exit code 4, or again later', async () => {
-    const notFound = async (name: string): Promise<string> => {
+    const notFound = async (name: string): Promise<string[]> => {
       throw new HostError('NAME_NOT_FOUND', `${name} has no address: ENOTFOUND`, { name, reason: 'ENOTFOUND' })
     }
     const once = up(() => {}, { resolve: notFound })

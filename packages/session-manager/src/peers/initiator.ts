@@ -224,9 +224,10 @@ export class Initiator {
     else if (name === 'recheck' && state.kind === 'up') doubtPath(core, state.sa)
   }
 
-  status(): PeerStatus {
+  status(now: number): PeerStatus {
     const { kind } = this.#state
-    return { name: this.peer.name, state: kind === 'redialling' || kind === 'moving' ? 'waiting' : kind, attempts: this.#attempts.list }
+    const state = kind === 'redialling' || kind === 'moving' ? 'waiting' : kind
+    return { name: this.peer.name, state, attempts: this.#attempts.list, blocked: this.transports.blocked(now) }
   }
 
   #redial(core: Core, { sa, index }: { readonly sa: IkeSa; readonly index: number }, loss: ConnectionLoss, reason: string): void {

@@ -118,7 +118,7 @@ export class Mover {
     const from = sa.path ? describePath(sa.path) : sa.lastPath
     this.stop(core, winner)
     attachPath(core, sa, winner.path)
-    if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(winner.path) })
+    if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(arrival) })
     // T-MOB-6.
     if (before?.ikeSas.size === 0) core.closeConnection(before, 'end', 'its IKE SA has moved')
     const transport = transports.nameOf(winner.index)

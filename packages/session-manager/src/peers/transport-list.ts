@@ -4,6 +4,7 @@
  */
 import type { DialConfig, TransportOption } from '../config.ts'
 import type { Core } from '../core.ts'
+import type { PeerStatus } from '../status.ts'
 
 /** With the address that it goes to. */
 export type Way = TransportOption & { readonly address: string }
@@ -61,7 +62,8 @@ export class TransportList {
   nameOf(index: number): string {
     const way = this.at(index)
     const name = describeTransport(way)
-    return this.#ways.some(({ address }) => address !== way.address) ? `${name} at ${way.address}` : name
+    const isOneOfSeveral = this.#ways.some((other) => other.address !== way.address && describeTransport(other) === name)
+    return isOneOfSeveral ? `${name} at ${way.address}` : name
   }
 
   hasUdpBefore(index: number): boolean {
@@ -78,6 +80,13 @@ export class TransportList {
 
   unblock(core: Core, index: number): void {
     if (this.#ofNetwork().has(this.nameOf(index))) this.#remember(core, index, 0)
+  }
+
+  /** On this network, now. */
+  blocked(now: number): NonNullable<PeerStatus['blocked']> {
+    return [...this.#ofNetwork()].flatMap(([transport, until]) =>
+      until > now ? [{ transport, forMilliseconds: Math.round(until - now) }] : [],
+    )
   }
 
   /** What was known on `network` before: said by whoever kept it. */
