@@ -16,6 +16,9 @@ export class FakeSession implements RunningSession {
   tun: unknown
   onAttach: () => void = () => {}
   onInitiate: (session: FakeSession) => void = () => {}
+  /** That it was told of. */
+  readonly networks: (string | undefined)[] = []
+  readonly #commandListeners = new Map<Command['kind'], () => void>()
   readonly #listeners: ((event: SessionEvent) => void)[] = []
   readonly #failureListeners: ((failure: DriverFailure) => void)[] = []
 
@@ -26,11 +29,13 @@ export class FakeSession implements RunningSession {
     },
     command: (command) => {
       this.commands.push(command)
+      this.#commandListeners.get(command.kind)?.()
       if (command.kind !== 'initiate') return
       this.state = 'connecting'
       setImmediate(() => this.onInitiate(this))
     },
     inspect: () => this.#status(),
+    networkChanged: (network) => void this.networks.push(network),
     onEvent: (listener) => {
       this.#listeners.push(listener)
       return () => {}
@@ -39,6 +44,10 @@ export class FakeSession implements RunningSession {
       this.#failureListeners.push(listener)
       return () => {}
     },
+  }
+
+  onCommand(kind: Command['kind'], listener: () => void): void {
+    this.#commandListeners.set(kind, listener)
   }
 
   emit(...events: readonly SessionEvent[]): void {
@@ -125,7 +134,7 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
 }
 
 /** The events of a tunnel that comes up over TCP. */
-export function comesUp(address = '10.99.0.2'): SessionEvent[] {
+export function comesUp(address = '10.99.0.2', remoteTs: readonly string[] = ['10.2.0.0/24']): SessionEvent[] {
   const path = {
     transport: 'tcp',
     local: { address: '198.51.100.7', port: 40_000 },
@@ -156,7 +165,7 @@ export function comesUp(address = '10.99.0.2'): SessionEvent[] {
       outboundSpi: 'c2',
       proposal: 'aes256gcm16',
       localTs: [`${address}/32`],
-      remoteTs: ['10.2.0.0/24'],
+      remoteTs,
     },
   ]
 }

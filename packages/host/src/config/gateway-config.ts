@@ -14,7 +14,7 @@ import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
-import { MACHINE_POLICY, type Policy, whyKindForbidden } from './policy.ts'
+import { describeForbidden, MACHINE_POLICY, type Policy, whyKindForbidden } from './policy.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
@@ -147,6 +147,9 @@ function allowed(listen: WrittenListen, policy: Policy, findings: Findings): Wri
     if ((listen[kind] ?? []).length > 0) findings.issue(['listen', kind], reason)
     else left[kind] = []
   }
+  const isNowhere = left.udp?.length === 0 && left.tcp?.length === 0 && (left.tls ?? []).length === 0
+  if (isNowhere && describeForbidden(policy) !== '')
+    findings.issue(['listen'], `could be for what is forbidden alone: ${describeForbidden(policy)}`)
   return left
 }
 

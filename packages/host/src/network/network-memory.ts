@@ -19,7 +19,7 @@ export interface Remembered {
 /** In the state directory of the XDG Base Directory Specification; of root's, /var/lib. */
 export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot: boolean = process.getuid?.() === 0): string {
   const state = env['XDG_STATE_HOME']
-  if (state !== undefined && state.startsWith('/')) return join(state, FILE)
+  if (state?.startsWith('/')) return join(state, FILE)
   return isRoot ? join('/var/lib', FILE) : join(homedir(), '.local/state', FILE)
 }
 

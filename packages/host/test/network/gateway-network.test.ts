@@ -69,7 +69,7 @@ describe('plans', () => {
   it('the client’s says what it is for, by which command, and what undoes it', async () => {
     const suites = 'ike = ["aes256gcm16-prfsha256-x25519"]\nesp = ["aes256gcm16"]'
     const peer = `gateway = "192.0.2.9"\nlocal_id = "@me"\nremote_id = "@gw"\npsk = "0123456789abcdef"\nremote = ["10.2.0.0/24"]\n${suites}`
-    expect(await clientPlan(loadClientConfig(temporaryFile('c.toml', `[peer]\n${peer}\n`)))).toEqual([
+    expect(await clientPlan(loadClientConfig(temporaryFile('c.toml', `[peer]\n${peer}\n`), '/nowhere/policy.toml'))).toEqual([
       'connect to 192.0.2.9: udp:500 (4500 where a NAT is found), else tcp:4500',
       '  we are @me, they are @gw (a secret of 16 octets)',
       '  let through: the assigned address on this side <-> 10.2.0.0/24 on theirs',
@@ -77,7 +77,7 @@ describe('plans', () => {
       '  algorithms for ESP: aes256gcm16; replay window 1024',
       '  ask for an IPv4 address',
       '  if the first attempt fails: give up',
-      'transports that are forbidden: none (/etc/underpass/policy.toml, which is not there, and [policy])',
+      'transports that are forbidden: none (/nowhere/policy.toml, which is not there, and [policy])',
       'use device underpass0, mtu 1400; cryptography: auto',
       'route into the tunnel: what the gateway agrees to',
       'name servers that the gateway names: only shown',
