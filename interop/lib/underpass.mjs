@@ -71,7 +71,10 @@ function start(lab, namespace, { program, command, label }, config) {
   const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
   lab.defer(async () => rmSync(control, { force: true }))
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
-  return new App(lab.backgroundIn(namespace, label, ['env', `XDG_STATE_HOME=${dir}`, process.execPath, program, command, '--config', file, '--json']), command === 'up')
+  return new App(
+    lab.backgroundIn(namespace, label, ['env', `XDG_STATE_HOME=${dir}`, process.execPath, program, command, '--config', file, '--json']),
+    command === 'up',
+  )
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */

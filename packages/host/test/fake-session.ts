@@ -35,7 +35,6 @@ export class FakeSession implements RunningSession {
       setImmediate(() => this.onInitiate(this))
     },
     inspect: () => this.#status(),
-    networkChanged: (network) => void this.networks.push(network),
     onEvent: (listener) => {
       this.#listeners.push(listener)
       return () => {}
@@ -48,6 +47,10 @@ export class FakeSession implements RunningSession {
 
   onCommand(kind: Command['kind'], listener: () => void): void {
     this.#commandListeners.set(kind, listener)
+  }
+
+  networkChanged(network?: string): void {
+    this.networks.push(network)
   }
 
   emit(...events: readonly SessionEvent[]): void {

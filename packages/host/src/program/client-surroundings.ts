@@ -24,7 +24,7 @@ export interface ClientSurroundingsOptions {
 
 /** What there is to tell once the program has opened it. */
 export interface Surrounded {
-  readonly driver: RunningSession['driver']
+  readonly session: Pick<RunningSession, 'driver' | 'networkChanged'>
   readonly network: ClientNetwork | undefined
   /** The tunnel's. */
   readonly device: string
@@ -70,9 +70,9 @@ export class ClientSurroundings {
   /** All that is known before the first attempt; then what becomes of it, until `close`. */
   async begin(surrounded: Surrounded): Promise<void> {
     const { config, ports } = this.#options
-    const { driver, network, device } = surrounded
+    const { session, network, device } = surrounded
     this.#surrounded = surrounded
-    for (const known of this.#memory?.of(config.peer.name) ?? []) driver.command({ kind: 'remember-transport', ...known })
+    for (const known of this.#memory?.of(config.peer.name) ?? []) session.driver.command({ kind: 'remember-transport', ...known })
     await this.#setWays()
     await this.#tellNetwork()
     this.#underlay = new Underlay({
@@ -118,7 +118,7 @@ export class ClientSurroundings {
     reporter.notice(`${config.gateway} is ${addresses.join(', ')} now`, 'debug')
     await this.#setWays()
     const transports = transportsTo(addresses, config)
-    if (transports.length > 0) this.#surrounded?.driver.command({ kind: 'set-transports', peer: config.peer.name, transports })
+    if (transports.length > 0) this.#surrounded?.session.driver.command({ kind: 'set-transports', peer: config.peer.name, transports })
   }
 
   async #setWays(): Promise<void> {
@@ -137,11 +137,11 @@ export class ClientSurroundings {
       this.#surrounded?.device ?? '',
       this.#options.ports.run,
     )
-    this.#surrounded?.driver.networkChanged?.(this.#network)
+    this.#surrounded?.session.networkChanged?.(this.#network)
   }
 
   #isUp(): boolean {
-    return this.#surrounded?.driver.inspect().ikeSas.some(({ children }) => children.length > 0) === true
+    return this.#surrounded?.session.driver.inspect().ikeSas.some(({ children }) => children.length > 0) === true
   }
 }
 

@@ -103,7 +103,7 @@ async function hold(
     })
   })
   await surroundings.begin({
-    driver,
+    session: service.session,
     network: service.network,
     device: service.device.name,
     inTurn(change) {

@@ -20,8 +20,9 @@ export interface SessionOptions {
 }
 
 export interface RunningSession {
-  /** `networkChanged` is for who dials. */
-  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'> & Partial<Pick<Driver, 'networkChanged'>>
+  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'>
+  /** Of one that dials. `network`: by what this one would be known again. */
+  networkChanged?(network?: string): void
   readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
   /** Which ESP implementation was taken, and why. */
   readonly cryptoReason: string
@@ -56,6 +57,12 @@ export const systemPorts: ProgramPorts = {
   async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
     const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })
-    return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
+    return {
+      driver: runtime.driver,
+      networkChanged: (network) => runtime.networkChanged(network),
+      listening: runtime.listening,
+      cryptoReason: reason,
+      close: (options) => runtime.close(options),
+    }
   },
 }

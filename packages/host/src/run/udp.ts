@@ -22,6 +22,8 @@ export interface UdpListening extends Endpoint {
 
 export interface UdpSockets extends DatagramPort {
   readonly listening: readonly UdpListening[]
+  /** The machine's addresses are others, or its routes: to which of them something came is asked anew. */
+  networkChanged(): void
   close(): Promise<void>
 }
 
@@ -41,15 +43,16 @@ export async function openUdpSockets(
   group?: ReusePortGroup,
 ): Promise<UdpSockets> {
   const sockets: UdpSocket[] = []
+  const inbounds: Inbound[] = []
   try {
     for (const { address, port } of listeners) {
       if (address !== undefined) {
-        sockets.push(await openSocket(address, port, receivers, group))
+        sockets.push(await openSocket(address, port, receivers, inbounds, group))
         continue
       }
-      const ipv4 = await openSocket('0.0.0.0', port, receivers, group)
+      const ipv4 = await openSocket('0.0.0.0', port, receivers, inbounds, group)
       sockets.push(ipv4)
-      const ipv6 = await openSocket('::', ipv4.local.port, receivers, group).catch(unlessWithoutIpv6)
+      const ipv6 = await openSocket('::', ipv4.local.port, receivers, inbounds, group).catch(unlessWithoutIpv6)
       if (ipv6 !== undefined) sockets.push(ipv6)
     }
   } catch (error) {
@@ -64,13 +67,22 @@ export async function openUdpSockets(
     sendBatch(local, remote, batch: PacketBatch) {
       choose(sockets, local, remote).sendBatch(batch, remote)
     },
+    networkChanged() {
+      for (const inbound of inbounds) inbound.forget()
+    },
     async close() {
       await Promise.all(sockets.map((socket) => socket.close()))
     },
   }
 }
 
-async function openSocket(address: string, port: number, receivers: UdpReceivers, group: ReusePortGroup | undefined): Promise<UdpSocket> {
+async function openSocket(
+  address: string,
+  port: number,
+  receivers: UdpReceivers,
+  inbounds: Inbound[],
+  group: ReusePortGroup | undefined,
+): Promise<UdpSocket> {
   let inbound: Inbound | undefined
   try {
     const socket = await openUdp({
@@ -83,6 +95,7 @@ async function openSocket(address: string, port: number, receivers: UdpReceivers
       onError: (error) => inbound?.onError(error),
     })
     inbound = new Inbound(socket, receivers)
+    inbounds.push(inbound)
     return socket
   } catch (error) {
     if (!(error instanceof UdpError)) throw error
@@ -135,6 +148,11 @@ class Inbound {
       // A sender not heard before: these wait for the answer, behind what else came from it.
       for (let i = 0; i < count; i++) this.#locals?.receive(remote, 'esp', buffer.slice(offsets[i], offsets[i] + lengths[i]))
     }
+  }
+
+  forget(): void {
+    this.#locals?.forget()
+    this.#learned.clear()
   }
 
   onError(error: UdpError): void {

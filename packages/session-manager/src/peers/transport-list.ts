@@ -34,15 +34,18 @@ export class TransportList {
     return !isKnown
   }
 
-  /** The list becomes what was offered last. Answers where what was at `index` is now: at the end, where it would not be there any more. */
+  /**
+   * The list becomes what was offered last. `index`: what an IKE SA rides, whose address is known to be the peer's and goes before its others.
+   * Answers where that is now: at the end, where it would not be there any more.
+   */
   renew(index?: number): number {
     const kept = index === undefined ? undefined : this.#ways[index]
-    this.#ways = this.#given
+    this.#ways = kept === undefined ? this.#given : preferring(kept.address, this.#given)
     if (kept === undefined) return 0
-    const place = this.#given.findIndex((way) => isSameWay(way, kept))
+    const place = this.#ways.findIndex((way) => isSameWay(way, kept))
     if (place >= 0) return place
-    this.#ways = [...this.#given, kept]
-    return this.#given.length
+    this.#ways = [...this.#ways, kept]
+    return this.#ways.length - 1
   }
 
   get length(): number {
@@ -125,6 +128,16 @@ export function describeTransport(option: TransportOption): string {
   if (option.transport === 'udp') return `udp:${option.port}`
   const framing = option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`
   return `${option.carrier ?? `tcp:${option.port}`}${framing}`
+}
+
+/** RFC 8305 §4: among the ways by one transport. */
+function preferring(address: string, ways: readonly Way[]): readonly Way[] {
+  let run = 0
+  const placed = ways.map((way, i) => {
+    if (i > 0 && describeTransport(way) !== describeTransport(ways[i - 1]!)) run++
+    return { way, run, isOther: way.address !== address }
+  })
+  return placed.sort((a, b) => a.run - b.run || Number(a.isOther) - Number(b.isOther)).map(({ way }) => way)
 }
 
 function isSameWay(one: Way, other: Way): boolean {

@@ -112,6 +112,16 @@ describe('a gateway whose addresses are others', () => {
     ])
   })
 
+  it('RFC 8305 §4: the address that the IKE SA rides goes before the others', () => {
+    const pair = new Pair({ transports: among(DEAD, GATEWAY_ADDRESS) })
+    pair.connect()
+    pair.input(pair.client, { kind: 'network-changed', network: 'another' })
+    const from = pair.log.length
+    pair.run(200)
+    expect(pair.transcript(from).filter((text) => text.startsWith('R → I'))).toHaveLength(1)
+    expect(transportOf(pair)).toBe('udp')
+  })
+
   it('RFC 4555 §3.5: a search that is under way is begun anew with them', () => {
     const pair = new Pair({ transports: [to(GATEWAY_ADDRESS, UDP)] })
     pair.connect()
