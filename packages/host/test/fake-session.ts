@@ -119,6 +119,7 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
     ports: {
       run: ip.run,
       resolve: async (name) => [name],
+      resolveServices: async (domain) => [{ address: domain }],
       requireNetAdmin: () => {},
       watchNetworkNews: () => ({ close() {} }),
       openDevice: (tun) => {

@@ -2,13 +2,22 @@
 import type { DialConfig, Identity, PeerConfig, SessionConfig } from '@underpass/session-manager'
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
+import { addressesIn, type Place } from '../names/places.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { EVEN_IF_WRONG, framing, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { describeForbidden, MACHINE_POLICY, type Policy, whyForbidden } from './policy.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
-import { type ChosenTransports, isSameWay, transport, transportOption, transportsTo, type WrittenTransport } from './transports.ts'
+import {
+  type ChosenTransports,
+  isSameWay,
+  isThroughProxy,
+  transport,
+  transportOption,
+  transportsTo,
+  type WrittenTransport,
+} from './transports.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -19,6 +28,8 @@ export type RouteChoice = 'negotiated' | 'none' | readonly string[]
 export interface ClientConfig extends SharedConfig, ChosenTransports {
   /** Name or address, as written. */
   readonly gateway: string
+  /** It is a domain whose SRV records say where the gateway is. */
+  readonly isDomain: boolean
   readonly tls: ClientTls
   /** All of the peer but where it is dialled, which takes an address. */
   readonly peer: Omit<PeerConfig, 'dial'>
@@ -34,9 +45,9 @@ export function loadClientConfig(file: string, machinePolicy: string = MACHINE_P
   return loadConfig(file, CLIENT_FILE, (written, findings) => build(written, findings, machinePolicy), mistaken)
 }
 
-/** What the core is given, once the gateway's name is addresses: none, where all that is tried goes through proxies. */
-export function clientSessionConfig(config: ClientConfig, addresses: readonly string[]): Omit<SessionConfig, 'aeadProvider'> {
-  const dial: DialConfig = { address: addresses[0] ?? NOWHERE, transports: transportsTo(addresses, config) }
+/** What the core is given, once it is known where the gateway is: nowhere, where all that is tried goes through proxies. */
+export function clientSessionConfig(config: ClientConfig, places: readonly Place[]): Omit<SessionConfig, 'aeadProvider'> {
+  const dial: DialConfig = { address: addressesIn(places)[0] ?? NOWHERE, transports: transportsTo(places, config) }
   const peer: PeerConfig = { ...config.peer, dial }
   return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false, thinsAcks: config.thinsAcks }
 }
@@ -46,6 +57,7 @@ const PEER_SHAPE = {
   ...PEER_KEYS,
   name: z.string().min(1).optional(),
   gateway: host,
+  srv: z.boolean().optional(),
   transports: z.array(transport).min(1).optional(),
   framing: framing.optional(),
   tls: clientTls.optional(),
@@ -109,6 +121,8 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const config: ClientConfig = {
     ...shared,
     gateway: peer.gateway,
+    isDomain: peer.srv ?? false,
+    takesPorts: peer.transports === undefined,
     transports,
     carriers,
     tls: readClientTls(peer.tls, findings),
@@ -130,12 +144,21 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   }
   if (transports.some(({ transport: one }) => one === 'udp')) warnOfMtu(config.tun, 'transports = ["tcp:4500"]', findings)
   checkCpus(config, 1, findings)
-  findings.ofCore(clientSessionConfig(config, [parseIp(peer.gateway) ? peer.gateway : NOWHERE]))
+  if (config.isDomain) checkDomain(config, findings)
+  findings.ofCore(clientSessionConfig(config, [{ address: parseIp(peer.gateway) ? peer.gateway : NOWHERE }]))
   return config
 }
 
 /** In the place of a name that is only looked up when it is dialled, or whose address is a proxy's to find (RFC 5737). */
 const NOWHERE = '192.0.2.1'
+
+/** RFC 2782: of a domain; and a proxy is told a name, behind which it finds addresses. */
+function checkDomain({ gateway, transports, carriers }: ClientConfig, findings: Findings): void {
+  if (parseIp(gateway)) findings.issue(['peer', 'srv'], `asks for the SRV records of a domain, and ${gateway} is an address`)
+  for (const [i, option] of transports.entries())
+    if (isThroughProxy(option, { carriers }))
+      findings.issue(['peer', 'transports', i], 'goes through a proxy, which knows nothing of SRV records (srv)')
+}
 
 /** What is written and forbidden is an error; of what is not written, the rest is taken. */
 function allowed(written: readonly WrittenTransport[] | undefined, policy: Policy, findings: Findings): readonly WrittenTransport[] {

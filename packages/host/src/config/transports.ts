@@ -3,6 +3,7 @@ import { describeTransport, type FramingProfileName, type TransportOption } from
 import { describeProxy, type ProxyServer, parseProxy, proxyFromEnvironment, TransportError } from '@underpass/tls-transport'
 import * as z from 'zod'
 import { HostError } from '../host-error.ts'
+import type { Place } from '../names/places.ts'
 import { framing, port, table, textAs } from './fields.ts'
 import { nearest } from './issues.ts'
 
@@ -17,6 +18,8 @@ export interface Carrier {
 export interface ChosenTransports {
   readonly transports: readonly TransportOption[]
   readonly carriers: Readonly<Record<string, Carrier>>
+  /** Where DNS names one, that port is gone to, and not the transport's own. */
+  readonly takesPorts: boolean
 }
 
 /** "udp", "udp:PORT", "tcp:PORT", "tls:PORT", a stream with " via PROXY" behind it, or a table. Framing that is left out here is the peer's. */
@@ -74,7 +77,7 @@ export function describeWritten(option: TransportOption): string {
  * `HostError` BAD_ENVIRONMENT where that is no proxy.
  */
 export function inEnvironment(
-  { transports, carriers }: ChosenTransports,
+  { transports, carriers, takesPorts }: ChosenTransports,
   gateway: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ChosenTransports {
@@ -88,6 +91,7 @@ export function inEnvironment(
     return { option: { ...option, carrier: `${carrierName({ ...found, port: option.port })} (${reason})` }, carrier: found }
   })
   return {
+    takesPorts,
     transports: named.map(({ option }) => option),
     carriers: Object.fromEntries(
       named.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),
@@ -100,11 +104,22 @@ export function isThroughProxy(option: TransportOption, { carriers }: Pick<Chose
   return option.transport === 'tcp' && option.carrier !== undefined && carriers[option.carrier]?.via !== undefined
 }
 
-/** Each to each of the gateway's addresses, first all by the transport that is preferred. What goes through a proxy is there once. */
-export function transportsTo(addresses: readonly string[], chosen: ChosenTransports): TransportOption[] {
-  return chosen.transports.flatMap((option) =>
-    isThroughProxy(option, chosen) ? [option] : addresses.map((address) => ({ ...option, address })),
-  )
+/** Each to each of the gateway's places, first all by the transport that is preferred. What goes through a proxy is there once. */
+export function transportsTo(places: readonly Place[], chosen: ChosenTransports): TransportOption[] {
+  return chosen.transports.flatMap((option) => {
+    if (isThroughProxy(option, chosen)) return [option]
+    const ofIt = places.filter(({ transport: only }) => only === undefined || only === option.transport)
+    return ofIt.map(({ address, port: number }) => ({
+      ...option,
+      ...(chosen.takesPorts && number !== undefined ? portOf(option, number) : {}),
+      address,
+    }))
+  })
+}
+
+/** A port that is named is used throughout. */
+function portOf({ transport: one }: TransportOption, number: number): { readonly port: number; readonly natPort?: number } {
+  return one === 'udp' ? { port: number, natPort: number } : { port: number }
 }
 
 function proxyOf(env: Readonly<Record<string, string | undefined>>, gateway: string, number: number): ProxyServer | undefined {

@@ -1,36 +1,37 @@
-/** The gateway's name and the addresses that it stands for, looked up again where they may be others. */
+/** The gateway's name and the places that it stands for, looked up again where they may be others. */
 import { isIP } from 'node:net'
 import { reasonOf } from '../host-error.ts'
+import { isSamePlace, type Place } from './places.ts'
 
 export interface GatewayNameOptions {
   readonly name: string
   /** Throws `HostError` NAME_NOT_FOUND. */
-  readonly resolve: (name: string) => Promise<readonly string[]>
+  readonly resolve: (name: string) => Promise<readonly Place[]>
   /** There are others than before. */
   readonly onChange: () => void
   /** The name could not be looked up; what is known stays. Not twice for one reason. */
   readonly onProblem: (reason: string) => void
 }
 
-/** Addresses of an earlier answer that are kept beside those of the last. */
-const MOST_KEPT = 4
+/** Places of an earlier answer that are kept beside those of the last. */
+const MOST_KEPT = 8
 
 export class GatewayName {
   readonly #options: GatewayNameOptions
-  #addresses: readonly string[]
+  #places: readonly Place[]
   #isLooking = false
   /** While it was looked up there was a reason to look once more. */
   #again: { readonly keepsOthers: boolean } | undefined
   #problem: string | undefined
 
-  /** `addresses`: as far as they are known. */
-  constructor(addresses: readonly string[], options: GatewayNameOptions) {
-    this.#addresses = addresses
+  /** `places`: as far as they are known. */
+  constructor(places: readonly Place[], options: GatewayNameOptions) {
+    this.#places = places
     this.#options = options
   }
 
-  get addresses(): readonly string[] {
-    return this.#addresses
+  get places(): readonly Place[] {
+    return this.#places
   }
 
   /**
@@ -60,13 +61,13 @@ export class GatewayName {
     if (again) await this.lookAgain(again.keepsOthers)
   }
 
-  /** Servers turn the order of their answers: only another set of addresses is news. */
-  #take(found: readonly string[], keepsOthers: boolean): void {
-    const before = this.#addresses
-    const fresh = found.filter((address) => !before.includes(address))
-    const isGone = !keepsOthers && before.some((address) => !found.includes(address))
+  /** Servers turn the order of their answers: only another set of places is news. */
+  #take(found: readonly Place[], keepsOthers: boolean): void {
+    const before = this.#places
+    const fresh = found.filter((place) => !before.some((known) => isSamePlace(known, place)))
+    const isGone = !keepsOthers && before.some((known) => !found.some((place) => isSamePlace(known, place)))
     if (fresh.length === 0 && !isGone) return
-    this.#addresses = keepsOthers ? [...before.slice(0, MOST_KEPT), ...fresh] : found
+    this.#places = keepsOthers ? [...before.slice(0, MOST_KEPT), ...fresh] : found
     this.#options.onChange()
   }
 }

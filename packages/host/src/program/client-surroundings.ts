@@ -5,20 +5,21 @@ import { isThroughProxy, transportsTo } from '../config/transports.ts'
 import type { ProgramStatus } from '../control/protocol.ts'
 import { reasonOf } from '../host-error.ts'
 import { GatewayName } from '../names/gateway-name.ts'
+import { addressesIn, type Place } from '../names/places.ts'
 import type { ClientNetwork } from '../network/client-network.ts'
 import { networkIdentity } from '../network/network-identity.ts'
 import { NetworkMemory, networkMemoryPath } from '../network/network-memory.ts'
 import { Underlay } from '../network/underlay.ts'
 import type { Reporter } from '../report/reporter.ts'
-import type { ProgramPorts, RunningSession } from './ports.ts'
+import { type ProgramPorts, placesOfGateway, type RunningSession } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
 
 export interface ClientSurroundingsOptions {
   readonly config: ClientConfig
-  /** Of the gateway, as far as they are known. */
-  readonly addresses: readonly string[]
+  /** Where the gateway is, as far as that is known. */
+  readonly places: readonly Place[]
   readonly io: Pick<ProcessIo, 'env'>
-  readonly ports: Pick<ProgramPorts, 'run' | 'resolve' | 'watchNetworkNews'>
+  readonly ports: Pick<ProgramPorts, 'run' | 'resolve' | 'resolveServices' | 'watchNetworkNews'>
   readonly reporter: Reporter
 }
 
@@ -41,14 +42,14 @@ export class ClientSurroundings {
   #network: string | undefined
 
   constructor(options: ClientSurroundingsOptions) {
-    const { config, addresses, io, ports, reporter } = options
+    const { config, places, io, ports, reporter } = options
     this.#options = options
     this.#memory = config.remembersNetworks
       ? new NetworkMemory(networkMemoryPath(io.env), (text) => reporter.notice(text, 'warn'))
       : undefined
-    this.#name = new GatewayName(addresses, {
+    this.#name = new GatewayName(places, {
       name: config.gateway,
-      resolve: ports.resolve,
+      resolve: () => placesOfGateway(config, ports),
       onChange: () => void this.#surrounded?.inTurn(() => this.#tellAddresses()),
       onProblem: (reason) => reporter.notice(`${reason}; what was known goes on`, 'debug'),
     })
@@ -57,7 +58,7 @@ export class ClientSurroundings {
   /** Where the tunnel may go, now or later: the gateway's addresses, and those proxies that are given by theirs. */
   get ends(): readonly string[] {
     const proxies = Object.values(this.#options.config.carriers).flatMap(({ via }) => (typeof via === 'object' ? [via.host] : []))
-    return [...this.#name.addresses, ...proxies]
+    return [...addressesIn(this.#name.places), ...proxies]
   }
 
   get status(): ProgramStatus['network'] {
@@ -76,14 +77,14 @@ export class ClientSurroundings {
     await this.#setWays()
     await this.#tellNetwork()
     this.#underlay = new Underlay({
-      gateway: () => network?.gateway ?? this.#name.addresses[0],
+      gateway: () => network?.gateway ?? this.#name.places[0]?.address,
       tunnel: () => device,
       run: ports.run,
       watchNews: ports.watchNetworkNews,
       onChange: () => surrounded.inTurn(() => this.#wayIsAnother()),
     })
     // It was not waited for until it was there.
-    if (this.#name.addresses.length === 0) this.#lookAgain(false)
+    if (this.#name.places.length === 0) this.#lookAgain(false)
   }
 
   close(): void {
@@ -114,10 +115,10 @@ export class ClientSurroundings {
   /** First the routes: what goes to an address that has none would go into the tunnel. */
   async #tellAddresses(): Promise<void> {
     const { config, reporter } = this.#options
-    const { addresses } = this.#name
-    reporter.notice(`${config.gateway} is ${addresses.join(', ')} now`, 'debug')
+    const { places } = this.#name
+    reporter.notice(`${config.gateway} is ${addressesIn(places).join(', ')} now`, 'debug')
     await this.#setWays()
-    const transports = transportsTo(addresses, config)
+    const transports = transportsTo(places, config)
     if (transports.length > 0) this.#surrounded?.session.driver.command({ kind: 'set-transports', peer: config.peer.name, transports })
   }
 
@@ -131,7 +132,7 @@ export class ClientSurroundings {
   }
 
   async #tellNetwork(): Promise<void> {
-    const { addresses } = this.#name
+    const addresses = addressesIn(this.#name.places)
     this.#network = await networkIdentity(
       addresses.length > 0 ? addresses : ANYWHERE,
       this.#surrounded?.device ?? '',

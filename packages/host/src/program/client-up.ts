@@ -3,6 +3,7 @@ import { type ClientConfig, clientSessionConfig } from '../config/client-config.
 import { formatDuration } from '../config/fields.ts'
 import { inEnvironment, isThroughProxy } from '../config/transports.ts'
 import { HostError, isHostError, reasonOf } from '../host-error.ts'
+import type { Place } from '../names/places.ts'
 import { ClientNetwork } from '../network/client-network.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -11,7 +12,7 @@ import { dialledCarriers } from './client-carriers.ts'
 import { ClientSurroundings } from './client-surroundings.ts'
 import { authenticationFailedWords, narrowerGrant, refusedWords, upLine } from './client-words.ts'
 import { type Ending, type Foreground, inForeground } from './foreground.ts'
-import type { ProgramPorts } from './ports.ts'
+import { type ProgramPorts, placesOfGateway } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
 import { openService, type Service } from './service.ts'
 
@@ -32,15 +33,15 @@ export function clientUp(given: ClientUpOptions): Promise<number> {
     foreground.exitCodeOfInterrupt = EXIT.INTERRUPTED
     // Told before the gateway is looked for: it is the first thing to mend.
     if (config.tun.device !== 'memory') ports.requireNetAdmin(config.tun.name)
-    const addresses = await resolveGateway(options, foreground)
-    if (addresses === undefined) return undefined
-    const surroundings = new ClientSurroundings({ ...options, addresses })
+    const places = await resolveGateway(options, foreground)
+    if (places === undefined) return undefined
+    const surroundings = new ClientSurroundings({ ...options, places })
     const service = await openService({
       program: 'client',
       title: 'underpass',
       config,
       session: {
-        sessionConfig: clientSessionConfig(config, addresses),
+        sessionConfig: clientSessionConfig(config, places),
         listeners: clientListeners(config),
         carriers: dialledCarriers(config),
       },
@@ -181,20 +182,20 @@ function tellUp(tunnel: TunnelFacts, { network, device }: Service<ClientNetwork>
 async function resolveGateway(
   { config, ports, reporter, keepRetrying }: ClientUpOptions,
   foreground: Foreground,
-): Promise<readonly string[] | undefined> {
+): Promise<readonly Place[] | undefined> {
   const proxied = config.transports.filter((option) => isThroughProxy(option, config))
   if (proxied.length === config.transports.length) return []
-  const asked = (): Promise<readonly string[] | undefined> =>
-    Promise.race([ports.resolve(config.gateway), foreground.ended.then(() => undefined)])
-  const asPatiently = (): Promise<readonly string[] | undefined> =>
+  const asked = (): Promise<readonly Place[] | undefined> =>
+    Promise.race([placesOfGateway(config, ports), foreground.ended.then(() => undefined)])
+  const asPatiently = (): Promise<readonly Place[] | undefined> =>
     proxied.length === 0
       ? asked()
       : Promise.race([asked(), foreground.pause(NAME_PATIENCE).then((isEnding) => (isEnding ? undefined : []))])
   for (let wait = config.timers.retry; ; wait = Math.min(wait * 2, config.timers.maxRetry)) {
     try {
-      const addresses = await asPatiently()
-      if (addresses?.length === 0) reporter.notice(`${config.gateway} has no address yet: for now only proxies are tried`, 'warn')
-      return addresses
+      const places = await asPatiently()
+      if (places?.length === 0) reporter.notice(`${config.gateway} has no address yet: for now only proxies are tried`, 'warn')
+      return places
     } catch (error) {
       if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
       const reason = `${config.file}: peer.gateway: ${reasonOf(error)}`

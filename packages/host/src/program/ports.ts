@@ -1,8 +1,11 @@
 /** What the programs reach outside themselves for; tests put their own in its place. */
 import type { SessionConfig, SessionStatus } from '@underpass/session-manager'
 import type { Driver } from '@underpass/session-manager/driver'
+import type { ClientConfig } from '../config/client-config.ts'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
 import { addressesOf } from '../names/addresses.ts'
+import type { Place } from '../names/places.ts'
+import { servicePlaces } from '../names/srv.ts'
 import { type CommandRunner, runCommand } from '../network/commands.ts'
 import { watchNetworkNews } from '../network/network-news.ts'
 import { requireNetAdmin } from '../network/permission.ts'
@@ -40,6 +43,8 @@ export interface ProgramPorts {
   readonly run: CommandRunner
   /** The addresses of a host name, in the order in which they are to be tried. Throws `HostError` NAME_NOT_FOUND. */
   readonly resolve: (name: string) => Promise<readonly string[]>
+  /** Where a domain's SRV records say that its gateways are. Throws `HostError` NAME_NOT_FOUND. */
+  readonly resolveServices: (domain: string) => Promise<readonly Place[]>
   /** Throws `HostError` where the host's network cannot be changed. */
   readonly requireNetAdmin: (device: string) => void
   readonly openDevice: (tun: TunConfig) => OpenedTun
@@ -51,6 +56,7 @@ export interface ProgramPorts {
 export const systemPorts: ProgramPorts = {
   run: runCommand,
   resolve: addressesOf,
+  resolveServices: (domain) => servicePlaces(domain),
   requireNetAdmin,
   openDevice: openTunDevice,
   watchNetworkNews,
@@ -65,4 +71,12 @@ export const systemPorts: ProgramPorts = {
       close: (options) => runtime.close(options),
     }
   },
+}
+
+/** Where the gateway is, by its name or its domain. Throws `HostError` NAME_NOT_FOUND. */
+export async function placesOfGateway(
+  { gateway, isDomain }: Pick<ClientConfig, 'gateway' | 'isDomain'>,
+  { resolve, resolveServices }: Pick<ProgramPorts, 'resolve' | 'resolveServices'>,
+): Promise<readonly Place[]> {
+  return isDomain ? await resolveServices(gateway) : (await resolve(gateway)).map((address) => ({ address }))
 }

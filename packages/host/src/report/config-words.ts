@@ -18,7 +18,7 @@ import { formatAction, formatUndo, type Step } from '../network/step.ts'
 export function describeClientConfig(config: ClientConfig): string[] {
   const { peer } = config
   return [
-    `connect to ${config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeWritten).join(', else ')}`,
+    `connect to ${config.isDomain ? `where the SRV records of ${config.gateway} say` : config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeWritten).join(', else ')}`,
     ...peerLines(peer),
     peer.requestAddresses.length > 0
       ? `  ask for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`

@@ -99,7 +99,9 @@ describe('plans', () => {
     const fake = new FakeIp().answer('ip -j -4 route get 192.0.2.9', {
       stdout: '[{"dst":"192.0.2.9","gateway":"198.51.100.1","dev":"eth0"}]',
     })
-    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => ['192.0.2.9'] })).join('\n')
+    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => ['192.0.2.9'], resolveServices: async () => [] })).join(
+      '\n',
+    )
     expect(plan).toContain('    done by: ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157\n')
     expect(plan).toContain('    done by: ip -4 route add 0.0.0.0/1 dev underpass0 proto 157\n')
     expect(fake.commands).toEqual([])
