@@ -2,7 +2,7 @@
  * What an administrator forbids: transports that no configuration may use. In the file itself, `[policy] forbid`, and for the whole machine in
  * a file that none can override.
  */
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import * as z from 'zod'
 import { table } from './fields.ts'
 import { type Findings, loadConfig } from './load.ts'
@@ -35,7 +35,7 @@ export function readPolicy(
   findings: Findings,
   file: string,
 ): Policy {
-  const isThere = existsSync(file)
+  const isThere = mayBeThere(file)
   const ofMachine = isThere
     ? loadConfig(
         file,
@@ -67,6 +67,16 @@ export function describeForbidden({ forbidden }: Policy): string {
   return Object.entries(forbidden)
     .map(([kind, place]) => `${kind} by ${place}`)
     .join(', ')
+}
+
+/** One that this user may not look at is not one that is not there. */
+function mayBeThere(file: string): boolean {
+  try {
+    lstatSync(file)
+    return true
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
+  }
 }
 
 function linesOf(kinds: readonly Forbidden[] = [], placeOf: (index: number) => string): Partial<Record<Forbidden, string>> {

@@ -1,7 +1,9 @@
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { HostError, loadClientConfig, loadGatewayConfig } from '../../src/index.ts'
 import { describeClientConfig, describeGatewayConfig } from '../../src/report/config-words.ts'
-import { temporaryFile } from '../temporary.ts'
+import { temporaryDirectory, temporaryFile } from '../temporary.ts'
 
 const PEER = '[peer]\ngateway = "192.0.2.9"\nlocal_id = "@me"\npsk = "0123456789abcdef"\n'
 const CONNECTION = '[[connection]]\nname = "road"\nlocal_id = "@gw"\npsk = "0123456789abcdef"\npool = { ranges = ["10.9.0.0/24"] }\n'
@@ -54,6 +56,14 @@ describe('what an administrator forbids: a client', () => {
       const policy = temporaryFile('policy.toml', text)
       expect(complaint(() => loadClientConfig(temporaryFile('client.toml', PEER), policy))[0]).toContain(policy)
     }
+  })
+
+  it('nor is one that cannot be read none', () => {
+    const policy = join(temporaryDirectory(), 'policy.toml')
+    symlinkSync(policy, policy)
+    expect(() => loadClientConfig(temporaryFile('client.toml', PEER), policy)).toThrow(
+      expect.objectContaining({ code: 'CONFIG_UNREADABLE' }),
+    )
   })
 })
 
