@@ -68,6 +68,9 @@ export class Lab {
       `remote_id = ${text(GATEWAY_ID)}`,
       `psk = ${text(psk)}`,
       `remote = [${text(INNER)}]`,
+      // Each run shows what is found out of the network.
+      '[network]',
+      'remember = false',
       '[tun]',
       `device = ${text(device)}`,
     ])

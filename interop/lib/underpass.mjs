@@ -71,7 +71,8 @@ function start(lab, namespace, { program, command, label }, config) {
   const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
   lab.defer(async () => rmSync(control, { force: true }))
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
-  const background = lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json'])
+  const environment = ['env', `XDG_STATE_HOME=${dir}`]
+  const background = lab.backgroundIn(namespace, label, [...environment, process.execPath, program, command, '--config', file, '--json'])
   const status = () => lab.mustIn(namespace, [process.execPath, program, 'status', '--config', file, '--json'])
   return new App(background, command === 'up', status)
 }

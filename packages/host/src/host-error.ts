@@ -4,6 +4,8 @@ import type { ConfigIssue } from './config/issues.ts'
 export interface HostErrorContext {
   readonly CONFIG_UNREADABLE: { readonly file: string; readonly reason: string }
   readonly CONFIG_INVALID: { readonly file: string; readonly issues: readonly ConfigIssue[] }
+  /** A variable of the environment is wrong that the configuration asks for. */
+  readonly BAD_ENVIRONMENT: { readonly reason: string }
   /** The gateway's name has no address. */
   readonly NAME_NOT_FOUND: { readonly name: string; readonly reason: string }
   readonly NOT_SUPPORTED: { readonly what: string }

@@ -1,11 +1,12 @@
 import { onTestFinished } from 'vitest'
 import type { ProcessIo } from '../src/index.ts'
+import { temporaryDirectory } from './temporary.ts'
 
 /** A process of the test's own around a program: what it says is kept, its signals come from the test. */
 export class FakeIo implements ProcessIo {
   /** What `exitNow` was called with. */
   readonly exits: number[] = []
-  readonly env: ProcessIo['env'] = {}
+  readonly env: ProcessIo['env'] = { XDG_STATE_HOME: temporaryDirectory() }
   readonly out: ProcessIo['out'] = { write: (text) => this.#hear('out', text) }
   readonly err: ProcessIo['err'] = { write: (text) => this.#hear('err', text) }
   readonly #told = { out: '', err: '' }

@@ -16,6 +16,9 @@ export class FakeSession implements RunningSession {
   tun: unknown
   onAttach: () => void = () => {}
   onInitiate: (session: FakeSession) => void = () => {}
+  /** That it was told of. */
+  readonly networks: (string | undefined)[] = []
+  readonly #commandListeners = new Map<Command['kind'], () => void>()
   readonly #listeners: ((event: SessionEvent) => void)[] = []
   readonly #failureListeners: ((failure: DriverFailure) => void)[] = []
 
@@ -26,6 +29,7 @@ export class FakeSession implements RunningSession {
     },
     command: (command) => {
       this.commands.push(command)
+      this.#commandListeners.get(command.kind)?.()
       if (command.kind !== 'initiate') return
       this.state = 'connecting'
       setImmediate(() => this.onInitiate(this))
@@ -39,6 +43,14 @@ export class FakeSession implements RunningSession {
       this.#failureListeners.push(listener)
       return () => {}
     },
+  }
+
+  onCommand(kind: Command['kind'], listener: () => void): void {
+    this.#commandListeners.set(kind, listener)
+  }
+
+  networkChanged(network?: string): void {
+    this.networks.push(network)
   }
 
   emit(...events: readonly SessionEvent[]): void {
@@ -106,7 +118,8 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
     ip,
     ports: {
       run: ip.run,
-      resolve: async (name) => name,
+      resolve: async (name) => [name],
+      resolveServices: async (domain) => [{ address: domain }],
       requireNetAdmin: () => {},
       watchNetworkNews: () => ({ close() {} }),
       openDevice: (tun) => {
@@ -125,7 +138,7 @@ export function fakeWorld(onInitiate: (session: FakeSession) => void = () => {})
 }
 
 /** The events of a tunnel that comes up over TCP. */
-export function comesUp(address = '10.99.0.2'): SessionEvent[] {
+export function comesUp(address = '10.99.0.2', remoteTs: readonly string[] = ['10.2.0.0/24']): SessionEvent[] {
   const path = {
     transport: 'tcp',
     local: { address: '198.51.100.7', port: 40_000 },
@@ -156,7 +169,7 @@ export function comesUp(address = '10.99.0.2'): SessionEvent[] {
       outboundSpi: 'c2',
       proposal: 'aes256gcm16',
       localTs: [`${address}/32`],
-      remoteTs: ['10.2.0.0/24'],
+      remoteTs,
     },
   ]
 }

@@ -1,5 +1,5 @@
 /** What of a `SessionConfig` contradicts itself, said before anything is made of it. */
-import type { Limits, PeerConfig, SessionConfig } from './config.ts'
+import type { Limits, PeerConfig, SessionConfig, TransportOption } from './config.ts'
 import { parseAddress, parseRange, prefixLengthOf } from './ip-address.ts'
 import { SessionError } from './session-error.ts'
 import { MAX_SHARDS } from './shard-spi.ts'
@@ -63,11 +63,16 @@ function isKeepalive(envelope: Uint8Array): boolean {
 function checkDial({ dial }: PeerConfig, refusePeer: (why: string) => never): void {
   if (!dial) return
   if (!parseAddress(dial.address)) refusePeer(`dial.address: ${JSON.stringify(dial.address)} is no address`)
-  if (dial.transports.length === 0) refusePeer('dial.transports is empty')
-  for (const { address } of dial.transports)
-    if (address !== undefined && !parseAddress(address)) refusePeer(`dial.transports: ${JSON.stringify(address)} is no address`)
-  for (const port of dial.transports.flatMap((option) => (option.transport === 'udp' ? [option.port, option.natPort] : [option.port])))
-    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refusePeer(`dial.transports: port ${port} is not 1 to 65535`)
+  checkTransports(dial.transports, (why) => refusePeer(`dial.${why}`))
+}
+
+/** Throws `SessionError` 'INVALID_CONFIG', unless `refuseThem` throws something else. */
+export function checkTransports(transports: readonly TransportOption[], refuseThem: (why: string) => never = refuse): void {
+  if (transports.length === 0) refuseThem('transports is empty')
+  for (const { address } of transports)
+    if (address !== undefined && !parseAddress(address)) refuseThem(`transports: ${JSON.stringify(address)} is no address`)
+  for (const port of transports.flatMap((option) => (option.transport === 'udp' ? [option.port, option.natPort] : [option.port])))
+    if (!(Number.isInteger(port) && port >= 1 && port <= 65_535)) refuseThem(`transports: port ${port} is not 1 to 65535`)
 }
 
 /** An initiator has its SPI in the other place of the header, where nobody looks for the core that it is for. */

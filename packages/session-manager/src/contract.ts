@@ -3,6 +3,7 @@
  * the injected randomness: it opens no socket, reads no clock and awaits nothing. Hand in one input, then drain
  * `pollOutput()` until it answers `wait-until`; only then hand in the next.
  */
+import type { TransportOption } from './config.ts'
 import type { SessionEvent } from './events.ts'
 import type { ShardCommand } from './shard.ts'
 
@@ -149,6 +150,8 @@ export type Command =
       readonly transport: string
       readonly blockedForMilliseconds: number
     }
+  /** The peer has other addresses, or ports: from the next race or move on. Each has its `address`, where it is not that of `DialConfig`. */
+  | { readonly kind: 'set-transports'; readonly peer: string; readonly transports: readonly TransportOption[] }
   | ShardCommand
 
 /** Fresh, unpredictable octets. */

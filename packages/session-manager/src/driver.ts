@@ -93,9 +93,9 @@ export class Driver {
     this.#datagrams.espReceived(local, remote, batch)
   }
 
-  /** An address, an interface or a route of this host came or went. */
-  networkChanged(): void {
-    this.#hand({ kind: 'network-changed' })
+  /** An address, an interface or a route of this host came or went. `network`: by what it would be known again. */
+  networkChanged(network?: string): void {
+    this.#hand({ kind: 'network-changed', ...(network === undefined ? {} : { network }) })
   }
 
   /** IP packets from another core's TUN queue, for which it had no Child SA. The batch is lent for the call. */

@@ -1,10 +1,10 @@
 /** What the core tells people and apps. A closed union; no secret is ever in it. */
 import type { Endpoint } from './contract.ts'
 
-/** How an SA's packets travel. */
+/** How an SA's packets travel. `carrier`: of a stream that we dialled, see `StreamTransport`. */
 export type PathDescription =
   | { readonly transport: 'udp'; readonly local: Endpoint; readonly remote: Endpoint }
-  | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string }
+  | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string; readonly carrier?: string }
 
 export type SessionEvent =
   /** The initiator starts on one of its transports. `reason` says why this one, in words. */

@@ -9,7 +9,7 @@ import { describeIkeSuite } from './suites.ts'
 export function describeSession(core: Core, now: number): SessionStatus {
   const ikeSas = [...core.ikeSas.values()]
   return {
-    peers: core.config.peers.map((peer) => core.initiators.get(peer.name)?.status() ?? respondingPeer(peer.name, ikeSas)),
+    peers: core.config.peers.map((peer) => core.initiators.get(peer.name)?.status(now) ?? respondingPeer(peer.name, ikeSas)),
     ikeSas: ikeSas.map((sa) => describeIkeSa(sa, now)),
     connections: [...core.connections.values()].map((connection) => connection.status()),
     halfOpen: core.halfOpen.size,

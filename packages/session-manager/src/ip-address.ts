@@ -1,5 +1,7 @@
 /** IP addresses as text and as octets (4 or 16), and the ranges that traffic selectors and pools are made of. */
 
+import type { Endpoint } from './contract.ts'
+
 export interface AddressRange {
   readonly start: Uint8Array
   readonly end: Uint8Array
@@ -13,6 +15,11 @@ export function parseAddress(text: string): Uint8Array | undefined {
 /** RFC 5952 form for IPv6. */
 export function formatAddress(octets: Uint8Array): string {
   return octets.length === 4 ? octets.join('.') : formatIpv6(octets)
+}
+
+/** '192.0.2.1:443', '[2001:db8::1]:443'. */
+export function describeEndpoint({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 /** What the limits per address count as one: an IPv6 host has a whole /64 to send from (RFC 4291 §2.5.4). For keys, not for people. */

@@ -16,7 +16,7 @@
 import { Sad } from './child/sad.ts'
 import { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
-import { checkConfig } from './config-check.ts'
+import { checkConfig, checkTransports } from './config-check.ts'
 import type { Command, ConnectionId, CryptoWork, Input, Output, RandomSource } from './contract.ts'
 import type { Core, JobContinuation, Timed } from './core.ts'
 import { receiveEsp } from './data-path/inbound.ts'
@@ -236,6 +236,9 @@ export class SessionManager implements Core {
         return this.initiators
           .get(command.peer)
           ?.transports.recall(this, command.network, command.transport, command.blockedForMilliseconds)
+      case 'set-transports':
+        checkTransports(command.transports)
+        return this.initiators.get(command.peer)?.setTransports(this, command.transports)
       case 'terminate':
         for (const initiator of this.initiators.values()) if (peer === undefined || initiator.peer.name === peer) initiator.stop(this)
         for (const sa of ofPeer) deleteIkeSa(this, sa, 'terminated')

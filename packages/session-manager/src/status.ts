@@ -17,6 +17,8 @@ export interface PeerStatus {
   /** What the path was measured to be, where it is UDP and the peer knows path checks. */
   readonly quality?: PathQuality
   readonly attempts: readonly { readonly transport: string; readonly outcome: 'pending' | 'chosen' | 'failed'; readonly reason: string }[]
+  /** What is remembered not to get through on this network, and for how long yet (T-FB-4). */
+  readonly blocked?: readonly { readonly transport: string; readonly forMilliseconds: number }[]
 }
 
 export interface PathQuality {

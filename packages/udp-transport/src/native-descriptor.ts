@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { type Libc, NativeError } from '@underpass/native'
 import { DEFAULT_BUFFER } from './defaults.ts'
-import type { Endpoint } from './endpoint.ts'
+import { describeEndpoint, type Endpoint } from './endpoint.ts'
 import { shareThePort, steerBySpi } from './reuse-port-group.ts'
 import * as option from './socket-options.ts'
 import { bindError, sendError } from './udp-error.ts'
@@ -70,7 +70,7 @@ export function nativeLocalAddress(libc: Libc, { address, port }: Endpoint): str
 /** In the shape of the errors of Node's own modules. */
 export function systemError(libc: Libc, errno: number, remote: Endpoint | undefined): Error {
   const code = libc.errnoName(errno)
-  const where = remote === undefined ? '' : `${remote.address.includes(':') ? `[${remote.address}]` : remote.address}:${remote.port}: `
+  const where = remote === undefined ? '' : `${describeEndpoint(remote)}: `
   return Object.assign(new Error(`${where}${code}, ${libc.errnoText(errno)}`), { code })
 }
 

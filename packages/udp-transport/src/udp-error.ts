@@ -1,4 +1,4 @@
-import type { Endpoint } from './endpoint.ts'
+import { describeEndpoint, type Endpoint } from './endpoint.ts'
 
 export type UdpErrorCode =
   /** Another socket has that address and port. */
@@ -41,8 +41,7 @@ export class UdpError extends Error {
 export function bindError(cause: unknown, address: string, port: number): UdpError {
   const systemCode = systemCodeOf(cause)
   const code = CODES[systemCode] ?? 'SOCKET_ERROR'
-  const where = `${address.includes(':') ? `[${address}]` : address}:${port}`
-  return new UdpError(code, bindText(code, where, port, cause), { address, port, systemCode })
+  return new UdpError(code, bindText(code, describeEndpoint({ address, port }), port, cause), { address, port, systemCode })
 }
 
 /** Why a packet did not leave, or what an ICMP error said about an earlier one. `remote`: where it was to go, where that is known. */

@@ -1,14 +1,24 @@
 /** The client's file: one gateway, how to reach it, who we are, what goes through the tunnel. */
-import type { Identity, PeerConfig, SessionConfig, TransportOption } from '@underpass/session-manager'
+import type { DialConfig, Identity, PeerConfig, SessionConfig } from '@underpass/session-manager'
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
+import { addressesIn, type Place } from '../names/places.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
+import { describeForbidden, MACHINE_POLICY, type Policy, whyForbidden } from './policy.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
-import { type Carrier, isSameWay, transport, transportOption } from './transports.ts'
+import {
+  type ChosenTransports,
+  isSameWay,
+  isThroughProxy,
+  transport,
+  transportOption,
+  transportsTo,
+  type WrittenTransport,
+} from './transports.ts'
 
 /** What is done with the DNS servers that the gateway names. */
 export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
@@ -16,12 +26,11 @@ export type DnsHandling = 'report' | 'resolvectl' | 'resolv-conf'
 /** 'negotiated': the remote traffic selectors of the Child SA. */
 export type RouteChoice = 'negotiated' | 'none' | readonly string[]
 
-export interface ClientConfig extends SharedConfig {
+export interface ClientConfig extends SharedConfig, ChosenTransports {
   /** Name or address, as written. */
   readonly gateway: string
-  readonly transports: readonly TransportOption[]
-  /** What the `carrier` of each of them is. */
-  readonly carriers: Readonly<Record<string, Carrier>>
+  /** It is a domain whose SRV records say where the gateway is. */
+  readonly isDomain: boolean
   readonly tls: ClientTls
   /** Of every packet to the gateway; `undefined`: the system's default, 0. */
   readonly dscp: number | undefined
@@ -30,16 +39,19 @@ export interface ClientConfig extends SharedConfig {
   readonly keepRetrying: boolean
   readonly routes: RouteChoice
   readonly dns: DnsHandling
+  /** What is learnt of networks is kept on disk. */
+  readonly remembersNetworks: boolean
 }
 
 /** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
-export function loadClientConfig(file: string): ClientConfig {
-  return loadConfig(file, CLIENT_FILE, build, mistaken)
+export function loadClientConfig(file: string, machinePolicy: string = MACHINE_POLICY): ClientConfig {
+  return loadConfig(file, CLIENT_FILE, (written, findings) => build(written, findings, machinePolicy), mistaken)
 }
 
-/** What the core is given, once the gateway's name is an address. */
-export function clientSessionConfig(config: ClientConfig, gatewayAddress: string): Omit<SessionConfig, 'aeadProvider'> {
-  const peer: PeerConfig = { ...config.peer, dial: { address: gatewayAddress, transports: config.transports } }
+/** What the core is given, once it is known where the gateway is: nowhere, where all that is tried goes through proxies. */
+export function clientSessionConfig(config: ClientConfig, places: readonly Place[]): Omit<SessionConfig, 'aeadProvider'> {
+  const dial: DialConfig = { address: addressesIn(places)[0] ?? NOWHERE, transports: transportsTo(places, config) }
+  const peer: PeerConfig = { ...config.peer, dial }
   return { peers: [peer], limits: config.limits, timers: config.timers, acceptsPeers: false, thinsAcks: config.thinsAcks }
 }
 
@@ -48,6 +60,7 @@ const PEER_SHAPE = {
   ...PEER_KEYS,
   name: z.string().min(1).optional(),
   gateway: host,
+  srv: z.boolean().optional(),
   transports: z.array(transport).min(1).optional(),
   framing: framing.optional(),
   ftt_keepalive: fttKeepalive.optional(),
@@ -72,6 +85,7 @@ const CLIENT_FILE = table({
       .union([z.enum(['negotiated', 'none']), z.array(subnet)], { error: 'is neither "negotiated", "none" nor a list of subnets' })
       .optional(),
     dns: z.enum(['report', 'resolvectl', 'resolv-conf']).optional(),
+    remember: z.boolean().optional(),
   }).optional(),
 })
 
@@ -85,7 +99,7 @@ function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefine
   return withoutHeading(parsed, '[peer]', Object.keys(PEER_SHAPE))
 }
 
-function build(written: WrittenClient, findings: Findings): ClientConfig {
+function build(written: WrittenClient, findings: Findings, machinePolicy: string): ClientConfig {
   const { peer, network } = written
   const psk = findings.secret(['peer'], peer)
   if (peer.local && (peer.request_addresses?.length ?? 0) > 0) {
@@ -98,7 +112,8 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
   const remote = peer.remote && findings.subnets(['peer', 'remote'], peer.remote)
   const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
-  const options = (peer.transports ?? DEFAULT_TRANSPORTS).map((one, i, all) => {
+  const shared = sharedConfig(written, findings, { tunName: 'underpass0', machinePolicy })
+  const options = allowed(peer.transports, shared.policy, findings).map((one, i, all) => {
     const described = transportOption(one, profile)
     if (all.slice(0, i).some((other) => isSameWay(one, other)))
       findings.issue(['peer', 'transports', i], 'is there already, for another user or with another framing')
@@ -111,8 +126,10 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     options.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),
   )
   const config: ClientConfig = {
-    ...sharedConfig(written, findings.file, findings.warnings, 'underpass0'),
+    ...shared,
     gateway: peer.gateway,
+    isDomain: peer.srv ?? false,
+    takesPorts: peer.transports === undefined,
     transports,
     carriers,
     tls: readClientTls(peer.tls, findings),
@@ -132,15 +149,40 @@ function build(written: WrittenClient, findings: Findings): ClientConfig {
     keepRetrying: written.keep_retrying ?? false,
     routes: typeof routes === 'string' ? routes : findings.subnets(['network', 'routes'], routes),
     dns: network?.dns ?? 'report',
+    remembersNetworks: network?.remember ?? true,
   }
   if (transports.some(({ transport: one }) => one === 'udp')) warnOfMtu(config.tun, 'transports = ["tcp:4500"]', findings)
   checkCpus(config, 1, findings)
-  findings.ofCore(clientSessionConfig(config, parseIp(peer.gateway) ? peer.gateway : ANY_ADDRESS))
+  if (config.isDomain) checkDomain(config, findings)
+  findings.ofCore(clientSessionConfig(config, [{ address: parseIp(peer.gateway) ? peer.gateway : NOWHERE }]))
   return config
 }
 
-/** In the place of a name that is only looked up when it is dialled (RFC 5737). */
-const ANY_ADDRESS = '192.0.2.1'
+/** In the place of a name that is only looked up when it is dialled, or whose address is a proxy's to find (RFC 5737). */
+const NOWHERE = '192.0.2.1'
+
+/** RFC 2782: of a domain; and a proxy is told a name, behind which it finds addresses. */
+function checkDomain({ gateway, transports, carriers }: ClientConfig, findings: Findings): void {
+  if (parseIp(gateway)) findings.issue(['peer', 'srv'], `asks for the SRV records of a domain, and ${gateway} is an address`)
+  for (const [i, option] of transports.entries())
+    if (isThroughProxy(option, { carriers }))
+      findings.issue(['peer', 'transports', i], 'goes through a proxy, which knows nothing of SRV records (srv)')
+}
+
+/** What is written and forbidden is an error; of what is not written, the rest is taken. */
+function allowed(written: readonly WrittenTransport[] | undefined, policy: Policy, findings: Findings): readonly WrittenTransport[] {
+  if (written) {
+    for (const [i, one] of written.entries()) {
+      const reason = whyForbidden(one, policy)
+      if (reason !== undefined) findings.issue(['peer', 'transports', i], reason)
+    }
+    return written
+  }
+  const left = DEFAULT_TRANSPORTS.filter((one) => whyForbidden(one, policy) === undefined)
+  if (left.length > 0) return left
+  findings.issue(['peer'], `has no transports, and the usual ones are forbidden: ${describeForbidden(policy)}`)
+  return DEFAULT_TRANSPORTS
+}
 
 /** UDP first (RFC 9329 §5.1), then TCP on the port that is expected to be there. */
 const DEFAULT_TRANSPORTS = [

@@ -13,8 +13,9 @@ import { leasableAddresses } from '../workers/pool-slices.ts'
 import { dscp } from './dscp.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
-import { listener, readListeners, type TcpListener, type UdpListener } from './listeners.ts'
+import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
+import { describeForbidden, MACHINE_POLICY, type Policy, whyKindForbidden } from './policy.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
@@ -36,8 +37,8 @@ export interface GatewayConfig extends SharedConfig {
 }
 
 /** Throws `HostError` CONFIG_UNREADABLE or CONFIG_INVALID. */
-export function loadGatewayConfig(file: string): GatewayConfig {
-  return loadConfig(file, GATEWAY_FILE, build, mistaken)
+export function loadGatewayConfig(file: string, machinePolicy: string = MACHINE_POLICY): GatewayConfig {
+  return loadConfig(file, GATEWAY_FILE, (written, findings) => build(written, findings, machinePolicy), mistaken)
 }
 
 export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig, 'aeadProvider'> {
@@ -109,15 +110,16 @@ function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefine
   return withoutHeading(parsed, '[[connection]]', Object.keys(CONNECTION_SHAPE))
 }
 
-function build(written: WrittenGateway, findings: Findings): GatewayConfig {
+function build(written: WrittenGateway, findings: Findings, machinePolicy: string): GatewayConfig {
   const { listen, network } = written
-  const { udp, tcp } = readListeners(listen ?? {}, findings)
+  const shared = sharedConfig(written, findings, { tunName: 'underpass-gw0', machinePolicy })
+  const { udp, tcp } = readListeners(allowed(listen ?? {}, shared.policy, findings), findings)
   const secrets = readSecrets(written, findings)
   const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
   checkDistinct(written, peers, findings)
   checkPools(written, findings)
   const config = {
-    ...sharedConfig(written, findings.file, findings.warnings, 'underpass-gw0'),
+    ...shared,
     udp,
     tcp,
     tls: readGatewayTls(
@@ -136,6 +138,21 @@ function build(written: WrittenGateway, findings: Findings): GatewayConfig {
   checkCpus(config, config.workers, findings)
   findings.ofCore(gatewaySessionConfig(config))
   return config
+}
+
+/** What is written and forbidden is an error; of what is not written, the rest is taken. */
+function allowed(listen: WrittenListen, policy: Policy, findings: Findings): WrittenListen {
+  const left = { ...listen }
+  for (const kind of ['udp', 'tcp', 'tls'] as const) {
+    const reason = whyKindForbidden(kind, policy)
+    if (reason === undefined) continue
+    if ((listen[kind] ?? []).length > 0) findings.issue(['listen', kind], reason)
+    else left[kind] = []
+  }
+  const isNowhere = left.udp?.length === 0 && left.tcp?.length === 0 && (left.tls ?? []).length === 0
+  if (isNowhere && describeForbidden(policy) !== '')
+    findings.issue(['listen'], `could be for what is forbidden alone: ${describeForbidden(policy)}`)
+  return left
 }
 
 function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {

@@ -26,6 +26,11 @@ export class Findings {
     this.issues.push(this.#at(path, message))
   }
 
+  /** 'client.toml:7': where the key stands. */
+  placeOf(path: KeyPath): string {
+    return `${this.file}:${this.#at(path, '').line}`
+  }
+
   warn(path: KeyPath, message: string): void {
     this.warnings.push(formatIssue(this.file, this.#at(path, message)))
   }

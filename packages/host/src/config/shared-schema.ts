@@ -15,6 +15,7 @@ import {
 import * as z from 'zod'
 import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
 import type { Findings } from './load.ts'
+import { type Forbidden, type Policy, policyTable, readPolicy } from './policy.ts'
 import { limits, timers } from './tunables.ts'
 
 export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl' | 'ipsec-mb'
@@ -53,6 +54,8 @@ export interface SharedConfig {
   readonly cpus: readonly number[]
   readonly limits: Limits
   readonly timers: Timers
+  /** What an administrator forbids. */
+  readonly policy: Policy
 }
 
 /** A key for each of `T`'s, all of which may be left out. */
@@ -86,6 +89,7 @@ interface SharedKeys {
   readonly udp: WrittenBuffers
   readonly limits: Limits
   readonly timers: Timers
+  readonly policy: { readonly forbid?: readonly Forbidden[] | undefined }
 }
 
 /** Keys of one peer that mean the same on both sides. */
@@ -131,21 +135,22 @@ export const SHARED_KEYS: Keys<SharedKeys> = {
   udp: table(BUFFER_KEYS).optional(),
   limits: limits.optional(),
   timers: timers.optional(),
+  policy: policyTable,
 }
 
+/** `machinePolicy`: the path of that file. */
 export function sharedConfig(
   written: Written<SharedKeys>,
-  file: string,
-  warnings: readonly string[],
-  defaultTunName: string,
+  findings: Findings,
+  { tunName, machinePolicy }: { readonly tunName: string; readonly machinePolicy: string },
 ): SharedConfig {
   return {
-    file,
-    warnings,
+    file: findings.file,
+    warnings: findings.warnings,
     control: written.control,
     tun: {
       device: written.tun?.device ?? 'tun',
-      name: written.tun?.name ?? defaultTunName,
+      name: written.tun?.name ?? tunName,
       mtu: written.tun?.mtu ?? DEFAULT_MTU,
       addresses: written.tun?.address ?? [],
     },
@@ -157,6 +162,7 @@ export function sharedConfig(
     cpus: written.cpus ?? [],
     limits: written.limits ?? DEFAULT_LIMITS,
     timers: written.timers ?? DEFAULT_TIMERS,
+    policy: readPolicy(written.policy, findings, machinePolicy),
   }
 }
 

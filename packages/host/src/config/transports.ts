@@ -1,15 +1,25 @@
 /** How a client reaches its gateway: the forms in which a transport is written, and what is around the streams among them. */
-import type { FramingProfileName, TransportOption } from '@underpass/session-manager'
-import { describeProxy, type ProxyServer, parseProxy, TransportError } from '@underpass/tls-transport'
+import { describeTransport, type FramingProfileName, type TransportOption } from '@underpass/session-manager'
+import { describeProxy, type ProxyServer, parseProxy, proxyFromEnvironment, TransportError } from '@underpass/tls-transport'
 import * as z from 'zod'
+import { HostError } from '../host-error.ts'
+import type { Place } from '../names/places.ts'
 import { framing, port, table, textAs } from './fields.ts'
 import { nearest } from './issues.ts'
 
 /** What a stream goes through. */
 export interface Carrier {
   readonly isTls: boolean
-  /** 'environment': whichever HTTPS_PROXY, ALL_PROXY and NO_PROXY say when it is dialled. */
+  /** 'environment': whichever HTTPS_PROXY, ALL_PROXY and NO_PROXY say (`inEnvironment`). */
   readonly via: ProxyServer | 'environment' | undefined
+}
+
+/** What is tried, in order, and what its carriers are, by the names that the options have for them. */
+export interface ChosenTransports {
+  readonly transports: readonly TransportOption[]
+  readonly carriers: Readonly<Record<string, Carrier>>
+  /** Where DNS names one, that port is gone to, and not the transport's own. */
+  readonly takesPorts: boolean
 }
 
 /** "udp", "udp:PORT", "tcp:PORT", "tls:PORT", a stream with " via PROXY" behind it, or a table. Framing that is left out here is the peer's. */
@@ -56,11 +66,70 @@ export function isSameWay(one: WrittenTransport, other: WrittenTransport): boole
   return isStream && carrierName(one) === carrierName(other)
 }
 
-/** 'udp', 'udp:4500', 'tls:443 via http://proxy:3128', as `transports` is written, but for passwords. */
-export function describeTransport(option: TransportOption): string {
-  if (option.transport === 'tcp')
-    return `${option.carrier ?? `tcp:${option.port}`}${option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`}`
-  return option.port === option.natPort ? `udp:${option.port}` : `udp:${option.port} (${option.natPort} where a NAT is found)`
+/** What stands in the configuration, but for passwords: with the second port of UDP, which a tunnel's name has not. */
+export function describeWritten(option: TransportOption): string {
+  const name = describeTransport(option)
+  return option.transport === 'tcp' || option.port === option.natPort ? name : `${name} (${option.natPort} where a NAT is found)`
+}
+
+/**
+ * With 'environment' as what it says for `gateway`: 'tls:443 via http://proxy:3128 (env)', 'tls:443 (no proxy, says NO_PROXY)'. Throws
+ * `HostError` BAD_ENVIRONMENT where that is no proxy.
+ */
+export function inEnvironment(
+  { transports, carriers, takesPorts }: ChosenTransports,
+  gateway: string,
+  env: Readonly<Record<string, string | undefined>>,
+): ChosenTransports {
+  const named = transports.map((option) => {
+    const carrier = option.transport === 'tcp' && option.carrier !== undefined ? carriers[option.carrier] : undefined
+    if (option.transport === 'udp' || carrier?.via !== 'environment') return { option, carrier }
+    const proxy = proxyOf(env, gateway, option.port)
+    const isExempt = proxy === undefined && proxyOf({ ...env, no_proxy: '', NO_PROXY: '' }, gateway, option.port) !== undefined
+    const reason = proxy ? 'env' : isExempt ? 'no proxy, says NO_PROXY' : 'no proxy in the environment'
+    const found = { isTls: carrier.isTls, via: proxy }
+    return { option: { ...option, carrier: `${carrierName({ ...found, port: option.port })} (${reason})` }, carrier: found }
+  })
+  return {
+    takesPorts,
+    transports: named.map(({ option }) => option),
+    carriers: Object.fromEntries(
+      named.flatMap(({ option, carrier }) => (carrier && 'carrier' in option ? [[option.carrier as string, carrier]] : [])),
+    ),
+  }
+}
+
+/** The proxy resolves the gateway's name itself (RFC 9110 §9.3.6, RFC 1928 §4), so one way is enough, and none of our addresses is needed. */
+export function isThroughProxy(option: TransportOption, { carriers }: Pick<ChosenTransports, 'carriers'>): boolean {
+  return option.transport === 'tcp' && option.carrier !== undefined && carriers[option.carrier]?.via !== undefined
+}
+
+/** Each to each of the gateway's places, first all by the transport that is preferred. What goes through a proxy is there once. */
+export function transportsTo(places: readonly Place[], chosen: ChosenTransports): TransportOption[] {
+  return chosen.transports.flatMap((option): TransportOption[] => {
+    if (option.transport === 'tcp' && isThroughProxy(option, chosen)) return [{ ...option, isProxied: true }]
+    const ofIt = places.filter(({ transport: only }) => only === undefined || only === option.transport)
+    return ofIt.map(({ address, port: number }) => ({
+      ...option,
+      ...(chosen.takesPorts && number !== undefined ? portOf(option, number) : {}),
+      address,
+    }))
+  })
+}
+
+/** A port that is named is used throughout. */
+function portOf({ transport: one }: TransportOption, number: number): { readonly port: number; readonly natPort?: number } {
+  return one === 'udp' ? { port: number, natPort: number } : { port: number }
+}
+
+function proxyOf(env: Readonly<Record<string, string | undefined>>, gateway: string, number: number): ProxyServer | undefined {
+  try {
+    return proxyFromEnvironment(env, gateway, number)
+  } catch (error) {
+    if (!(error instanceof TransportError)) throw error
+    const reason = `HTTPS_PROXY or ALL_PROXY of the environment: ${error.message}`
+    throw new HostError('BAD_ENVIRONMENT', reason, { reason })
+  }
 }
 
 function carrierName({ isTls, via: proxy, port: number }: Carrier & { readonly port: number }): string {

@@ -31,6 +31,8 @@ export interface ProgramStatus {
   readonly gaps?: readonly string[]
   /** That the event loops are kept on. */
   readonly cpus?: readonly number[]
+  /** A client's: by what the network that it is in is known again, and the file in which what is learnt of it is kept. */
+  readonly network?: { readonly identity?: string; readonly keptIn?: string } | undefined
   readonly host: HostStatus
   readonly session: SessionStatus
   /** The latest, oldest first. */

@@ -6,7 +6,16 @@ import type { CommandRunner } from './commands.ts'
 import { assignedAddressStep, configurationSteps, openingSteps, requireFreeName } from './device-steps.ts'
 import { dnsSteps } from './dns-steps.ts'
 import type { HostNetwork } from './host-network.ts'
-import { gatewayRouteStep, needsGatewayRoute, newRouteTo, routedPrefixes, routeStep, routeTo } from './routes.ts'
+import {
+  gatewayRouteStep,
+  leadsNowhere,
+  needsGatewayRoute,
+  newRouteTo,
+  noGatewayRouteStep,
+  routedPrefixes,
+  routeStep,
+  routeTo,
+} from './routes.ts'
 import type { Step } from './step.ts'
 
 export type ClientNetworkConfig = Pick<ClientConfig, 'tun' | 'routes' | 'dns'>
@@ -16,6 +25,8 @@ export interface ClientNetworkOptions {
   readonly host: HostNetwork
   readonly run: CommandRunner
   readonly onNotice: (text: string) => void
+  /** Where else the tunnel may go next: these stay outside it, too. */
+  readonly alternatives?: () => readonly string[]
 }
 
 export class ClientNetwork {
@@ -111,10 +122,25 @@ export class ClientNetwork {
   }
 
   async #gatewaySteps(prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {
-    const gateway: IpAddress | undefined = this.#gateway === undefined ? undefined : parseIp(this.#gateway)
-    if (!gateway || !needsGatewayRoute(gateway, prefixes)) return []
-    const route = await find(gateway, this.#device, this.#options.run)
-    return route ? [gatewayRouteStep(gateway, route)] : []
+    const { alternatives = () => [] } = this.#options
+    const addresses = new Set([...(this.#gateway === undefined ? [] : [this.#gateway]), ...alternatives()])
+    const steps: Step[] = []
+    for (const text of addresses) {
+      const address = parseIp(text)
+      if (address) steps.push(...(await this.#stepsTo(address, prefixes, find)))
+    }
+    return steps
+  }
+
+  async #stepsTo(gateway: IpAddress, prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {
+    const { run } = this.#options
+    const isInTunnel = needsGatewayRoute(gateway, prefixes)
+    const isNowhere = await leadsNowhere(gateway, this.#device, run)
+    if (!isInTunnel && !isNowhere) return []
+    const route = await (isNowhere ? newRouteTo : find)(gateway, this.#device, run)
+    if (route === 'local') return []
+    if (route) return [gatewayRouteStep(gateway, route)]
+    return isInTunnel ? [noGatewayRouteStep(gateway)] : []
   }
 }
 

@@ -61,31 +61,44 @@ export function gatewayRouteStep(gateway: IpAddress, route: RouteToGateway): Ste
   }
 }
 
+/** Nothing leads to this address of the gateway's beneath the tunnel. What went to it would go through the tunnel, to the gateway that is its end. */
+export function noGatewayRouteStep(gateway: IpAddress): Step {
+  const prefix = formatIpPrefix({ ...gateway, length: gateway.family === 4 ? 32 : 128 })
+  const words = ['unreachable', prefix, 'proto', ROUTE_PROTOCOL]
+  return {
+    key: `route ${words.join(' ')}`,
+    what: `no route to ${prefix}, so that the tunnel does not run through itself`,
+    action: ip(`-${gateway.family}`, 'route', 'add', ...words),
+    undo: ip(`-${gateway.family}`, 'route', 'del', ...words),
+    lives: 'namespace',
+    mayExist: true,
+  }
+}
+
 export function needsGatewayRoute(gateway: IpAddress, routed: readonly IpPrefix[]): boolean {
   return routed.some((prefix) => contains(prefix, gateway))
 }
 
-/** `undefined`: local, unreachable, or not to be found out. Never answers a way through `tunnel`. */
-export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<RouteToGateway | undefined> {
+/** 'local': it is an address of this host. `undefined`: unreachable, or not to be found out. Never answers a way through `tunnel`. */
+export async function routeTo(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<RouteToGateway | 'local' | undefined> {
   const family = `-${gateway.family}`
-  const [best] = await askRoutes(run, ['-j', family, 'route', 'get', formatIp(gateway)])
-  if (best && best.type === 'local') return undefined
+  const [best] = await askIp<KernelRoute>(run, ['-j', family, 'route', 'get', formatIp(gateway)])
+  if (best && best.type === 'local') return 'local'
   if (best && best.dev !== undefined && best.dev !== tunnel) return routeOf(best, gateway.family)
   // The tunnel has the address already: look beneath it.
-  const candidates = (await askRoutes(run, ['-j', family, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
-    ({ dev }) => dev !== undefined && dev !== tunnel,
-  )
-  const longest = candidates.sort(byPrecedence)[0]
+  const longest = (await matching(gateway, run)).find(({ dev }) => dev !== undefined && dev !== tunnel)
   return longest && routeOf(longest, gateway.family)
 }
 
-/** The route to the gateway if there were none of ours, in the tunnel or around it. */
-async function routeBeneath(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<KernelRoute | undefined> {
-  const routes = (await askRoutes(run, ['-j', `-${gateway.family}`, 'route', 'show', 'to', 'match', formatIp(gateway)])).filter(
-    ({ dev, protocol, flags }) =>
-      dev !== undefined && dev !== tunnel && protocol !== ROUTE_PROTOCOL && !flags?.some((flag) => flag === 'dead' || flag === 'linkdown'),
-  )
-  return routes.sort(byPrecedence)[0]
+/** The route to the gateway if there were none of ours, in the tunnel or around it; not over a link that leads nowhere. */
+export async function routeBeneath(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<KernelRoute | undefined> {
+  return (await notOurs(gateway, tunnel, run)).find((route) => !isDead(route))
+}
+
+/** The kernel goes on choosing a link whose carrier is gone (ip-sysctl: ignore_routes_with_linkdown), though there is another. */
+export async function leadsNowhere(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<boolean> {
+  const [best, ...others] = await notOurs(gateway, tunnel, run)
+  return best !== undefined && isDead(best) && others.some((route) => !isDead(route))
 }
 
 /** As {@link routeTo}, but not by what we have put there: that may lead where nothing is any more. */
@@ -102,18 +115,19 @@ export async function underlayOf(gateway: IpAddress, tunnel: string, run: Comman
   const best = await routeBeneath(gateway, tunnel, run)
   if (best === undefined) return ''
   const family = `-${gateway.family}`
-  const devices = (await askRoutes(run, ['-j', family, 'addr', 'show', 'dev', best.dev!])) as {
-    addr_info?: { local?: string; scope?: string }[]
-  }[]
+  const devices = await askIp<{ addr_info?: { local?: string; scope?: string }[] }>(run, ['-j', family, 'addr', 'show', 'dev', best.dev!])
   const addresses = devices.flatMap(({ addr_info = [] }) =>
     addr_info.flatMap(({ local, scope }) => (scope === 'global' && local !== undefined ? [local] : [])),
   )
   return [best.dev, best.gateway ?? '', ...addresses.sort()].join(' ')
 }
 
+/** As `ip -j` says it. */
 interface KernelRoute {
   readonly dst?: string
   readonly gateway?: string
+  /** A next hop of the other family (RFC 8950). */
+  readonly via?: { readonly host?: string }
   readonly dev?: string
   readonly prefsrc?: string
   readonly type?: string
@@ -124,11 +138,26 @@ interface KernelRoute {
 
 const byPrecedence = (a: KernelRoute, b: KernelRoute): number => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0)
 
-async function askRoutes(run: CommandRunner, args: readonly string[]): Promise<KernelRoute[]> {
+/** The best first. */
+async function matching(gateway: IpAddress, run: CommandRunner): Promise<KernelRoute[]> {
+  const routes = await askIp<KernelRoute>(run, ['-j', `-${gateway.family}`, 'route', 'show', 'to', 'match', formatIp(gateway)])
+  return routes.sort(byPrecedence)
+}
+
+async function notOurs(gateway: IpAddress, tunnel: string, run: CommandRunner): Promise<KernelRoute[]> {
+  return (await matching(gateway, run)).filter(({ dev, protocol }) => dev !== undefined && dev !== tunnel && protocol !== ROUTE_PROTOCOL)
+}
+
+function isDead({ flags }: KernelRoute): boolean {
+  return flags?.some((flag) => flag === 'dead' || flag === 'linkdown') === true
+}
+
+/** What `ip -j` answers; nothing, where it does not. */
+export async function askIp<T>(run: CommandRunner, args: readonly string[]): Promise<T[]> {
   const { exitCode, stdout } = await run('ip', args)
   if (exitCode !== 0) return []
   try {
-    return JSON.parse(stdout) as KernelRoute[]
+    return JSON.parse(stdout) as T[]
   } catch {
     return []
   }

@@ -1,18 +1,19 @@
 /** `underpass up`: one tunnel, held until somebody ends it. */
-import { proxyFromEnvironment } from '@underpass/tls-transport'
 import { type ClientConfig, clientSessionConfig } from '../config/client-config.ts'
 import { formatDuration } from '../config/fields.ts'
+import { inEnvironment, isThroughProxy } from '../config/transports.ts'
 import { HostError, isHostError, reasonOf } from '../host-error.ts'
+import type { Place } from '../names/places.ts'
 import { ClientNetwork } from '../network/client-network.ts'
-import { Underlay } from '../network/underlay.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import type { RuntimeOptions } from '../run/index.ts'
 import { AttemptWatch, type TunnelFacts, type Verdict } from './attempt-watch.ts'
 import { dialledCarriers } from './client-carriers.ts'
+import { ClientSurroundings } from './client-surroundings.ts'
 import { authenticationFailedWords, narrowerGrant, refusedWords, upLine } from './client-words.ts'
 import { type Ending, type Foreground, inForeground } from './foreground.ts'
-import type { ProgramPorts } from './ports.ts'
+import { type ProgramPorts, placesOfGateway } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
 import { openService, type Service } from './service.ts'
 
@@ -25,39 +26,56 @@ export interface ClientUpOptions {
 }
 
 /** Answers the exit code. All that went wrong has been told. */
-export function clientUp(options: ClientUpOptions): Promise<number> {
-  const { config, io, ports, reporter } = options
-  return inForeground(options, async (foreground) => {
+export function clientUp(given: ClientUpOptions): Promise<number> {
+  const { io, ports, reporter } = given
+  return inForeground(given, async (foreground) => {
+    const config = { ...given.config, ...inEnvironment(given.config, given.config.gateway, io.env) }
+    const options = { ...given, config }
     foreground.exitCodeOfInterrupt = EXIT.INTERRUPTED
     // Told before the gateway is looked for: it is the first thing to mend.
     if (config.tun.device !== 'memory') ports.requireNetAdmin(config.tun.name)
-    const gateway = await resolveGateway(options, foreground)
-    if (gateway === undefined) return undefined
+    const places = await resolveGateway(options, foreground)
+    if (places === undefined) return undefined
+    const surroundings = new ClientSurroundings({ ...options, places })
     const service = await openService({
       program: 'client',
       title: 'underpass',
       config,
       session: {
-        sessionConfig: clientSessionConfig(config, gateway),
+        sessionConfig: clientSessionConfig(config, places),
         listeners: clientListeners(config),
         carriers: dialledCarriers(config),
         ...(config.dscp !== undefined && { dscp: config.dscp }),
       },
       usesRuntimeTcp: Object.keys(config.carriers).length > 0,
       usesTcp: config.transports.some(({ transport }) => transport === 'tcp'),
-      network: (host) => new ClientNetwork({ config, host, run: ports.run, onNotice: (text) => reporter.notice(text, 'warn') }),
+      network: (host) =>
+        new ClientNetwork({
+          config,
+          host,
+          run: ports.run,
+          onNotice: (text) => reporter.notice(text, 'warn'),
+          alternatives: () => surroundings.ends,
+        }),
+      networkStatus: () => surroundings.status,
       io,
       ports,
       reporter,
       foreground,
     })
-    hold(service, options, foreground, gateway)
+    void foreground.ended.then(() => surroundings.close())
+    await hold(service, options, foreground, surroundings)
     return service
   })
 }
 
 /** Starts the tunnel and follows it; `foreground` hears when it is over. */
-function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foreground: Foreground, gateway: string): void {
+async function hold(
+  service: Service<ClientNetwork>,
+  options: ClientUpOptions,
+  foreground: Foreground,
+  surroundings: ClientSurroundings,
+): Promise<void> {
   const { driver } = service.session
   const { config, reporter, keepRetrying } = options
   const watch = new AttemptWatch()
@@ -74,6 +92,7 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
     hadChild ||= event.kind === 'child-sa-installed'
     // The core retries for ever; a first attempt that fails ends the program.
     if (event.kind !== 'retry-scheduled' || keepRetrying || hadChild) reporter.event(event)
+    surroundings.see(event)
     const verdict = watch.see(event)
     work = work.then(async () => {
       try {
@@ -88,27 +107,15 @@ function hold(service: Service<ClientNetwork>, options: ClientUpOptions, foregro
       work = work.then(() => act(considered))
     })
   })
-  const underlay = new Underlay({
-    gateway: () => service.network?.gateway ?? gateway,
-    tunnel: () => service.device.name,
-    run: options.ports.run,
-    watchNews: options.ports.watchNetworkNews,
-    onChange: () => {
-      work = work.then(async () => {
-        if (foreground.isEnding) return
-        reporter.notice('the network changed: the way to the gateway is another')
-        try {
-          await service.network?.underlayChanged()
-        } catch (error) {
-          // In the middle of a burst what was true a moment ago may be so no more; the next look finds it.
-          reporter.notice(`the way to the gateway could not be set: ${reasonOf(error)}`, 'warn')
-        }
-        driver.networkChanged?.()
-      })
+  await surroundings.begin({
+    session: service.session,
+    network: service.network,
+    device: service.device.name,
+    inTurn(change) {
+      work = work.then(() => (foreground.isEnding ? undefined : change()))
       return work
     },
   })
-  void foreground.ended.then(() => underlay.close())
   driver.command({ kind: 'initiate', peer: config.peer.name })
 }
 
@@ -172,18 +179,34 @@ function tellUp(tunnel: TunnelFacts, { network, device }: Service<ClientNetwork>
   })
 }
 
-/** `undefined`: the program is to end before there was an answer. */
+/**
+ * `undefined`: the program is to end before there was an answer. None, where the name is a proxy's to resolve: it may be known there alone, and
+ * where something else than proxies is tried, too, it is not waited for long.
+ */
 async function resolveGateway(
   { config, ports, reporter, keepRetrying }: ClientUpOptions,
   foreground: Foreground,
-): Promise<string | undefined> {
+): Promise<readonly Place[] | undefined> {
+  const proxied = config.transports.filter((option) => isThroughProxy(option, config))
+  if (proxied.length === config.transports.length) return []
+  const asked = (): Promise<readonly Place[] | undefined> =>
+    Promise.race([placesOfGateway(config, ports), foreground.ended.then(() => undefined)])
+  const asPatiently = (): Promise<readonly Place[] | undefined> =>
+    proxied.length === 0
+      ? asked()
+      : Promise.race([asked(), foreground.pause(NAME_PATIENCE).then((isEnding) => (isEnding ? undefined : []))])
   for (let wait = config.timers.retry; ; wait = Math.min(wait * 2, config.timers.maxRetry)) {
     try {
-      return await ports.resolve(config.gateway)
+      const places = await asPatiently()
+      if (places?.length === 0) reporter.notice(`${config.gateway} has no address yet: for now only proxies are tried`, 'warn')
+      return places
     } catch (error) {
       if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
-      if (areAllThroughProxies(config)) return NOWHERE
       const reason = `${config.file}: peer.gateway: ${reasonOf(error)}`
+      if (proxied.length > 0) {
+        reporter.notice(`${reason}; for now only proxies are tried`, 'warn')
+        return []
+      }
       if (!keepRetrying) throw new HostError('NAME_NOT_FOUND', `${reason}; ${GO_ON}`, error.context)
       reporter.notice(`${reason}; trying again in ${formatDuration(wait)}`, 'warn')
       if (await foreground.pause(wait)) return undefined
@@ -191,16 +214,8 @@ async function resolveGateway(
   }
 }
 
-/** Behind a proxy there may be no name server that knows the gateway; the proxy is told its name. */
-function areAllThroughProxies({ gateway, transports, carriers }: ClientConfig): boolean {
-  return transports.every((one) => {
-    const via = one.transport === 'tcp' && one.carrier !== undefined ? carriers[one.carrier]?.via : undefined
-    return via === 'environment' ? proxyFromEnvironment(process.env, gateway, one.port) !== undefined : via !== undefined
-  })
-}
-
-/** In the place of an address that nobody dials (RFC 5737). */
-const NOWHERE = '192.0.2.1'
+/** Milliseconds for the name servers, where a proxy may do without. */
+const NAME_PATIENCE = 1_000
 
 /** Replies to our datagrams need a socket; any port will do (RFC 7296 §2.23). */
 function clientListeners({ transports, dscp, udpBuffers }: ClientConfig): RuntimeOptions['listeners'] {

@@ -2,15 +2,19 @@
 import type { ClientConfig } from '../config/client-config.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import { parseIp } from '../ip-prefix.ts'
+import { addressesIn } from '../names/places.ts'
 import { planRoutes } from '../network/client-network.ts'
 import { configurationSteps, openingSteps } from '../network/device-steps.ts'
 import { forwardingSteps, peerRouteSteps } from '../network/gateway-network.ts'
 import { gatewayRouteStep, needsGatewayRoute, routeStep, routeTo } from '../network/routes.ts'
 import { describeClientConfig, describeGatewayConfig, describeSteps } from '../report/config-words.ts'
-import type { ProgramPorts } from './ports.ts'
+import { type ProgramPorts, placesOfGateway } from './ports.ts'
 
 /** The client's plan. With `ports` the gateway's name is resolved and the way to it looked up, which changes nothing. */
-export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts, 'run' | 'resolve'>): Promise<string[]> {
+export async function clientPlan(
+  config: ClientConfig,
+  ports?: Pick<ProgramPorts, 'run' | 'resolve' | 'resolveServices'>,
+): Promise<string[]> {
   const lines = describeClientConfig(config)
   if (config.tun.device === 'memory') return [...lines, UNTOUCHED]
   const device = config.tun.name
@@ -25,10 +29,12 @@ export async function clientPlan(config: ClientConfig, ports?: Pick<ProgramPorts
     ...describeSteps([...openingSteps(config.tun), ...configurationSteps(config.tun, device)]),
   )
   if (config.peer.requestAddresses.length > 0) lines.push(`  address that the gateway assigns, on ${device}`)
-  const gateway = ports && parseIp(await ports.resolve(config.gateway).catch(() => ''))
-  const route = ports && gateway && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
-  if (gateway && route) lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
-  else if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  route to ${config.gateway} itself, outside the tunnel`)
+  const places = ports === undefined ? [] : await placesOfGateway(config, ports).catch(() => [])
+  for (const gateway of addressesIn(places).flatMap((address) => parseIp(address) ?? [])) {
+    const route = ports && needsGatewayRoute(gateway, prefixes) ? await routeTo(gateway, device, ports.run) : undefined
+    if (route && route !== 'local') lines.push(...describeSteps([gatewayRouteStep(gateway, route)]))
+  }
+  if (!ports && prefixes.some(({ length }) => length === 1)) lines.push(`  route to ${config.gateway} itself, outside the tunnel`)
   lines.push(
     ...describeSteps(prefixes.map((prefix) => routeStep(prefix, device))),
     ...notices.map((notice) => `  note: ${notice}`),

@@ -1,10 +1,11 @@
 /** What the programs reach outside themselves for; tests put their own in its place. */
-import { lookup } from 'node:dns/promises'
-import { isIP } from 'node:net'
 import type { SessionConfig, SessionStatus } from '@underpass/session-manager'
 import type { Driver } from '@underpass/session-manager/driver'
+import type { ClientConfig } from '../config/client-config.ts'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
-import { HostError, reasonOf } from '../host-error.ts'
+import { addressesOf } from '../names/addresses.ts'
+import type { Place } from '../names/places.ts'
+import { servicePlaces } from '../names/srv.ts'
 import { type CommandRunner, runCommand } from '../network/commands.ts'
 import { watchNetworkNews } from '../network/network-news.ts'
 import { requireNetAdmin } from '../network/permission.ts'
@@ -22,8 +23,9 @@ export interface SessionOptions {
 }
 
 export interface RunningSession {
-  /** `networkChanged` is for who dials. */
-  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'> & Partial<Pick<Driver, 'networkChanged'>>
+  readonly driver: Pick<Driver, 'attachTun' | 'command' | 'inspect' | 'onEvent' | 'onFailure'>
+  /** Of one that dials. `network`: by what this one would be known again. */
+  networkChanged?(network?: string): void
   readonly listening: { readonly tcp: readonly Address[]; readonly udp: readonly Address[] }
   /** Which ESP implementation was taken, and why. */
   readonly cryptoReason: string
@@ -39,8 +41,10 @@ interface Address {
 
 export interface ProgramPorts {
   readonly run: CommandRunner
-  /** The address of a host name. Throws `HostError` NAME_NOT_FOUND. */
-  readonly resolve: (name: string) => Promise<string>
+  /** The addresses of a host name, in the order in which they are to be tried. Throws `HostError` NAME_NOT_FOUND. */
+  readonly resolve: (name: string) => Promise<readonly string[]>
+  /** Where a domain's SRV records say that its gateways are. Throws `HostError` NAME_NOT_FOUND. */
+  readonly resolveServices: (domain: string) => Promise<readonly Place[]>
   /** Throws `HostError` where the host's network cannot be changed. */
   readonly requireNetAdmin: (device: string) => void
   readonly openDevice: (tun: TunConfig) => OpenedTun
@@ -51,31 +55,28 @@ export interface ProgramPorts {
 
 export const systemPorts: ProgramPorts = {
   run: runCommand,
-  resolve: resolveHost,
+  resolve: addressesOf,
+  resolveServices: (domain) => servicePlaces(domain),
   requireNetAdmin,
   openDevice: openTunDevice,
   watchNetworkNews,
   async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu] }) {
     const { provider, reason } = chooseAeadProvider(crypto)
     const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })
-    return { driver: runtime.driver, listening: runtime.listening, cryptoReason: reason, close: (options) => runtime.close(options) }
+    return {
+      driver: runtime.driver,
+      networkChanged: (network) => runtime.networkChanged(network),
+      listening: runtime.listening,
+      cryptoReason: reason,
+      close: (options) => runtime.close(options),
+    }
   },
 }
 
-async function resolveHost(name: string): Promise<string> {
-  if (isIP(name) !== 0) return name
-  try {
-    return (await lookup(name)).address
-  } catch (error) {
-    const reason = lookupProblem(error)
-    throw new HostError('NAME_NOT_FOUND', `${name} has no address: ${reason}`, { name, reason })
-  }
-}
-
-/** getaddrinfo(3)'s codes in words, whichever runtime wraps them. */
-export function lookupProblem(error: unknown): string {
-  const text = `${(error as NodeJS.ErrnoException).code ?? ''} ${reasonOf(error)}`
-  if (/EAI_?AGAIN|ETIMEOUT|temporary failure/i.test(text)) return 'no name server answered'
-  if (/ENOTFOUND|EAI_?NONAME|EAI_?NODATA|not known|no address associated/i.test(text)) return 'no such name'
-  return reasonOf(error)
+/** Where the gateway is, by its name or its domain. Throws `HostError` NAME_NOT_FOUND. */
+export async function placesOfGateway(
+  { gateway, isDomain }: Pick<ClientConfig, 'gateway' | 'isDomain'>,
+  { resolve, resolveServices }: Pick<ProgramPorts, 'resolve' | 'resolveServices'>,
+): Promise<readonly Place[]> {
+  return isDomain ? await resolveServices(gateway) : (await resolve(gateway)).map((address) => ({ address }))
 }

@@ -1,4 +1,5 @@
 /** What both programs open, in order, and close the other way round: control socket, journal, device, addresses, session. */
+import { describeEndpoint } from '@underpass/session-manager'
 import type { SharedConfig, SocketBuffers } from '../config/shared-schema.ts'
 import { openControlSocket } from '../control/control-server.ts'
 import type { ProgramStatus, RunsOn } from '../control/protocol.ts'
@@ -6,7 +7,6 @@ import { defaultControlPath, journalPath } from '../control/socket-path.ts'
 import { HostError, reasonOf } from '../host-error.ts'
 import { HostNetwork, recover } from '../network/host-network.ts'
 import { Journal, journalOwner } from '../network/journal.ts'
-import { describeEndpoint } from '../report/event-words.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeFallbacks, describeRunsOn } from '../report/runs-on-words.ts'
@@ -36,6 +36,8 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   /** TLS or a proxy is in it. */
   readonly usesRuntimeTcp: boolean
   readonly network: (host: HostNetwork) => N
+  /** Which network this is, as far as that is known. */
+  readonly networkStatus?: () => ProgramStatus['network']
   /** As soon as there is one, before the host is changed. */
   readonly onSession?: (session: RunningSession) => void
   readonly io: ProcessIo
@@ -78,6 +80,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       gaps: gaps(options, session).map(({ text }) => text),
       thinsAcks: config.thinsAcks,
       cpus: config.cpus,
+      network: options.networkStatus?.(),
       host: {
         device: isReal && opened ? describeDevice(opened.device) : undefined,
         listening: session ? listeningWords(session) : [],

@@ -1,5 +1,6 @@
 /** What a configuration would do, for `check-config` and `--dry-run`. Secrets appear as their length. */
 import {
+  describeEndpoint,
   describeEspSuite,
   describeIdentity,
   describeIkeSuite,
@@ -10,23 +11,25 @@ import {
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeDscp } from '../config/dscp.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
+import { describeForbidden } from '../config/policy.ts'
 import type { SharedConfig, SocketBuffers, TunConfig } from '../config/shared-schema.ts'
-import { describeTransport } from '../config/transports.ts'
+import { describeWritten } from '../config/transports.ts'
 import { formatAction, formatUndo, type Step } from '../network/step.ts'
-import { describeEndpoint } from './event-words.ts'
 
 export function describeClientConfig(config: ClientConfig): string[] {
   const { peer } = config
   return [
-    `connect to ${config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeTransport).join(', else ')}`,
+    `connect to ${config.isDomain ? `where the SRV records of ${config.gateway} say` : config.gateway}${peer.name === config.gateway ? '' : ` as ${peer.name}`}: ${config.transports.map(describeWritten).join(', else ')}`,
     ...peerLines(peer),
     peer.requestAddresses.length > 0
       ? `  ask for an ${peer.requestAddresses.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and an ')} address`
       : '  ask for no address',
     `  if the first attempt fails: ${config.keepRetrying ? 'keep trying' : 'give up'}`,
+    policyLine(config),
     useLine(config, config.dscp === undefined ? [] : [config.dscp]),
     `route into the tunnel: ${typeof config.routes === 'string' ? ROUTES[config.routes] : config.routes.join(', ')}`,
     `name servers that the gateway names: ${DNS[config.dns]}`,
+    `keep what is learnt of networks: ${config.remembersNetworks ? 'on disk' : 'until the end'}`,
   ]
 }
 
@@ -37,10 +40,16 @@ export function describeGatewayConfig(config: GatewayConfig): string[] {
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
+    policyLine(config),
     useLine(config, [...new Set([...config.tcp, ...config.udp].flatMap(({ dscp }) => dscp ?? []))]),
     ...(config.workers > 1 ? [`share the work among ${config.workers} workers, each a thread with a slice of every pool`] : []),
     `IP forwarding: ${config.forwarding ? 'turned on while running' : 'left as it is'}`,
   ]
+}
+
+function policyLine({ policy }: SharedConfig): string {
+  const forbidden = describeForbidden(policy)
+  return `transports that are forbidden: ${forbidden === '' ? 'none' : forbidden} (${policy.file}${policy.isThere ? '' : ', which is not there,'} and [policy])`
 }
 
 function useLine(config: SharedConfig, dscp: readonly number[]): string {

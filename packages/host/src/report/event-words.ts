@@ -1,7 +1,14 @@
 /** Session events in words, one line each. No secret is in an event, so none is in the words. */
-import type { AssignedAddress, Endpoint, PathDescription, PathJudgement, SessionEvent } from '@underpass/session-manager'
+import {
+  type AssignedAddress,
+  describeEndpoint,
+  type PathDescription,
+  type PathJudgement,
+  type SessionEvent,
+} from '@underpass/session-manager'
 import { formatDuration } from '../config/fields.ts'
 import { snakeCase } from '../config/tunables.ts'
+import { isWildcard } from '../run/addresses.ts'
 
 export type Level = 'error' | 'warn' | 'info' | 'debug'
 
@@ -47,7 +54,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'reconnecting':
       return `${event.peer}: connecting again in ${formatDuration(event.inMilliseconds)}: ${event.reason}`
     case 'path-moved':
-      return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}`
+      return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}${localWords(event)}`
     case 'liveness':
       return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
     case 'limit-reached':
@@ -137,14 +144,19 @@ const NO_WAY = {
   ENETUNREACH: 'no route leads there',
 } as const
 
-/** 'tcp 192.0.2.9:4500', with the framing where it is not the RFC's. */
+/** 'tcp 192.0.2.9:4500', 'tls 192.0.2.7:3128 via http://proxy:3128', with the framing where it is not the RFC's. */
 export function describePath(path: PathDescription): string {
-  const framing = path.transport === 'tcp' && path.framing !== 'rfc9329' ? ` (${path.framing} framing)` : ''
-  return `${path.transport} ${describeEndpoint(path.remote)}${framing}`
+  if (path.transport === 'udp') return `udp ${describeEndpoint(path.remote)}`
+  // As `transports` has it: the port there is the gateway's, and that of the connection may be the proxy's.
+  const [, stream = 'tcp', around = ''] = /^(\w+):\d+(.*)$/.exec(path.carrier ?? '') ?? []
+  return `${stream} ${describeEndpoint(path.remote)}${around}${path.framing === 'rfc9329' ? '' : ` (${path.framing} framing)`}`
 }
 
-export function describeEndpoint({ address, port }: Endpoint): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+/** Where from, as far as it is known: a socket on all addresses has none until something comes to it. */
+function localWords({ from, to }: { readonly from: PathDescription; readonly to: PathDescription }): string {
+  const [before, now] = [from, to].map(({ local }) => (isWildcard(local.address) || local.address === '' ? undefined : local.address))
+  if (now === undefined) return ''
+  return before === undefined || before === now ? `, from our ${now}` : `, from our ${now}, before ${before}`
 }
 
 export function describeAddress({ address, prefixLength }: AssignedAddress): string {

@@ -17,6 +17,6 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof HostError)) return EXIT.FAILURE
-  if (error.code === 'CONFIG_INVALID' || error.code === 'CONFIG_UNREADABLE') return EXIT.USAGE
+  if (error.code === 'CONFIG_INVALID' || error.code === 'CONFIG_UNREADABLE' || error.code === 'BAD_ENVIRONMENT') return EXIT.USAGE
   return error.code === 'NAME_NOT_FOUND' ? EXIT.UNREACHABLE : EXIT.FAILURE
 }

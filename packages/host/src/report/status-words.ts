@@ -15,6 +15,7 @@ export function describeStatus(status: ProgramStatus, now: number): string {
   const [runtime, ...ways] = describeRunsOn(status.runsOn)
   lines.push(`runs on ${runtime}`, ...ways.map((way) => `  ${way}`))
   if (host.device) lines.push(`device ${host.device.name} (${host.device.kind}, mtu ${host.device.mtu})`)
+  if (status.network) lines.push(networkLine(status.network))
   const chosen = choices(status)
   if (chosen.length > 0) lines.push(chosen.join('; '))
   lines.push(...(status.gaps ?? []).map((gap) => `not to be had here: ${gap}`))
@@ -46,9 +47,16 @@ const MANY = 10
 function peerLines(peer: PeerStatus, ikeSas: readonly IkeSaStatus[]): string[] {
   const lines = ['', `${peer.name}: ${peer.state}`]
   for (const { transport, outcome, reason } of peer.attempts) lines.push(`  ${transport}: ${outcome}, ${reason}`)
+  for (const { transport, forMilliseconds } of peer.blocked ?? [])
+    lines.push(`  ${transport}: did not get through on this network, remembered for another ${formatDuration(forMilliseconds)}`)
   for (const sa of ikeSas.slice(0, MANY)) lines.push(...ikeSaLines(sa))
   if (ikeSas.length > MANY) lines.push(`  and ${ikeSas.length - MANY} more IKE SAs`)
   return lines
+}
+
+function networkLine({ identity, keptIn }: NonNullable<ProgramStatus['network']>): string {
+  const known = identity === undefined ? 'nothing by which it would be known again' : identity
+  return `network: ${known}; what is learnt of networks is kept ${keptIn === undefined ? 'until the end' : `in ${keptIn}`}`
 }
 
 function ikeSaLines(sa: IkeSaStatus): string[] {

@@ -1,5 +1,5 @@
 /** The border where IPv4-mapped addresses (RFC 4291 §2.5.5.2) end: inside, '::ffff:192.0.2.1' is '192.0.2.1'. */
-import type { Endpoint } from '@underpass/session-manager'
+import { describeEndpoint as describeOne, type Endpoint } from '@underpass/session-manager'
 
 /** Without the mapping, and without a zone, which the core does not know. */
 export function plainAddress(address: string): string {
@@ -31,5 +31,5 @@ export function isWildcard(address: string): boolean {
 
 /** '192.0.2.1:443', '[2001:db8::1]:443'. */
 export function describeEndpoint(address: string, port: number): string {
-  return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+  return describeOne({ address, port })
 }

@@ -50,6 +50,11 @@ export class LocalEndpoints {
     }
   }
 
+  /** The machine's addresses are others, or its routes. */
+  forget(): void {
+    this.#known.clear()
+  }
+
   #refresh(remote: Endpoint): void {
     const entry = this.#known.get(remote.address)
     // Until the answer is here, no second question.

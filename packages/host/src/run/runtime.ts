@@ -50,6 +50,8 @@ export interface Runtime {
   readonly listening: { readonly tcp: readonly Endpoint[]; readonly udp: readonly UdpListening[] }
   /** A connection that another runtime's `firstLook` gave away, for the listener with this place. The descriptor is taken over. */
   adopt(listener: number, descriptor: number): void
+  /** An address, an interface or a route of this host came or went. `network`: by what it would be known again. */
+  networkChanged(network?: string): void
   /** Accepts no more, terminates every SA, and closes the sockets. */
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
@@ -113,6 +115,10 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   return {
     driver,
     listening: { tcp: tcp.map((listener) => plainEndpoint(listener.local)), udp: udp.listening },
+    networkChanged(network) {
+      udp?.networkChanged()
+      driver.networkChanged(network)
+    },
     adopt: (listener, descriptor) => tcp[listener]?.adopt?.(descriptor),
     async close(closing = {}) {
       // A listener is closed once its connections are, which is the driver's doing.

@@ -27,6 +27,8 @@ export interface UdpListening extends Endpoint {
 
 export interface UdpSockets extends DatagramPort {
   readonly listening: readonly UdpListening[]
+  /** The machine's addresses are others, or its routes: to which of them something came is asked anew. */
+  networkChanged(): void
   close(): Promise<void>
 }
 
@@ -46,15 +48,16 @@ export async function openUdpSockets(
   group?: ReusePortGroup,
 ): Promise<UdpSockets> {
   const sockets: UdpSocket[] = []
+  const inbounds: Inbound[] = []
   try {
     for (const { address, port, ...tuning } of listeners) {
       if (address !== undefined) {
-        sockets.push(await openSocket(address, port, receivers, group, tuning))
+        sockets.push(await openSocket(address, port, receivers, inbounds, group, tuning))
         continue
       }
-      const ipv4 = await openSocket('0.0.0.0', port, receivers, group, tuning)
+      const ipv4 = await openSocket('0.0.0.0', port, receivers, inbounds, group, tuning)
       sockets.push(ipv4)
-      const ipv6 = await openSocket('::', ipv4.local.port, receivers, group, tuning).catch(unlessWithoutIpv6)
+      const ipv6 = await openSocket('::', ipv4.local.port, receivers, inbounds, group, tuning).catch(unlessWithoutIpv6)
       if (ipv6 !== undefined) sockets.push(ipv6)
     }
   } catch (error) {
@@ -69,6 +72,9 @@ export async function openUdpSockets(
     sendBatch(local, remote, batch: PacketBatch) {
       choose(sockets, local, remote).sendBatch(batch, remote)
     },
+    networkChanged() {
+      for (const inbound of inbounds) inbound.forget()
+    },
     async close() {
       await Promise.all(sockets.map((socket) => socket.close()))
     },
@@ -79,6 +85,7 @@ async function openSocket(
   address: string,
   port: number,
   receivers: UdpReceivers,
+  inbounds: Inbound[],
   group: ReusePortGroup | undefined,
   { dscp, sendBuffer, receiveBuffer }: Omit<UdpListenerConfig, 'address' | 'port'>,
 ): Promise<UdpSocket> {
@@ -97,6 +104,7 @@ async function openSocket(
       onError: (error) => inbound?.onError(error),
     })
     inbound = new Inbound(socket, receivers)
+    inbounds.push(inbound)
     return socket
   } catch (error) {
     if (!(error instanceof UdpError)) throw error
@@ -149,6 +157,11 @@ class Inbound {
       // A sender not heard before: these wait for the answer, behind what else came from it.
       for (let i = 0; i < count; i++) this.#locals?.receive(remote, 'esp', buffer.slice(offsets[i], offsets[i] + lengths[i]))
     }
+  }
+
+  forget(): void {
+    this.#locals?.forget()
+    this.#learned.clear()
   }
 
   onError(error: UdpError): void {

@@ -34,7 +34,10 @@ describe('a client configuration', () => {
       },
     })
     expect(config.peer.ikeProposals.length).toBeGreaterThan(3)
-    expect(clientSessionConfig(config, '192.0.2.9')).toMatchObject({ acceptsPeers: false, peers: [{ dial: { address: '192.0.2.9' } }] })
+    expect(clientSessionConfig(config, [{ address: '192.0.2.9' }])).toMatchObject({
+      acceptsPeers: false,
+      peers: [{ dial: { address: '192.0.2.9' } }],
+    })
   })
 
   it('TS 24.302 F.3.2.4 (F-5): the keep-alive envelope is 2 to 6 octets in hex, of which the first two are their number', () => {

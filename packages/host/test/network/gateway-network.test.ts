@@ -69,7 +69,7 @@ describe('plans', () => {
   it('the client’s says what it is for, by which command, and what undoes it', async () => {
     const suites = 'ike = ["aes256gcm16-prfsha256-x25519"]\nesp = ["aes256gcm16"]'
     const peer = `gateway = "192.0.2.9"\nlocal_id = "@me"\nremote_id = "@gw"\npsk = "0123456789abcdef"\nremote = ["10.2.0.0/24"]\n${suites}`
-    expect(await clientPlan(loadClientConfig(temporaryFile('c.toml', `[peer]\n${peer}\n`)))).toEqual([
+    expect(await clientPlan(loadClientConfig(temporaryFile('c.toml', `[peer]\n${peer}\n`), '/nowhere/policy.toml'))).toEqual([
       'connect to 192.0.2.9: udp:500 (4500 where a NAT is found), else tcp:4500',
       '  we are @me, they are @gw (a secret of 16 octets)',
       '  let through: the assigned address on this side <-> 10.2.0.0/24 on theirs',
@@ -77,9 +77,11 @@ describe('plans', () => {
       '  algorithms for ESP: aes256gcm16; replay window 1024',
       '  ask for an IPv4 address',
       '  if the first attempt fails: give up',
+      'transports that are forbidden: none (/nowhere/policy.toml, which is not there, and [policy])',
       'use device underpass0, mtu 1400; cryptography: auto',
       'route into the tunnel: what the gateway agrees to',
       'name servers that the gateway names: only shown',
+      'keep what is learnt of networks: on disk',
       'change this host, when the gateway agrees to all that is asked:',
       '  underpass0 up, mtu 1400',
       '    done by: ip link set dev underpass0 mtu 1400 up',
@@ -97,7 +99,9 @@ describe('plans', () => {
     const fake = new FakeIp().answer('ip -j -4 route get 192.0.2.9', {
       stdout: '[{"dst":"192.0.2.9","gateway":"198.51.100.1","dev":"eth0"}]',
     })
-    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => '192.0.2.9' })).join('\n')
+    const plan = (await clientPlan(config, { run: fake.run, resolve: async () => ['192.0.2.9'], resolveServices: async () => [] })).join(
+      '\n',
+    )
     expect(plan).toContain('    done by: ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157\n')
     expect(plan).toContain('    done by: ip -4 route add 0.0.0.0/1 dev underpass0 proto 157\n')
     expect(fake.commands).toEqual([])

@@ -280,7 +280,7 @@ describe('underpass up', () => {
   })
 
   it('a name without an address: exit code 4, or again later', async () => {
-    const notFound = async (name: string): Promise<string> => {
+    const notFound = async (name: string): Promise<string[]> => {
       throw new HostError('NAME_NOT_FOUND', `${name} has no address: ENOTFOUND`, { name, reason: 'ENOTFOUND' })
     }
     const once = up(() => {}, { resolve: notFound })
@@ -357,7 +357,166 @@ describe('underpass up', () => {
   })
 })
 
+describe('underpass up, by a name', () => {
+  const BOTH = ['2001:db8::9', '192.0.2.9']
+  const dialled = (world: FakeWorld): unknown[] =>
+    world.started!.sessionConfig.peers[0]!.dial!.transports.map((one) => [one.transport, one.address])
+
+  it('RFC 8305 §4: goes to all of its addresses, by the preferred transport first', async () => {
+    const { world, exit } = up((session) => session.emit(...comesUp()), { resolve: async () => BOTH })
+    await world.io.said('tunnel up')
+    expect(dialled(world)).toEqual([
+      ['udp', BOTH[0]],
+      ['udp', BOTH[1]],
+      ['tcp', BOTH[0]],
+      ['tcp', BOTH[1]],
+    ])
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('looks it up again before each round, and tells the core of other addresses', async () => {
+    let answer = ['192.0.2.8']
+    const { world, exit } = up(
+      (session) => {
+        answer = BOTH
+        session.emit({ kind: 'retry-scheduled', peer: 'gw', round: 1, inMilliseconds: 990 })
+        session.onCommand('set-transports', () => session.emit(...comesUp()))
+      },
+      { gateway: 'gw.example', resolve: async () => answer },
+    )
+    await world.io.said('tunnel up')
+    expect(dialled(world)).toEqual([
+      ['udp', '192.0.2.8'],
+      ['tcp', '192.0.2.8'],
+    ])
+    const told = world.session.commands.find((command) => command.kind === 'set-transports')
+    expect(told).toMatchObject({
+      peer: 'gw',
+      transports: [{ address: BOTH[0] }, { address: BOTH[1] }, { address: BOTH[0] }, { address: BOTH[1] }],
+    })
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('that is known to proxies alone: they are tried, and the rest once it is known', async () => {
+    let isKnown = false
+    const { world, exit } = up(
+      (session) => {
+        isKnown = true
+        session.emit({ kind: 'retry-scheduled', peer: 'gw', round: 1, inMilliseconds: 990 })
+        session.onCommand('set-transports', () => session.emit(...comesUp()))
+      },
+      {
+        gateway: 'gw.example',
+        transports: '["udp", "tls:443 via http://proxy:3128"]',
+        resolve: async (name) => {
+          if (!isKnown) throw new HostError('NAME_NOT_FOUND', `${name} has no address: no such name`, { name, reason: '' })
+          return BOTH
+        },
+      },
+    )
+    await world.io.said('tunnel up')
+    expect(dialled(world)).toEqual([['tcp', undefined]])
+    expect(world.io.told.out).toContain('has no address: no such name; for now only proxies are tried')
+    expect(world.session.commands.find((command) => command.kind === 'set-transports')).toMatchObject({
+      transports: [{ transport: 'udp', address: BOTH[0] }, { transport: 'udp', address: BOTH[1] }, { transport: 'tcp' }],
+    })
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('is the proxy’s to resolve where nothing goes without one: nobody is asked', async () => {
+    let asked = 0
+    const { world, exit } = up((session) => session.emit(...comesUp()), {
+      gateway: 'gw.example',
+      transports: '["tls:443 via http://proxy:3128"]',
+      resolve: async () => {
+        asked++
+        return BOTH
+      },
+    })
+    await world.io.said('tunnel up')
+    expect(asked).toBe(0)
+    world.io.signal('SIGINT')
+    await exit
+  })
+
+  it('Ctrl-C while it is looked up ends it', async () => {
+    const { world, exit } = up(() => {}, { gateway: 'gw.example', resolve: () => new Promise(() => {}) })
+    world.io.signal('SIGINT')
+    expect(await exit).toBe(130)
+  })
+
+  it('a full tunnel leaves all of its addresses outside, and none to itself', async () => {
+    const { world, exit } = up(
+      (session) => {
+        world.ip.answer('ip -j -4 route get 192.0.2.9', { stdout: '[{"dst":"192.0.2.9","gateway":"198.51.100.1","dev":"eth0"}]' })
+        world.ip.answer('ip -j -4 route get 192.0.2.10', { stdout: '[{"dst":"192.0.2.10","gateway":"198.51.100.1","dev":"eth0"}]' })
+        session.emit(...comesUp('10.99.0.2', ['0.0.0.0/0']))
+      },
+      { gateway: 'gw.example', resolve: async () => ['192.0.2.9', '192.0.2.10', '192.0.2.11'] },
+    )
+    await world.io.said('tunnel up')
+    expect(world.ip.commands.filter((command) => command.includes('192.0.2.'))).toEqual([
+      'ip -4 route add 192.0.2.9/32 via 198.51.100.1 dev eth0 proto 157',
+      'ip -4 route add 192.0.2.10/32 via 198.51.100.1 dev eth0 proto 157',
+      'ip -4 route add unreachable 192.0.2.11/32 proto 157',
+    ])
+    world.io.signal('SIGINT')
+    await exit
+  })
+})
+
+describe('RFC 9329 §5.1 (T-FB-4): underpass up, and what is known of networks', () => {
+  const inNetwork = (world: FakeWorld): void => {
+    world.ip.answer('ip -j -4 route show to match', { stdout: '[{"dst":"default","gateway":"192.168.1.1","dev":"wlan0"}]' })
+    world.ip.answer('ip -j -d link show', { stdout: '[{"link_type":"ether","flags":["UP"]}]' })
+    world.ip.answer('ip -j neigh show', { stdout: '[{"lladdr":"02:00:00:00:00:01"}]' })
+  }
+  const blocked = { kind: 'transport-remembered', peer: 'gw', transport: 'udp:500', blockedForMilliseconds: 600_000 } as const
+
+  it('tells the core which this is, before the first attempt, and keeps what is learnt for the next process', async () => {
+    const first = up((session) => session.emit({ ...blocked, network: session.networks[0]! }, ...comesUp()), { prepare: inNetwork })
+    await first.world.io.said('tunnel up')
+    const [network] = first.world.session.networks
+    expect(network).toMatch(/^[0-9a-f]{16}$/)
+    expect((await requestStatus(first.control)).network).toEqual({
+      identity: network,
+      keptIn: expect.stringMatching(/underpass\/networks\.json$/),
+    })
+    first.world.io.signal('SIGINT')
+    await first.exit
+
+    const second = up((session) => session.emit(...comesUp()), { prepare: inNetwork, env: first.world.io.env })
+    await second.world.io.said('tunnel up')
+    expect(second.world.session.commands).toEqual([
+      { kind: 'remember-transport', peer: 'gw', network, transport: 'udp:500', blockedForMilliseconds: expect.any(Number) },
+      { kind: 'initiate', peer: 'gw' },
+    ])
+    expect(second.world.session.networks).toEqual([network])
+    second.world.io.signal('SIGINT')
+    await second.exit
+  })
+
+  it('but not on one that has no name, nor where that is not wanted', async () => {
+    for (const variation of [{}, { prepare: inNetwork, more: '[network]\nremember = false\n' }]) {
+      const { world, exit } = up((session) => session.emit({ ...blocked, network: session.networks[0] ?? '' }, ...comesUp()), variation)
+      await world.io.said('tunnel up')
+      expect(existsSync(join(world.io.env['XDG_STATE_HOME']!, 'underpass'))).toBe(false)
+      world.io.signal('SIGINT')
+      await exit
+    }
+  })
+})
+
 interface Variation {
+  readonly gateway?: string
+  /** Below [peer]. */
+  readonly more?: string
+  readonly prepare?: (world: FakeWorld) => void
+  readonly env?: FakeWorld['io']['env']
+
   readonly keepRetrying?: boolean
   readonly json?: boolean
   /** Milliseconds. */
@@ -375,10 +534,11 @@ function up(
   variation: Variation = {},
 ): { world: FakeWorld; exit: Promise<number>; control: string } {
   const world = fakeWorld(onInitiate)
+  variation.prepare?.(world)
   const control = join(temporaryDirectory(), 'c.sock')
   const file = temporaryFile(
     'client.toml',
-    `control = ${JSON.stringify(control)}\n${variation.tun ?? ''}[peer]\nname = "gw"\ngateway = "192.0.2.9"\nlocal_id = "alice@example.com"\nremote_id = "@gw"\npsk = "correct horse battery staple"\ntransports = ${variation.transports ?? '["udp", "tcp:4500"]'}\n${variation.remote === undefined ? '' : `remote = ${variation.remote}\n`}`,
+    `control = ${JSON.stringify(control)}\n${variation.tun ?? ''}[peer]\nname = "gw"\ngateway = ${JSON.stringify(variation.gateway ?? '192.0.2.9')}\nlocal_id = "alice@example.com"\nremote_id = "@gw"\npsk = "correct horse battery staple"\ntransports = ${variation.transports ?? '["udp", "tcp:4500"]'}\n${variation.remote === undefined ? '' : `remote = ${variation.remote}\n`}${variation.more ?? ''}`,
   )
   const run: FakeWorld['ports']['run'] = async (program, args) => {
     if (variation.ipTakes !== undefined) await new Promise((resolve) => setTimeout(resolve, variation.ipTakes))
@@ -389,7 +549,7 @@ function up(
   const exit = clientUp({
     config: loadClientConfig(file),
     keepRetrying: variation.keepRetrying ?? false,
-    io: world.io,
+    io: variation.env === undefined ? world.io : Object.assign(world.io, { env: variation.env }),
     ports: { ...world.ports, run, resolve, requireNetAdmin, openDevice },
     reporter,
   })

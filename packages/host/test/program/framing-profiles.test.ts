@@ -27,7 +27,7 @@ describe('the framing 3gpp-ftt: TS 24.302 annex F', () => {
     const wire = await tap(gateway.port)
     const client = startClient(`transports = [{ transport = "tls", port = ${wire.port}, framing = "3gpp-ftt" }]`)
     await client.io.said('tunnel up')
-    expect(client.io.told.out).toContain(`over tcp 127.0.0.1:${wire.port} (3gpp-ftt framing)`)
+    expect(client.io.told.out).toContain(`over tls 127.0.0.1:${wire.port} (3gpp-ftt framing)`)
     expect(serverName(wire.heard[0]!)).toBe('gateway.test')
     expect((await requestStatus(gateway.control)).session.connections).toMatchObject([{ framing: '3gpp-ftt' }])
     await client.counted('ftt-keepalives-out', 2)

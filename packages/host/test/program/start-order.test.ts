@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { gatewayRun, loadGatewayConfig, Reporter } from '../../src/index.ts'
-import { lookupProblem } from '../../src/program/ports.ts'
+import { lookupProblem } from '../../src/names/addresses.ts'
 import { type FakeWorld, fakeWorld } from '../fake-session.ts'
 import { temporaryDirectory, temporaryFile } from '../temporary.ts'
 

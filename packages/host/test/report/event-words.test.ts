@@ -197,7 +197,7 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
   [
     { kind: 'path-moved', ...OF, from: UDP, to: { ...TCP, framing: 'pauly-03' } },
     'info',
-    'gw: moved from udp 192.0.2.9:4500 to tcp [2001:db8::9]:4500 (pauly-03 framing)',
+    'gw: moved from udp 192.0.2.9:4500 to tcp [2001:db8::9]:4500 (pauly-03 framing), from our 198.51.100.7',
   ],
   [{ kind: 'liveness', ...OF, result: 'alive' }, 'debug', 'gw: the other end is alive'],
   [{ kind: 'liveness', ...OF, result: 'dead' }, 'warn', 'gw: the other end does not answer any more'],

@@ -8,6 +8,7 @@ import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { SessionEvent } from '../events.ts'
+import { describeEndpoint } from '../ip-address.ts'
 import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
@@ -340,11 +341,7 @@ function forgetOthers(core: Core, sa: IkeSa): void {
 export function closeForNewcomer(core: Core, other: IkeSa, identity: string, from: Endpoint | undefined): void {
   if (!from) return closeIkeSa(core, other, `${identity} came anew (INITIAL_CONTACT)`, true)
   const before = other.path ? remoteOf(other.path) : other.lastPath?.remote
-  closeIkeSa(core, other, `${identity} came anew from ${formatEndpoint(from)} (INITIAL_CONTACT)`, true, { from, before })
-}
-
-function formatEndpoint({ address, port }: Endpoint): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+  closeIkeSa(core, other, `${identity} came anew from ${describeEndpoint(from)} (INITIAL_CONTACT)`, true, { from, before })
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {

@@ -27,6 +27,8 @@ export class Connection {
   readonly id: ConnectionId
   readonly role: TcpRole
   readonly framing: FramingProfileName
+  /** See `StreamTransport`. */
+  readonly carrier: string | undefined
   readonly deframer: Deframer
   local: Endpoint
   remote: Endpoint
@@ -68,12 +70,21 @@ export class Connection {
   #clock: Clock | undefined
 
   constructor(
-    options: { id: ConnectionId; role: TcpRole; framing: FramingProfileName; local: Endpoint; remote: Endpoint; isOpen: boolean },
+    options: {
+      id: ConnectionId
+      role: TcpRole
+      framing: FramingProfileName
+      local: Endpoint
+      remote: Endpoint
+      isOpen: boolean
+      carrier?: string | undefined
+    },
     config: SessionConfig,
   ) {
     this.id = options.id
     this.role = options.role
     this.framing = options.framing
+    this.carrier = options.carrier
     this.local = options.local
     this.remote = options.remote
     this.isOpen = options.isOpen

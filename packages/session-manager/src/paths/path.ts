@@ -32,8 +32,8 @@ export function localOf(path: Path): Endpoint {
 
 export function describePath(path: Path): PathDescription {
   if (path.transport === 'udp') return { transport: 'udp', local: path.local, remote: path.remote }
-  const { local, remote, framing } = path.connection
-  return { transport: 'tcp', local, remote, framing }
+  const { local, remote, framing, carrier } = path.connection
+  return { transport: 'tcp', local, remote, framing, ...(carrier === undefined ? {} : { carrier }) }
 }
 
 function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {

@@ -5,8 +5,8 @@ import type { PeerStatus } from '../status.ts'
 type Attempt = PeerStatus['attempts'][number]
 
 export class Attempts {
-  /** By the transport's place in the list; a Map keeps the order in which they were begun. */
-  readonly #attempts = new Map<number, Attempt>()
+  /** By the transport's name; a Map keeps the order in which they were begun. */
+  readonly #attempts = new Map<string, Attempt>()
 
   get list(): readonly Attempt[] {
     return [...this.#attempts.values()]
@@ -16,33 +16,33 @@ export class Attempts {
     this.#attempts.clear()
   }
 
-  begin(index: number, transport: string, reason: string): void {
-    this.#attempts.set(index, { transport, outcome: 'pending', reason })
+  begin(transport: string, reason: string): void {
+    this.#attempts.set(transport, { transport, outcome: 'pending', reason })
   }
 
-  failed(index: number, reason: string): void {
-    this.#settle(index, 'failed', reason)
+  failed(transport: string, reason: string): void {
+    this.#settle(transport, 'failed', reason)
   }
 
   /** Answers why this one, in words. */
-  chosen(index: number): string {
-    const failed = [...this.#attempts.values()].filter(({ outcome }) => outcome === 'failed').map(({ transport }) => transport)
+  chosen(transport: string): string {
+    const failed = [...this.#attempts.values()].filter(({ outcome }) => outcome === 'failed').map((attempt) => attempt.transport)
     const reason =
       failed.length === 0 ? 'the first of the list answered' : `the first that answered; failed before it: ${failed.join(', ')}`
-    this.#settle(index, 'chosen', reason)
+    this.#settle(transport, 'chosen', reason)
     return reason
   }
 
   /** The tunnel is on another transport than before. */
-  moved(index: number, transport: string): void {
+  moved(transport: string): void {
     for (const [other, { outcome }] of this.#attempts)
       if (outcome === 'chosen') this.#settle(other, 'failed', `the tunnel has moved to ${transport}`)
-    this.#attempts.set(index, { transport, outcome: 'chosen', reason: 'the tunnel has moved to it' })
+    this.#attempts.set(transport, { transport, outcome: 'chosen', reason: 'the tunnel has moved to it' })
   }
 
-  #settle(index: number, outcome: 'chosen' | 'failed', reason: string): void {
-    const attempt = this.#attempts.get(index)
-    if (attempt) this.#attempts.set(index, { ...attempt, outcome, reason })
+  #settle(transport: string, outcome: 'chosen' | 'failed', reason: string): void {
+    const attempt = this.#attempts.get(transport)
+    if (attempt) this.#attempts.set(transport, { ...attempt, outcome, reason })
   }
 }
 

@@ -45,7 +45,7 @@ export function openStream(core: Core, initiator: Initiator, way: StreamWay): Co
   const { address, port, framing, carrier } = way
   const remote = { address, port }
   const connection = new Connection(
-    { id: core.nextConnectionId(), role: 'originator', framing, local: { address: '', port: 0 }, remote, isOpen: false },
+    { id: core.nextConnectionId(), role: 'originator', framing, local: { address: '', port: 0 }, remote, isOpen: false, carrier },
     core.config,
   )
   connection.initiator = initiator

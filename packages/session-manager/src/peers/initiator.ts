@@ -2,7 +2,7 @@
  * What keeps one peer's tunnel up. One machine at a time does it: its transports race (`racing.ts`); an IKE SA that lost its connection is
  * dialled again (`redialling.ts`); another way is looked for (`mover.ts`); and when the SA is gone all begins anew, after a while.
  */
-import type { PeerConfig } from '../config.ts'
+import type { PeerConfig, TransportOption } from '../config.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { AssignedAddress } from '../events.ts'
@@ -78,6 +78,17 @@ export class Initiator {
     }
     if (state.kind === 'redialling') state.redialling.stop(core, 'terminated')
     if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+  }
+
+  /** The command 'set-transports': for what is begun from now on. What has not come to anything yet is begun anew. */
+  setTransports(core: Core, transports: readonly TransportOption[]): void {
+    const state = this.#state
+    if (!this.transports.offer(transports)) return
+    if (state.kind === 'connecting') state.racing.beginAnew(core)
+    else if (state.kind === 'moving' && state.mover.looksForAny) {
+      state.mover.stop(core)
+      this.#move(core, state.sa, state.index, 'the gateway has other addresses')
+    }
   }
 
   connectionOpened(core: Core, connection: Connection): void {
@@ -174,7 +185,7 @@ export class Initiator {
   leaveSilentPath(core: Core, sa: IkeSa, reason: string): boolean {
     const state = this.#state
     const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
-    if (!isOurs || sa.transport !== 'udp' || this.transports.lengthForMoves < 2) return false
+    if (!isOurs || sa.transport !== 'udp' || this.transports.length < 2) return false
     if (sa.isMobike) {
       this.transports.block(core, state.index)
       this.#move(core, sa, state.index, reason)
@@ -216,7 +227,7 @@ export class Initiator {
   /** The mover has come to its end: the SA has the path of this transport. */
   moved(core: Core, sa: IkeSa, from: number, to: number): void {
     this.transports.unblock(core, to)
-    if (to !== from) this.#attempts.moved(to, this.transports.nameOf(to))
+    if (to !== from) this.#attempts.moved(this.transports.nameOf(to))
     this.#settle(core, sa, to)
   }
 
@@ -243,7 +254,7 @@ export class Initiator {
     else if (name === 'recheck' && state.kind === 'up') doubtPath(core, state.sa)
   }
 
-  status(): PeerStatus {
+  status(now: number): PeerStatus {
     const { kind } = this.#state
     const quality = kind === 'up' ? this.#watch.status() : undefined
     return {
@@ -251,6 +262,7 @@ export class Initiator {
       state: kind === 'redialling' || kind === 'moving' ? 'waiting' : kind,
       ...(quality && { quality }),
       attempts: this.#attempts.list,
+      blocked: this.transports.blocked(now),
     }
   }
 
@@ -267,9 +279,10 @@ export class Initiator {
     redialling.redialLater(core, reason)
   }
 
-  #move(core: Core, sa: IkeSa, index: number, reason: string, lookFor: 'any' | 'udp' | 'stream' = 'any'): void {
+  #move(core: Core, sa: IkeSa, from: number, reason: string, lookFor: 'any' | 'udp' | 'stream' = 'any'): void {
     core.timers.clear(this, 'probe')
     this.#watch.pause(core)
+    const index = this.transports.renew(from)
     const mover = new Mover({ initiator: this, transports: this.transports, sa, index, lookFor })
     this.#state = { kind: 'moving', sa, index, mover }
     mover.begin(core, reason)

@@ -83,6 +83,11 @@ export class Mover {
     this.#race(core)
   }
 
+  /** What it rides may be no way any more. */
+  get looksForAny(): boolean {
+    return this.#lookFor === 'any'
+  }
+
   /** Whose connection it is, hears of it. */
   connectionOpened(core: Core, connection: Connection): void {
     const candidate = this.#ofConnection(connection)
@@ -126,7 +131,7 @@ export class Mover {
     const from = sa.path ? describePath(sa.path) : sa.lastPath
     this.stop(core, winner)
     attachPath(core, sa, winner.path)
-    if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(winner.path) })
+    if (from) core.event({ kind: 'path-moved', ikeSa: sa.id, peer: sa.peerName, from, to: describePath(arrival) })
     // T-MOB-6.
     if (before?.ikeSas.size === 0) core.closeConnection(before, 'end', 'its IKE SA has moved')
     const transport = transports.nameOf(winner.index)
@@ -196,6 +201,7 @@ export class Mover {
         })),
         count: order.length,
         next: this.#next,
+        transportOf: (place) => this.#options.transports.at(order[place]!).transport,
         isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
         times: { headStart, stagger },
       })
@@ -314,5 +320,5 @@ function orderOf({ transports, index, lookFor }: MoverOptions, all: readonly num
 }
 
 function allOf(transports: TransportList): number[] {
-  return Array.from({ length: transports.lengthForMoves }, (_, index) => index)
+  return Array.from({ length: transports.length }, (_, index) => index)
 }

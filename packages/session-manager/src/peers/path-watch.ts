@@ -47,7 +47,7 @@ export class PathWatch {
   #espFailures = 0
   #silentIntervals = 0
   /** A stream is on trial against UDP, which carried this many octets in a second. */
-  #trial: { readonly udp: number; readonly before: number } | undefined
+  #trial: { readonly before: number } | undefined
   /** UDP is not compared again before this; each time it is twice as long. */
   #holdUntil = Number.NEGATIVE_INFINITY
   #holds = 0
@@ -169,7 +169,7 @@ export class PathWatch {
     const udp = this.#index
     this.#say(core, sa, judgement)
     if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp)
-    else this.#trial = { udp, before: rate }
+    else this.#trial = { before: rate }
     this.#initiator.leaveForStream(core, sa, udp, REASONS[judgement.decision])
   }
 

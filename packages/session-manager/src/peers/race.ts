@@ -1,7 +1,8 @@
 /**
  * Which of an initiator's transports begins when, and which of them may authenticate (RFC 9329 §5.1, §9): a function of what is known, with
- * no state of its own. UDP goes first and alone for as long as its request takes to be repeated; then the others join it, one after
- * another, and the first whose IKE_SA_INIT is answered goes on. One authenticates at a time, so that the peer never has two IKE SAs of ours.
+ * no state of its own. UDP goes first and alone for as long as its request takes to be repeated, to each of the peer's addresses (RFC 8305 §5);
+ * then the others join it, one after another, and the first whose IKE_SA_INIT is answered goes on. One authenticates at a time, so that the
+ * peer never has two IKE SAs of ours.
  */
 
 /** A transport that was begun and is not over. */
@@ -24,6 +25,8 @@ export interface RaceView {
   readonly count: number
   /** The first that was not begun. */
   readonly next: number
+  /** What the one at this place is. */
+  readonly transportOf: (index: number) => 'udp' | 'tcp'
   /** Those that did not get through on this network lately (T-FB-4). */
   readonly isBlocked: (index: number) => boolean
   readonly times: RaceTimes
@@ -31,11 +34,15 @@ export interface RaceView {
 
 /** Milliseconds. */
 export interface RaceTimes {
-  /** For UDP alone. Longer than its first retransmission takes (T-FB-2). */
+  /** For UDP alone, to all addresses together. Longer than its first retransmission takes (T-FB-2). */
   readonly headStart: number
   /** Between streams. */
   readonly stagger: number
 }
+
+/** Milliseconds between UDP to one address and UDP to the next: the Connection Attempt Delay of RFC 8305 §5, and the least that it may be. */
+const ATTEMPT_DELAY = 250
+const LEAST_ATTEMPT_DELAY = 100
 
 /** Milliseconds between two beginnings that the network's changes make: news that do not end would have nothing come to its end. */
 export const MOST_OFTEN = 1_000
@@ -67,17 +74,33 @@ export function nextMove(view: RaceView): Move {
 /** How much longer than its head start UDP is waited for when all streams have failed: then they are worth another try sooner than UDP's end. */
 const LAST_STAND = 3
 
-function lastAndSilent({ racers, count, next }: RaceView): Racer | undefined {
-  const isLast = next === count && racers.length > 0 && racers.length < count
+function lastAndSilent({ racers, count, next, transportOf }: RaceView): Racer | undefined {
+  // A list of UDP alone has all the time that there is.
+  const hadStreams = Array.from({ length: count }, (_, index) => transportOf(index)).includes('tcp')
+  const isLast = next === count && hadStreams
   return isLast && racers.every(({ transport, stage }) => transport === 'udp' && stage === 'asking') ? racers[0] : undefined
 }
 
 /** At once where the one before is over, or known not to get through. */
-function nextBeginning({ racers, next, isBlocked, times }: RaceView): number {
+function nextBeginning(view: RaceView): number {
+  const { racers, next, isBlocked, times, transportOf } = view
   const last = racers.find(({ index }) => index === next - 1)
-  if (last === undefined || isBlocked(last.index) || last.stage !== 'asking') return Number.NEGATIVE_INFINITY
-  const gap = last.transport === 'udp' ? times.headStart : times.stagger
-  return Math.min(last.since + gap, hope(last))
+  if (transportOf(next) === 'udp' || last?.transport === 'tcp') {
+    if (last === undefined || isBlocked(last.index) || last.stage !== 'asking') return Number.NEGATIVE_INFINITY
+    return Math.min(last.since + (last.transport === 'udp' ? attemptDelay(view) : times.stagger), hope(last))
+  }
+  // A stream after UDP: the first of UDP that is not over began the head start of all.
+  const overUdp = racers.filter(({ transport, index }) => transport === 'udp' && !isBlocked(index))
+  const headStartEnds = Math.min(...overUdp.map(({ since }) => since)) + times.headStart
+  const asking = overUdp.filter(({ stage }) => stage === 'asking')
+  return Math.max(...asking.map((racer) => Math.min(headStartEnds, hope(racer))))
+}
+
+/** So that UDP to all addresses fits into its head start. */
+function attemptDelay({ count, times, transportOf }: RaceView): number {
+  let inARow = 0
+  while (inARow < count && transportOf(inARow) === 'udp') inARow++
+  return Math.max(LEAST_ATTEMPT_DELAY, Math.min(ATTEMPT_DELAY, times.headStart / inARow))
 }
 
 const hope = ({ hopeUntil = Number.POSITIVE_INFINITY }: Racer): number => hopeUntil

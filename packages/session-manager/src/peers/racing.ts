@@ -55,6 +55,7 @@ export class Racing {
 
   /** At the head of the list. */
   begin(core: Core): void {
+    this.#transports.renew()
     this.#attempts.clear()
     this.#next = 0
     this.#begunAt = core.now
@@ -139,8 +140,9 @@ export class Racing {
       if (loser.index < index) this.#transports.block(core, loser.index)
       this.#leave(core, loser, this.#wordsFor(core, loser))
     }
-    const reason = this.#attempts.chosen(index)
-    core.event({ kind: 'transport-chosen', peer: this.#initiator.peer.name, transport: this.#transports.nameOf(index), reason })
+    const transport = this.#transports.nameOf(index)
+    const reason = this.#attempts.chosen(transport)
+    core.event({ kind: 'transport-chosen', peer: this.#initiator.peer.name, transport, reason })
     this.#initiator.raceWon(core, sa, index, this.#hasStrayIkeAuth)
   }
 
@@ -169,6 +171,7 @@ export class Racing {
         racers: this.#racers.map(asRacer),
         count: this.#transports.length,
         next: this.#next,
+        transportOf: (index) => this.#transports.at(index).transport,
         isBlocked: (index) => this.#transports.isBlocked(core, index),
         times: { headStart: core.config.timers.udpFallback, stagger: core.config.timers.stagger },
       })
@@ -205,7 +208,7 @@ export class Racing {
     const sa = newIkeSa(core, this.#initiator, way)
     this.#racers = [...this.#racers, { sa, index, begunAt: core.now, reopened: 0 }]
     this.#next = index + 1
-    this.#attempts.begin(index, transport, reason)
+    this.#attempts.begin(transport, reason)
     core.event({ kind: 'transport-tried', peer: this.#initiator.peer.name, transport, reason })
     startIkeSa(core, sa, this.#initiator, way)
   }
@@ -242,8 +245,8 @@ export class Racing {
 
   #forget(core: Core, racer: RacingSa, reason: string): void {
     this.#racers = this.#racers.filter((other) => other !== racer)
-    this.#attempts.failed(racer.index, reason)
     const transport = this.#transports.nameOf(racer.index)
+    this.#attempts.failed(transport, reason)
     const afterMilliseconds = Math.round(core.now - racer.begunAt)
     core.event({ kind: 'transport-failed', peer: this.#initiator.peer.name, transport, reason, afterMilliseconds })
   }

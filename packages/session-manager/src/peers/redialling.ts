@@ -100,6 +100,6 @@ export class Redialling {
   }
 
   get #canMove(): boolean {
-    return this.sa.isMobike && this.#transports.lengthForMoves > 1
+    return this.sa.isMobike && this.#transports.length > 1
   }
 }

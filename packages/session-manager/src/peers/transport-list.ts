@@ -1,19 +1,26 @@
 /**
- * The transports of one peer, in the order of preference, and what is remembered of them: those that did not get through on this network lately
- * are given no start over others (RFC 9329 §5.1, T-FB-4).
+ * The transports of one peer, in the order of preference, to each of its addresses, and what is remembered of them: those that did not get
+ * through on this network lately are given no start over others (RFC 9329 §5.1, T-FB-4).
  */
 import type { DialConfig, TransportOption } from '../config.ts'
 import type { Core } from '../core.ts'
+import type { PeerStatus } from '../status.ts'
 
 /** With the address that it goes to. */
 export type Way = TransportOption & { readonly address: string }
 
 export type StreamWay = Extract<Way, { transport: 'tcp' }>
 
+/** A peer that names ever more of them is heard no further. */
+const MAX_LEARNED = 8
+
 export class TransportList {
   readonly #peer: string
-  readonly #configured: readonly Way[]
-  /** Behind them those to the other addresses that the peer named. */
+  readonly #address: string
+  /** What the list is to be from the next race or move on. */
+  #given: readonly Way[]
+  /** Addresses that the peer named itself (RFC 4555 §3.4). */
+  #learned: readonly string[] = []
   #ways: readonly Way[]
   /** By network and transport: until when. */
   readonly #blockedUntil = new Map<string, Map<string, number>>()
@@ -21,16 +28,36 @@ export class TransportList {
 
   constructor(peer: string, { address, transports }: DialConfig) {
     this.#peer = peer
-    this.#configured = transports.map((option) => ({ ...option, address: option.address ?? address }))
-    this.#ways = this.#configured
+    this.#address = address
+    this.#given = this.#waysOf(transports)
+    this.#ways = this.#given
+  }
+
+  /** The peer has other addresses. The list stays as it is until `renew`. False: that is known. */
+  offer(transports: readonly TransportOption[]): boolean {
+    const offered = this.#waysOf(transports)
+    const isKnown = offered.length === this.#given.length && offered.every((way, i) => isSameWay(way, this.#given[i]!))
+    this.#given = offered
+    return !isKnown
+  }
+
+  /**
+   * The list becomes what was offered last. `index`: what an IKE SA rides, whose address is known to be the peer's and goes before its others.
+   * Answers where that is now: at the end, where it would not be there any more.
+   */
+  renew(index?: number): number {
+    const kept = index === undefined ? undefined : this.#ways[index]
+    this.#ways = this.#given
+    if (kept === undefined) return 0
+    this.#ways = preferring(kept.address, this.#given)
+    this.#ways = [...this.#ways, ...this.#learnedWays()]
+    const place = this.#ways.findIndex((way) => isSameWay(way, kept))
+    if (place >= 0) return place
+    this.#ways = [...this.#ways, kept]
+    return this.#ways.length - 1
   }
 
   get length(): number {
-    return this.#configured.length
-  }
-
-  /** How many there are for an IKE SA that is up: with the other addresses that its peer named. */
-  get lengthForMoves(): number {
     return this.#ways.length
   }
 
@@ -46,7 +73,8 @@ export class TransportList {
   nameOf(index: number): string {
     const way = this.at(index)
     const name = describeTransport(way)
-    return this.#ways.every(({ address }) => address === way.address) ? name : `${name} at ${way.address}`
+    const isOneOfSeveral = this.#given.some((other) => other.address !== way.address && describeTransport(other) === name)
+    return isOneOfSeveral ? `${name} at ${way.address}` : name
   }
 
   hasUdpBefore(index: number): boolean {
@@ -55,15 +83,13 @@ export class TransportList {
 
   /** The peer's other addresses (RFC 4555 §3.4): each by every transport that leads straight there. What it named before stays, as the last resort. */
   learn(addresses: readonly string[]): void {
-    const known = new Set(this.#ways.map(({ address }) => address))
-    const first = this.#configured[0]!.address
-    const templates = this.#configured.filter((way) => way.address === first && !(way.transport === 'tcp' && way.isProxied === true))
-    for (const address of addresses) if (!known.has(address)) this.#ways = [...this.#ways, ...templates.map((way) => ({ ...way, address }))]
+    this.#learned = [...new Set([...this.#learned, ...addresses])].slice(0, MAX_LEARNED)
+    this.#ways = [...this.#ways, ...this.#learnedWays()]
   }
 
   /** Another IKE SA, which may be with another machine. */
   unlearn(): void {
-    this.#ways = this.#configured
+    this.#learned = []
   }
 
   isBlocked(core: Core, index: number): boolean {
@@ -76,6 +102,13 @@ export class TransportList {
 
   unblock(core: Core, index: number): void {
     if (this.#ofNetwork().has(this.nameOf(index))) this.#remember(core, index, 0)
+  }
+
+  /** On this network, now. */
+  blocked(now: number): NonNullable<PeerStatus['blocked']> {
+    return [...this.#ofNetwork()].flatMap(([transport, until]) =>
+      until > now ? [{ transport, forMilliseconds: Math.round(until - now) }] : [],
+    )
   }
 
   /** What was known on `network` before: said by whoever kept it. */
@@ -98,6 +131,18 @@ export class TransportList {
     core.event({ kind: 'transport-remembered', peer: this.#peer, network: this.#network, transport, blockedForMilliseconds: milliseconds })
   }
 
+  #waysOf(transports: readonly TransportOption[]): readonly Way[] {
+    return transports.map((option) => ({ ...option, address: option.address ?? this.#address }))
+  }
+
+  /** Those that the list does not have yet. */
+  #learnedWays(): Way[] {
+    const known = new Set(this.#ways.map(({ address }) => address))
+    const first = this.#given[0]!.address
+    const templates = this.#given.filter((way) => way.address === first && !(way.transport === 'tcp' && way.isProxied === true))
+    return this.#learned.flatMap((address) => (known.has(address) ? [] : templates.map((way) => ({ ...way, address }))))
+  }
+
   #ofNetwork(): Map<string, number> {
     const known = this.#blockedUntil.get(this.#network) ?? new Map<string, number>()
     this.#blockedUntil.set(this.#network, known)
@@ -105,7 +150,24 @@ export class TransportList {
   }
 }
 
-function describeTransport(option: TransportOption): string {
-  if (option.transport === 'tcp' && option.carrier !== undefined) return option.carrier
-  return `${option.transport}:${option.port}`
+/** 'udp:500', 'tcp:4500', 'tls:443 via http://proxy:3128', with the framing where it is not the RFC's. */
+export function describeTransport(option: TransportOption): string {
+  if (option.transport === 'udp') return `udp:${option.port}`
+  const framing = option.framing === 'rfc9329' ? '' : ` (${option.framing} framing)`
+  return `${option.carrier ?? `tcp:${option.port}`}${framing}`
+}
+
+/** RFC 8305 §4: among the ways by one transport. */
+function preferring(address: string, ways: readonly Way[]): readonly Way[] {
+  let run = 0
+  const placed = ways.map((way, i) => {
+    if (i > 0 && describeTransport(way) !== describeTransport(ways[i - 1]!)) run++
+    return { way, run, isOther: way.address !== address }
+  })
+  return placed.sort((a, b) => a.run - b.run || Number(a.isOther) - Number(b.isOther)).map(({ way }) => way)
+}
+
+function isSameWay(one: Way, other: Way): boolean {
+  if (one.address !== other.address || describeTransport(one) !== describeTransport(other)) return false
+  return one.transport === 'tcp' || (other.transport === 'udp' && one.natPort === other.natPort)
 }

@@ -1,0 +1,104 @@
+/**
+ * What did not get through on which network, from one process to the next (RFC 9329 §5.1, T-FB-4): one small file. Nothing in it is worth an
+ * error: where it cannot be read or written, it is known for less long.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import * as z from 'zod'
+import { reasonOf } from '../host-error.ts'
+
+/** A transport that did not get through, and how long that is to be believed yet. */
+export interface Remembered {
+  readonly peer: string
+  readonly network: string
+  readonly transport: string
+  readonly blockedForMilliseconds: number
+}
+
+/** In the state directory of the XDG Base Directory Specification; of root's, /var/lib. */
+export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot: boolean = process.getuid?.() === 0): string {
+  const state = env['XDG_STATE_HOME']
+  if (state?.startsWith('/')) return join(state, FILE)
+  return isRoot ? join('/var/lib', FILE) : join(homedir(), '.local/state', FILE)
+}
+
+export class NetworkMemory {
+  readonly path: string
+  readonly #onProblem: (text: string) => void
+  /** Milliseconds since 1970: a file outlives clocks that start with the machine. */
+  readonly #now: () => number
+  #isTold = false
+
+  constructor(path: string, onProblem: (text: string) => void, now: () => number = Date.now) {
+    this.path = path
+    this.#onProblem = onProblem
+    this.#now = now
+  }
+
+  /** All that holds still of one peer. */
+  of(peer: string): Remembered[] {
+    const now = this.#now()
+    return this.#read()
+      .filter((entry) => entry.peer === peer)
+      .map(({ network, transport, until }) => ({ peer, network, transport, blockedForMilliseconds: until - now }))
+  }
+
+  /** 0 milliseconds: it gets through. Another process may have written since: the file is read again. */
+  remember({ peer, network, transport, blockedForMilliseconds }: Remembered): void {
+    const others = this.#read().filter((entry) => entry.peer !== peer || entry.network !== network || entry.transport !== transport)
+    const entry = { peer, network, transport, until: this.#now() + blockedForMilliseconds }
+    this.#write(blockedForMilliseconds > 0 ? [...others, entry].slice(-MOST_ENTRIES) : others)
+  }
+
+  #read(): Entry[] {
+    let text: string
+    try {
+      text = readFileSync(this.path, 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#tell(`cannot be read: ${reasonOf(error)}`)
+      return []
+    }
+    const now = this.#now()
+    try {
+      const { entries } = MEMORY_FILE.parse(JSON.parse(text))
+      // What lies further off than anything is remembered for is of a clock that was wrong.
+      return entries.filter(({ until }) => until > now && until <= now + LONGEST).slice(-MOST_ENTRIES)
+    } catch {
+      this.#tell('is not what was written there; it is begun anew')
+      return []
+    }
+  }
+
+  /** Whoever reads it meanwhile has the file before or the one after. */
+  #write(entries: readonly Entry[]): void {
+    const draft = `${this.path}.${process.pid}`
+    try {
+      mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+      writeFileSync(draft, `${JSON.stringify({ version: 1, entries })}\n`, { mode: 0o600 })
+      renameSync(draft, this.path)
+    } catch (error) {
+      this.#tell(`cannot be written: ${reasonOf(error)}`)
+    }
+  }
+
+  #tell(what: string): void {
+    if (!this.#isTold) this.#onProblem(`${this.path}, which keeps what is learnt of networks, ${what}`)
+    this.#isTold = true
+  }
+}
+
+const FILE = 'underpass/networks.json'
+
+/** Of all networks and peers; the oldest go first. */
+const MOST_ENTRIES = 256
+
+/** `timers.blocked` has no end; who sets it to more than a month does not mean a file. */
+const LONGEST = 31 * 24 * 3_600_000
+
+const MEMORY_FILE = z.object({
+  version: z.literal(1),
+  entries: z.array(z.object({ peer: z.string(), network: z.string(), transport: z.string(), until: z.number() })),
+})
+
+type Entry = z.output<typeof MEMORY_FILE>['entries'][number]
