@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// long-flow.mjs send|count|echo|return ADDRESS PORT: one TCP connection that sends a little all the time, until SIGTERM; the other end counts and
+// long-flow.mjs send|count|echo ADDRESS PORT: one TCP connection that sends a little all the time, until SIGTERM; the other end counts and
 // says at its end {octets, wrong}, where `wrong` are octets that are not the next of the pattern. `echo` sends to one that gives back what it
-// gets, as `return` does, counts that, and says {sent, octets, wrong, longestGap} when all of it is back; `longestGap`: milliseconds in which nothing came.
+// gets, counts that, and says {sent, octets, wrong, longestGap} when all of it is back; `longestGap`: milliseconds in which nothing came.
 import { connect, createServer } from 'node:net'
 
 const CHUNK = 20_000
@@ -17,9 +17,6 @@ if (mode === 'count') {
     socket.on('error', () => {})
     socket.once('close', () => say({ octets: count.octets, wrong: count.wrong }))
   })
-  server.listen(Number(port), address, () => console.log('LISTENING'))
-} else if (mode === 'return') {
-  const server = createServer((socket) => socket.on('error', () => {}).pipe(socket))
   server.listen(Number(port), address, () => console.log('LISTENING'))
 } else {
   let sent = 0

@@ -67,12 +67,6 @@ export async function transferBetween(lab, near, far, address, megaoctets = 50) 
   }
 }
 
-/** Gives back what comes by TCP to `address`, from now on. */
-export async function serveEcho(lab, namespace, address, port = 6100) {
-  const echo = lab.backgroundIn(namespace, 'echo', [process.execPath, longFlow, 'return', address, String(port)])
-  await echo.waitForLine(/LISTENING/)
-}
-
 /**
  * One TCP connection through the tunnel that lasts, from `namespace` to `address`, where something gives back each octet. `end()` fails the
  * scenario unless every octet came back, each right.
