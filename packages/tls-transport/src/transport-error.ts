@@ -24,6 +24,8 @@ export type TransportErrorCode =
   | 'PROXY_AUTHENTICATION'
   /** What answers there is no proxy of that kind. */
   | 'PROXY_PROTOCOL'
+  /** What comes to a listener from a proxy of ours does not begin with a PROXY header. */
+  | 'PROXY_HEADER'
   /** A port, certificate, key or cipher string that the runtime does not take. */
   | 'BAD_OPTION'
   | 'TOO_MANY_FILES'
@@ -87,6 +89,7 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   ERR_INVALID_ARG_VALUE: 'BAD_OPTION',
   ERR_INVALID_IP_ADDRESS: 'BAD_OPTION',
   ERR_OUT_OF_RANGE: 'BAD_OPTION',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'TLS_HANDSHAKE',
   ERR_TLS_CERT_ALTNAME_INVALID: 'CERTIFICATE_INVALID',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'CERTIFICATE_INVALID',
   SELF_SIGNED_CERT_IN_CHAIN: 'CERTIFICATE_INVALID',
