@@ -25,6 +25,11 @@ export function certificateProblem({ cert, key }: CertificatePair): string | und
   return Buffer.compare(ofCertificate, ofKey) === 0 ? undefined : 'the private key is not that of the certificate'
 }
 
+/** The pin of the first certificate of a PEM text. @throws Error where there is none */
+export function certificatePin(pem: string): string {
+  return pinOf(new X509Certificate(pem))
+}
+
 /** 'sha256/' and base64 of the SHA-256 of its SubjectPublicKeyInfo, as RFC 7469 §2.4 has them. */
 export function pinOf(certificate: X509Certificate): string {
   return `sha256/${createHash('sha256').update(spkiOf(certificate)).digest('base64')}`

@@ -8,6 +8,9 @@ export interface Tap {
   readonly records: readonly string[]
   /** Types of the handshake messages that the server sent in the clear: all of TLS 1.2 but its last. */
   serverMessages(): number[]
+  connections(): number
+  /** RST to both ends of what passes. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -18,8 +21,10 @@ export async function tap(port: number): Promise<Tap> {
   const records: string[] = []
   const handshake: number[] = []
   const sockets: Socket[] = []
-  let isEncrypted = false
+  let connections = 0
   const server = createServer({ allowHalfOpen: true }, (client) => {
+    connections++
+    let isEncrypted = false
     const far = tcpConnect({ port, host: LOOPBACK, allowHalfOpen: true })
     for (const [name, from, to] of [['client', client, far] as const, ['server', far, client] as const]) {
       sockets.push(from)
@@ -50,6 +55,10 @@ export async function tap(port: number): Promise<Tap> {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     records,
     serverMessages: () => messageTypes(handshake),
+    connections: () => connections,
+    cut() {
+      for (const socket of sockets.splice(0)) socket.resetAndDestroy()
+    },
     close() {
       for (const socket of sockets) socket.destroy()
       return new Promise((resolve) => server.close(() => resolve()))

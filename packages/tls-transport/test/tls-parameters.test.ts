@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { hasNullCipher, type TlsClientOptions, type TlsServerOptions, ticketSecret } from '../src/index.ts'
 import { answerTo, clientHello, offerOf } from './client-hello.ts'
-import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, Recorder, RSA, SERVER_TLS, serve, turn, until } from './streams.ts'
+import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, RSA, SERVER_TLS, serve, turn, until } from './streams.ts'
 import { type Tap, tap } from './tap.ts'
 
 const taps: Tap[] = []
@@ -73,7 +73,7 @@ describe('RFC 9325 (T-TLS-5): what a client offers', () => {
     expect(suites.length).toBeGreaterThan(5)
     // secp256r1, secp384r1, secp521r1, x25519, x448, ffdhe2048 to ffdhe8192, X25519MLKEM768.
     expect(groups.filter((group) => ![0x17, 0x18, 0x19, 0x1d, 0x1e, 0x100, 0x101, 0x102, 0x103, 0x104, 0x11ec].includes(group))).toEqual([])
-    expect(versions.sort()).toEqual([0x0303, 0x0304])
+    expect([...versions].sort()).toEqual([0x0303, 0x0304])
     await new Promise((resolve) => server.close(resolve))
   })
 })

@@ -99,7 +99,13 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
   try {
     // First what may fail without a trace: the ports. Who comes before the device is there finds a gateway whose packets are lost.
     const { crypto, congestionControl, cpus, tun } = config
-    session = await ports.start({ ...options.session, crypto, tcpTuning: { congestionControl, innerMtu: tun.mtu }, cpus })
+    session = await ports.start({
+      ...options.session,
+      crypto,
+      tcpTuning: { congestionControl, innerMtu: tun.mtu },
+      cpus,
+      onStranger: (text) => reporter.stranger(text),
+    })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)
