@@ -27,15 +27,21 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 
 /**
  * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
- * @param {{address: string, udp?: number[], tcp?: number[], tls?: {ports: number[], cert_file: string, key_file: string}, ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * `proxies`: whose PROXY headers are believed.
+ * @param {{address: string, udp?: number[], tcp?: number[], tls?: {ports: number[], cert_file: string, key_file: string}, proxies?: string[], workers?: number, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], tls, ike, esp, timers = {} }) {
+export async function startGateway(
+  lab,
+  namespace,
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ike, esp, timers = {} },
+) {
   const gateway = start(
     lab,
     namespace,
     { program: GATEWAY, command: 'run', label },
     {
-      listen: { address: [address], udp, tcp, ...(tls && { tls: tls.ports }) },
+      ...(workers && { workers }),
+      listen: { address: [address], udp, tcp, ...(tls && { tls: tls.ports }), ...(proxies && { proxy_protocol: proxies }) },
       ...(tls && { tls: { cert_file: tls.cert_file, key_file: tls.key_file } }),
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
@@ -71,14 +77,25 @@ function start(lab, namespace, { program, command, label }, config) {
   const control = join(tmpdir(), `${lab.prefix}-${label.slice(0, 20)}.sock`)
   lab.defer(async () => rmSync(control, { force: true }))
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
-  return new App(lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json']), command === 'up')
+  const background = lab.backgroundIn(namespace, label, [process.execPath, program, command, '--config', file, '--json'])
+  return new App(background, command === 'up', () =>
+    lab.mustIn(namespace, [process.execPath, program, 'status', '--config', file, '--json']),
+  )
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */
 export class App {
-  constructor(background, isClient) {
+  #status
+
+  constructor(background, isClient, status) {
     this.background = background
     this.isClient = isClient
+    this.#status = status
+  }
+
+  /** What its `status --json` says. */
+  async status() {
+    return JSON.parse(await this.#status())
   }
 
   /** Where in its output a later wait begins. */
