@@ -7,6 +7,8 @@ import { LONGEST_PROXY_HEADER, type Origin } from './proxy-protocol.ts'
 export interface FirstLook {
   /** After this long the connection is kept, whatever it has said. */
   readonly milliseconds: number
+  /** Of these addresses as many connections are looked at as of all together: a relay of ours brings those of many. */
+  isRelay?(address: string): boolean
   /**
    * `start` is lent for the call and stays unread.
    *

@@ -54,6 +54,9 @@ export function replaceCertificate(acceptor: TlsAcceptor, pair: CertificatePair,
   }
 }
 
+/** Sockets of which it is not known yet what they are, at once. */
+const MAX_UNDECIDED = 4_096
+
 class RuntimeFront {
   readonly streams = new Set<Socket>()
   readonly acceptor: TlsAcceptor | undefined
@@ -126,6 +129,10 @@ class RuntimeFront {
       atEnd,
     }: { look(start: Uint8Array): { readonly read: number; readonly next: () => void } | undefined; readonly atEnd: () => void },
   ): void {
+    if (this.#undecided.size >= MAX_UNDECIDED) {
+      socket.on('error', () => {}).destroy()
+      return
+    }
     let start = new Uint8Array(0)
     const over = (next: () => void): void => {
       clearTimeout(timer)

@@ -31,7 +31,11 @@ export function listenNativeFront(sockets: NativeSockets, options: ListenOptions
     sockets,
     {
       ...plain,
-      firstLook: { milliseconds: options.firstLook?.milliseconds ?? FRONT_PATIENCE, decide: (start, fd) => front.decide(start, fd) },
+      firstLook: {
+        milliseconds: options.firstLook?.milliseconds ?? FRONT_PATIENCE,
+        isRelay: (address) => options.expectsProxyHeader?.(unmapped(address)) === true,
+        decide: (start, descriptor) => front.decide(start, descriptor),
+      },
     },
     (stream) => front.kept(stream),
   )
@@ -60,7 +64,6 @@ class NativeFront {
   readonly #onConnection: Accept
   readonly #looks = new Set<PendingLook>()
   readonly #looksOfAddress = new Map<string, number>()
-  /** Whether the descriptor that the listener hands on was taken over by whoever is asked. */
   #isClosed = false
 
   constructor(sockets: NativeSockets, options: ListenOptions, onConnection: Accept) {

@@ -83,6 +83,8 @@ describe.each(SOCKETS)('a port of TLS and plain streams, %s sockets', (sockets) 
     const { localPort, isClosed } = spoken(served.listener.local.port, Uint8Array.of(0x16), text('not TLS at all, and a good deal of it'))
     await until(() => served.errors.length > 0)
     expect(served.errors[0]).toMatchObject({ code: 'TLS_HANDSHAKE', context: { host: LOOPBACK, port: localPort() } })
+    // One line, in words.
+    expect(served.errors[0]?.message).toMatch(/^no TLS with 127\.0\.0\.1:\d+: (?!.*(?:error:|\.c:))[^\n]+$/)
     await until(isClosed)
     expect([served.accepted.length, served.listener.connections]).toEqual([0, 0])
   })
@@ -161,6 +163,15 @@ describe.each(SOCKETS)('the PROXY protocol, %s sockets', (sockets) => {
     expect(served.errors[0]).toMatchObject({ code: 'PROXY_HEADER', context: { host: LOOPBACK } })
     expect(served.errors[0]?.message).toContain(why)
     expect(served.listener.connections).toBe(0)
+  })
+
+  it('RFC 9329 §10: a relay brings many at once, whose headers come later', async () => {
+    const served = await serve(fromLoopback)
+    const many = Array.from({ length: 100 }, () => spoken(served.listener.local.port))
+    await until(() => many.every(({ localPort }) => localPort() !== undefined))
+    for (const { socket } of many) socket.write(Uint8Array.of(...HEADER, ...text('IKETCP')))
+    await until(() => served.accepted.filter(({ seen }) => seen.octets === 6).length === 100)
+    expect(served.errors).toEqual([])
   })
 
   it('who leaves in the middle of a header is told of', async () => {
