@@ -79,7 +79,8 @@ export function startMicrosocks(lab, namespace, { label = 'microsocks', address,
   return new RunningProxy(lab, namespace, { label, argv, port }).start()
 }
 
-class RunningProxy {
+/** A program that stands between, and can be stopped and started again. `how`: {label, argv, port, log?} */
+export class RunningProxy {
   #lab
   #namespace
   #how

@@ -27,15 +27,21 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 
 /**
  * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
- * @param {{address: string, udp?: number[], tcp?: (number | object)[], tls?: {ports: (number | object)[], cert_file: string, key_file: string}, ids?: string[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
+ * `proxies`: whose PROXY headers are believed.
+ * @param {{address: string, udp?: number[], tcp?: (number | object)[], tls?: {ports: (number | object)[], cert_file: string, key_file: string}, proxies?: string[], workers?: number, ids?: string[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export async function startGateway(lab, namespace, { label = 'gateway', address, udp = [], tcp = [], tls, ids, ike, esp, timers = {} }) {
+export async function startGateway(
+  lab,
+  namespace,
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {} },
+) {
   const gateway = start(
     lab,
     namespace,
     { program: GATEWAY, command: 'run', label },
     {
-      listen: { address: [address], udp, tcp, ...(tls && { tls: tls.ports }) },
+      ...(workers && { workers }),
+      listen: { address: [address], udp, tcp, ...(tls && { tls: tls.ports }), ...(proxies && { proxy_protocol: proxies }) },
       ...(tls && { tls: { cert_file: tls.cert_file, key_file: tls.key_file } }),
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
@@ -87,9 +93,9 @@ export class App {
     this.#status = status
   }
 
-  /** What its `status --json` says of the session. */
+  /** What its `status --json` says. */
   async status() {
-    return JSON.parse(await this.#status()).session
+    return JSON.parse(await this.#status())
   }
 
   /** Where in its output a later wait begins. */

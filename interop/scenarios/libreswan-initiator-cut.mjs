@@ -54,7 +54,7 @@ async function throughARelay(lab, namespace, libreswan, gateway) {
   await replayed(lab, gateway, relay, at(to))
 
   await flow.end('through stall, cut and replay')
-  const { counters } = await gateway.status()
+  const { counters } = (await gateway.status()).session
   const corrupt = Object.entries(counters).filter(([name]) => /unparsable|malformed|icv|truncated|limit-/.test(name))
   lab.expect(
     corrupt.length === 0,
@@ -74,7 +74,7 @@ async function replayed(lab, gateway, relay, place) {
   const since = gateway.mark
   const esp = await relay.replay('esp', THIRD)
   const ike = await relay.replay('ike', THIRD)
-  const { counters, ikeSas } = await gateway.status()
+  const { counters, ikeSas } = (await gateway.status()).session
   const dropped = Object.entries(counters).filter(([name]) => /replay|retransmissions-in/.test(name))
   lab.note(
     `${esp.frames} ESP packets and ${ike.frames} IKE messages came again from ${THIRD}: ${JSON.stringify(Object.fromEntries(dropped))}`,
@@ -102,7 +102,7 @@ async function resetAndGoOn(lab, namespace, libreswan, gateway) {
   lab.expect(killed > 0, `ss -K in the guest reset ${killed} connection`)
   await gateway.waitFor('connection-closed', { since, timeout: 5_000 })
   await sleep(3_000)
-  const { ikeSas } = await gateway.status()
+  const { ikeSas } = (await gateway.status()).session
   const spis = ikeSas.flatMap(({ children }) => children.flatMap(({ inboundSpi, outboundSpi }) => [inboundSpi, outboundSpi]))
   lab.expect(
     spis.sort().join(' and ') === spisOf(before) && ikeSas[0].path === undefined,

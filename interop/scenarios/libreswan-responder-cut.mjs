@@ -88,5 +88,5 @@ async function stalls({ lab, namespace, libreswan, client, spis }) {
 }
 
 async function portOf(client) {
-  return await until('the SA to be on a connection', async () => (await client.status()).ikeSas[0]?.path?.local.port)
+  return await until('the SA to be on a connection', async () => (await client.status()).session.ikeSas[0]?.path?.local.port)
 }

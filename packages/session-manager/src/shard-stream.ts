@@ -3,8 +3,11 @@ import { FRAMING_PROFILES, STREAM_PREFIX } from '@underpass/tcp-framing'
 import type { FramingProfileName } from './contract.ts'
 import { shardOfSpi } from './shard-spi.ts'
 
-/** 'none': it is no such stream, or begins with what names no SA. `needs`: how many octets from its start, at most 64. */
-export type StreamShard = { readonly shard: number } | { readonly needs: number } | 'none'
+/**
+ * 'none': it is no such stream, or begins with what names no SA. `needs`: how many octets from its start, at most 64. `isNew`: no core has
+ * an SA for it yet, so that any may take it.
+ */
+export type StreamShard = { readonly shard: number; readonly isNew?: true } | { readonly needs: number } | 'none'
 
 /**
  * Which of `count` cores made the SPI that the first message of a stream is for. Of IKE_SA_INIT, which names none, the initiator's SPI
@@ -26,7 +29,7 @@ export function shardOfStream(framing: FramingProfileName, start: Uint8Array, co
   if (length < SPI + 2 * IKE_SPI) return 'none'
   if (start.length < ours + IKE_SPI) return { needs: ours + IKE_SPI }
   const [high, low] = [readU32(start, ours), readU32(start, ours + 4)]
-  return { shard: high === 0 && low === 0 ? readU32(start, ours - 4) % count : shardOfSpi(low) }
+  return high === 0 && low === 0 ? { shard: readU32(start, ours - 4) % count, isNew: true } : { shard: shardOfSpi(low) }
 }
 
 const NONE = new Uint8Array(0)

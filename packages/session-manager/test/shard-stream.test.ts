@@ -27,8 +27,8 @@ describe.each(PROFILES)('whose a connection is, by its first message (%s)', (pro
   })
 
   it('RFC 9329 §6.3 (T-CK-3): IKE_SA_INIT, by the initiator’s SPI, which stays the same on another connection', () => {
-    expect(first(frameIke(profile, ike(0xffff_0000_0000_0003n, 0n), { prefix: true }))).toEqual({ shard: 3 })
-    expect(first(frameIke(profile, ike(0xffff_0000_8000_0004n, 0n), { prefix: true }))).toEqual({ shard: 0 })
+    expect(first(frameIke(profile, ike(0xffff_0000_0000_0003n, 0n), { prefix: true }))).toEqual({ shard: 3, isNew: true })
+    expect(first(frameIke(profile, ike(0xffff_0000_8000_0004n, 0n), { prefix: true }))).toEqual({ shard: 0, isNew: true })
   })
 })
 

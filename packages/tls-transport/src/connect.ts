@@ -1,6 +1,8 @@
 import { isIP, type Socket, type TcpNetConnectOpts, connect as tcpConnect } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
+import { authorityOf } from './authority.ts'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
+import { pinOfPeer } from './certificate.ts'
 import { connectNative } from './native-connect.ts'
 import { nativeSockets } from './native-sockets.ts'
 import { tuneRuntimeSocket } from './native-tuning.ts'
@@ -9,10 +11,11 @@ import { asksWithoutEnd, type ProxyDialogue } from './proxy/dialogue.ts'
 import { describeProxy, type ProxyServer } from './proxy/proxy.ts'
 import { type SocketOptions, SocketStream, tlsInfo } from './socket-stream.ts'
 import { connectThroughProxy } from './through-proxy.ts'
+import { clientParameters, type TlsParameters } from './tls-parameters.ts'
 import { TransportError, type TransportPhase, transportError } from './transport-error.ts'
 
 /** RFC 9329 Appendix A. TLS only gets the stream through; it authenticates nobody to IKE. */
-export interface TlsClientOptions {
+export interface TlsClientOptions extends TlsParameters {
   /** SNI, and the name the certificate is checked against. Default: `host` if it is a name. */
   readonly servername?: string
   /** PEM. Default: the runtime's CAs. */
@@ -21,14 +24,14 @@ export interface TlsClientOptions {
   readonly cert?: string
   readonly key?: string
   readonly alpn?: readonly string[]
-  /** Default true. With false any certificate will do; IKE authenticates the gateway. */
+  /** Whether a CA must have signed the certificate. Default true, false beside `pins`. With neither any will do; IKE authenticates the gateway. */
   readonly rejectUnauthorized?: boolean
-  /** Default 'TLSv1.2' (RFC 9325 §3.1.1). */
-  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
-  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
-  /** OpenSSL cipher string. Bun and Deno take only part of it. */
-  readonly ciphers?: string
-  /** A session that `onSession` gave before, to resume (RFC 9329 Appendix B.3). Deno ignores it. */
+  /** The certificate's key must be one of these: 'sha256/' and base64 of the SHA-256 of its SubjectPublicKeyInfo (RFC 7469 §2.4). */
+  readonly pins?: readonly string[]
+  /**
+   * A session that `onSession` gave before, to resume (RFC 9329 Appendix B.3). What its connection was checked by then is not checked again
+   * by every runtime: give it back only beside the same `ca`, `pins` and name. Deno ignores it.
+   */
   readonly session?: Uint8Array
   onSession?(session: Uint8Array): void
 }
@@ -122,10 +125,16 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
     const secure = (below: Socket, whom: typeof at, clientOptions: TlsClientOptions, next: (over: TLSSocket) => void): void => {
       phase = 'handshake'
       at = placeOf(whom)
-      const over = watched(startTls(below, whom.host, clientOptions))
+      const sessions = heldSessions(clientOptions.onSession)
+      const over = watched(startTls(below, whom.host, { ...clientOptions, ...(clientOptions.onSession && { onSession: sessions.take }) }))
       over.once(
         'secureConnect',
-        then(() => next(over)),
+        then(() => {
+          const problem = pinProblem(over, whom, clientOptions)
+          if (problem !== undefined) return fail(problem)
+          sessions.release()
+          next(over)
+        }),
       )
     }
     const reached = (open: Socket): void => {
@@ -208,20 +217,44 @@ function tcpOptions(options: ConnectOptions, to: { readonly host: string; readon
   }
 }
 
+/** Of a connection that was not taken a session is worth nothing, and would pass for one that was. */
+function heldSessions(onSession: TlsClientOptions['onSession']): { take(session: Uint8Array): void; release(): void } {
+  let held: Uint8Array[] | undefined = []
+  return {
+    take(session) {
+      if (held === undefined) onSession?.(session)
+      else held.push(session)
+    },
+    release() {
+      for (const session of held ?? []) onSession?.(session)
+      held = undefined
+    },
+  }
+}
+
+function pinProblem(socket: TLSSocket, { host, port }: ReturnType<typeof placeOf>, { pins }: TlsClientOptions): TransportError | undefined {
+  if (pins === undefined) return undefined
+  const shown = pinOfPeer(socket)
+  // Not every runtime keeps the certificate with a session, and only of connections whose certificate was taken are sessions given away.
+  if (shown === undefined && socket.isSessionReused()) return undefined
+  if (shown !== undefined && pins.includes(shown)) return undefined
+  const text =
+    shown === undefined ? 'it shows no certificate' : `the pin of its certificate is ${shown}, which is none of those that are known`
+  return new TransportError('CERTIFICATE_INVALID', `no TLS with ${authorityOf({ host, port })}: ${text}`, { host, port })
+}
+
 function startTls(tcp: Socket, host: string, tls: TlsClientOptions): TLSSocket {
   const servername = tls.servername ?? (isIP(host) === 0 ? host : undefined)
   const socket = tlsConnect({
     socket: tcp,
     host,
-    rejectUnauthorized: tls.rejectUnauthorized ?? true,
-    minVersion: tls.minVersion ?? 'TLSv1.2',
+    rejectUnauthorized: tls.rejectUnauthorized ?? tls.pins === undefined,
+    ...clientParameters(tls),
     ...(servername === undefined ? {} : { servername }),
-    ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
     ...(tls.ca === undefined ? {} : { ca: typeof tls.ca === 'string' ? tls.ca : [...tls.ca] }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls.key === undefined ? {} : { key: tls.key }),
     ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
-    ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
     ...(tls.session === undefined ? {} : { session: Buffer.from(tls.session) }),
   })
   if (tls.onSession !== undefined) socket.on('session', (session) => tls.onSession?.(new Uint8Array(session)))

@@ -113,7 +113,7 @@ class NativeListener implements Listener {
     }
     const address = this.#addressOf(descriptor)
     const looks = this.#looks.get(address) ?? 0
-    if (this.#undecided.size >= MAX_LOOKS || looks >= MAX_LOOKS_OF_AN_ADDRESS) {
+    if (this.#undecided.size >= MAX_LOOKS || (looks >= MAX_LOOKS_OF_AN_ADDRESS && firstLook.isRelay?.(address) !== true)) {
       this.#accept(descriptor)
       return
     }

@@ -24,6 +24,8 @@ export type TransportErrorCode =
   | 'PROXY_AUTHENTICATION'
   /** What answers there is no proxy of that kind. */
   | 'PROXY_PROTOCOL'
+  /** What comes to a listener from a proxy of ours does not begin with a PROXY header. */
+  | 'PROXY_HEADER'
   /** A port, certificate, key or cipher string that the runtime does not take. */
   | 'BAD_OPTION'
   | 'TOO_MANY_FILES'
@@ -87,6 +89,7 @@ const CODES: Readonly<Record<string, TransportErrorCode>> = {
   ERR_INVALID_ARG_VALUE: 'BAD_OPTION',
   ERR_INVALID_IP_ADDRESS: 'BAD_OPTION',
   ERR_OUT_OF_RANGE: 'BAD_OPTION',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'TLS_HANDSHAKE',
   ERR_TLS_CERT_ALTNAME_INVALID: 'CERTIFICATE_INVALID',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'CERTIFICATE_INVALID',
   SELF_SIGNED_CERT_IN_CHAIN: 'CERTIFICATE_INVALID',
@@ -108,7 +111,7 @@ function tlsCode(phase: TransportPhase): TransportErrorCode {
 }
 
 function textOf(code: TransportErrorCode, phase: TransportPhase, where: string, port: number, cause: unknown): string {
-  const reason = cause instanceof Error ? cause.message : String(cause)
+  const reason = plainReason(cause instanceof Error ? cause.message : String(cause))
   if (phase === 'listen') {
     if (code === 'PERMISSION_DENIED') {
       return `port ${port} needs root or CAP_NET_BIND_SERVICE; without them listen on a port above 1023, such as 4500 (TCP ${where})`
@@ -119,6 +122,12 @@ function textOf(code: TransportErrorCode, phase: TransportPhase, where: string, 
   if (phase === 'connect') return `cannot connect to TCP ${where}: ${reason}`
   if (phase === 'handshake') return `no TLS with ${where}: ${reason}`
   return `connection with ${where}: ${reason}`
+}
+
+/** OpenSSL's '80FC…:error:0A00009C:SSL routines:ssl3_get_record:http request:…/ssl3_record.c:354:' and a line end is 'http request'. */
+function plainReason(text: string): string {
+  const reason = /error:[0-9a-fA-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(text)?.[1] ?? text.trim()
+  return /^[A-Z0-9_]+$/.test(reason) ? reason.toLowerCase().replaceAll('_', ' ') : reason
 }
 
 /** A name with several addresses fails with one error for each: take the one that says most. */

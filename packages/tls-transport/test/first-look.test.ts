@@ -85,9 +85,9 @@ async function gateway({ firstLook, ...options }: ListenOptions): Promise<Gatewa
   const looks: number[] = []
   const counted: FirstLook | undefined = firstLook && {
     milliseconds: firstLook.milliseconds,
-    decide(start) {
+    decide(start, descriptor) {
       looks.push(start.length)
-      return firstLook.decide(start)
+      return firstLook.decide(start, descriptor)
     },
   }
   const listener = await listen({ address: LOOPBACK, ...options, ...(counted && { firstLook: counted }) }, (stream) => {

@@ -26,6 +26,11 @@ export function useSockets(kind: 'auto' | 'node'): void {
 /** TEST ONLY: see fixtures/README.md. */
 export const CERT: string = readFileSync(new URL('./fixtures/test-only-certificate.pem', import.meta.url), 'utf8')
 export const KEY: string = readFileSync(new URL('./fixtures/test-only-key.pem', import.meta.url), 'utf8')
+/** Another, of an RSA key. */
+export const RSA = {
+  cert: readFileSync(new URL('./fixtures/test-only-rsa-certificate.pem', import.meta.url), 'utf8'),
+  key: readFileSync(new URL('./fixtures/test-only-rsa-key.pem', import.meta.url), 'utf8'),
+} as const
 export const SERVER_TLS = { cert: CERT, key: KEY, alpn: ['ike'] } as const
 export const CLIENT_TLS = { ca: CERT, servername: 'gateway.test', alpn: ['ike'] } as const
 

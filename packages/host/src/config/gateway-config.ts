@@ -27,6 +27,8 @@ export interface GatewayConfig extends SharedConfig {
   /** Where one of them has TLS. */
   readonly tls: GatewayTls | undefined
   readonly web: WebServer | undefined
+  /** Where connections come from that begin with a PROXY header. */
+  readonly proxies: readonly string[]
   readonly peers: readonly PeerConfig[]
   /** Threads that share the work. */
   readonly workers: number
@@ -76,6 +78,7 @@ const GATEWAY_FILE = table({
     tls: z.array(listener).optional(),
     framing: framing.optional(),
     dscp: dscp.optional(),
+    proxy_protocol: z.array(subnet).min(1).optional(),
   }).optional(),
   tls: gatewayTls.optional(),
   // A file without one is told what would have to be in it.
@@ -128,6 +131,7 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
       findings,
     ),
     web: written.tls?.fallback,
+    proxies: findings.subnets(['listen', 'proxy_protocol'], listen?.proxy_protocol ?? []),
     peers,
     workers: written.workers ?? 1,
     forwarding: network?.forwarding ?? false,
@@ -255,8 +259,6 @@ function checkWorkers(written: WrittenGateway, { workers, tun }: Pick<GatewayCon
   if (workers === 1) return
   if (tun.device !== 'tun')
     findings.issue(['workers'], `${workers} workers need the device "tun", which has a queue for each; "${tun.device}" has one`)
-  if ((written.listen?.tls ?? []).length > 0)
-    findings.issue(['workers'], `${workers} workers share ports that the system's sockets listen on, and TLS has the runtime's; take 1`)
   for (const [i, { pool }] of written.connection.entries())
     for (const [j, text] of (pool?.ranges ?? []).entries())
       if (leasableAddresses(text) < BigInt(workers))

@@ -20,6 +20,8 @@ export interface TcpListener extends UdpListener {
   readonly framing: FramingProfileName
   /** TLS is around the stream. */
   readonly isTls: boolean
+  /** With TLS: plain streams come to the same port. */
+  readonly alsoPlain?: true
 }
 
 export interface WrittenListener extends Omit<UdpListener, 'dscp'> {
@@ -52,6 +54,7 @@ export interface WrittenListen {
   readonly tls?: readonly WrittenListener[] | undefined
   readonly framing?: FramingProfileName | undefined
   readonly dscp?: number | undefined
+  readonly proxy_protocol?: readonly string[] | undefined
 }
 
 /** RFC 9329 §2, §11: UDP 500 and 4500 and TCP 4500 where the file says nothing. */
@@ -66,14 +69,16 @@ export function readListeners(
   for (const [i, one] of (written.udp ?? []).entries())
     if (one.framing !== undefined) findings.issue(['listen', 'udp', i], 'takes no framing: that is for TCP')
   checkApart([...udp, ...tcp, ...tls], findings)
+  const isShared = (one: Placed, others: readonly Placed[]): boolean => others.some((other) => isOnePort(one, other))
   return {
     udp: udp.map(({ address: at, port, dscp: mark }) => ({ address: at, port, ...(mark !== undefined && { dscp: mark }) })),
-    tcp: [...tcp, ...tls].map(({ address: at, port, dscp: mark, framing: profile, protocol }) => ({
-      address: at,
-      port,
-      ...(mark !== undefined && { dscp: mark }),
-      framing: profile,
-      isTls: protocol === 'tls',
+    tcp: [...tcp.filter((one) => !isShared(one, tls)), ...tls].map((one) => ({
+      address: one.address,
+      port: one.port,
+      ...(one.dscp !== undefined && { dscp: one.dscp }),
+      framing: one.framing,
+      isTls: one.protocol === 'tls',
+      ...(one.protocol === 'tls' && isShared(one, tcp) ? { alsoPlain: true as const } : {}),
     })),
   }
 }
@@ -85,6 +90,8 @@ interface Placed extends Omit<TcpListener, 'isTls'> {
   readonly index: number
   /** That of its address in `listen.address`. */
   readonly addressIndex: number
+  /** It named no address. */
+  readonly isEverywhere: boolean
 }
 
 function placed(protocol: Placed['protocol'], listeners: readonly WrittenListener[], written: WrittenListen): Placed[] {
@@ -96,6 +103,7 @@ function placed(protocol: Placed['protocol'], listeners: readonly WrittenListene
         protocol,
         index,
         addressIndex,
+        isEverywhere: one.address === undefined,
         address: at === undefined ? undefined : spelled(at),
         port: one.port,
         framing: one.framing ?? written.framing ?? 'rfc9329',
@@ -121,7 +129,9 @@ function checkApart(listeners: readonly Placed[], findings: Findings): void {
     const isAlike = one.framing === other.framing && one.protocol === other.protocol
     const remedy = isAlike
       ? 'leave one of them out'
-      : `each ${one.protocol === other.protocol ? 'framing' : 'of TCP and TLS'} needs a port of its own`
+      : one.protocol === other.protocol
+        ? 'each framing needs a port of its own'
+        : 'TCP and TLS share a port where both have the framing "rfc9329" and the same address'
     const otherList = list === 'address' ? list : other.protocol
     findings.issue(['listen', list, here], `${describe(one)} ${relation} ${describe(other)} of listen.${otherList}[${there}]: ${remedy}`)
   }
@@ -129,7 +139,30 @@ function checkApart(listeners: readonly Placed[], findings: Findings): void {
 
 function isTakenBy(one: Placed, other: Placed): boolean {
   if (isUdp(one) !== isUdp(other) || one.port !== other.port || one.port === 0) return false
+  if (isOnePort(one, other) || areOnePorts(one, other)) return false
   return (contains(one, other) || contains(other, one)) && !isShadowed(one, other) && !isShadowed(other, one)
+}
+
+/** TLS and plain streams at one port: the first octet of the prefix is none of TLS's; other framings begin with any. */
+function isOnePort(one: Placed, other: Placed): boolean {
+  return isTlsAndPlain(one, other) && one.address === other.address
+}
+
+/** Two that are each meant for every address of `listen.address`: at each of them they meet. */
+function areOnePorts(one: Placed, other: Placed): boolean {
+  return isTlsAndPlain(one, other) && one.isEverywhere && other.isEverywhere
+}
+
+function isTlsAndPlain(one: Placed, other: Placed): boolean {
+  return (
+    !isUdp(one) &&
+    !isUdp(other) &&
+    one.protocol !== other.protocol &&
+    one.port === other.port &&
+    one.port !== 0 &&
+    one.framing === 'rfc9329' &&
+    other.framing === 'rfc9329'
+  )
 }
 
 /** Over TCP '::' takes what comes to '0.0.0.0', which `run/runtime.ts` therefore leaves out. */

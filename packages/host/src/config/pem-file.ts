@@ -16,7 +16,7 @@ const BEGINNINGS: Readonly<Record<Content, RegExp>> = {
 /** The text of a PEM file, whose name starts at the configuration's own directory. What is wrong with it is an issue of `key`. */
 export function readPem(file: string, what: Content, key: KeyPath, findings: Findings): string {
   try {
-    const text = readSmallFile(resolve(dirname(findings.file), file))
+    const text = readSmallFile(pathOfPem(file, findings))
     if (!BEGINNINGS[what].test(text)) findings.issue(key, `has no ${what} in PEM in it`)
     return text
   } catch (error) {
@@ -25,8 +25,13 @@ export function readPem(file: string, what: Content, key: KeyPath, findings: Fin
   }
 }
 
+/** Absolute. */
+export function pathOfPem(file: string, findings: Pick<Findings, 'file'>): string {
+  return resolve(dirname(findings.file), file)
+}
+
 /** @throws Error also where it is no file, or one that nobody would write by hand */
-function readSmallFile(file: string): string {
+export function readSmallFile(file: string): string {
   const stat = statSync(file)
   if (!stat.isFile()) throw new Error(`${file} is no file`)
   if (stat.size > MOST) throw new Error(`${file} has ${stat.size} octets`)

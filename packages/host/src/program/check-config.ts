@@ -1,4 +1,5 @@
 /** `check-config`: is the file right, and what would it do. */
+import { hasNullCipher } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import { invalidAt } from '../config/load.ts'
@@ -50,7 +51,14 @@ export function loadOrTell<C extends SharedConfig>(load: () => C, { json, out, e
 }
 
 /** What no file shows by itself. Throws `HostError` CONFIG_INVALID. */
-function checkOnThisMachine({ file, congestionControl, cpus }: SharedConfig): void {
+function checkOnThisMachine({
+  file,
+  congestionControl,
+  cpus,
+  tls,
+}: SharedConfig & Partial<Pick<ClientConfig | GatewayConfig, 'tls'>>): void {
+  if (tls?.nullCipher && !hasNullCipher())
+    throw invalidAt(file, ['files' in tls ? [] : ['peer'], 'tls', 'null_cipher'].flat(), 'is of OpenSSL: Node has it, Bun and Deno do not')
   const refusal = congestionControl === undefined ? undefined : refusedCongestionControl(congestionControl)
   if (refusal !== undefined) throw invalidAt(file, ['tcp', 'congestion_control'], refusal.reason)
   for (const [i, cpu] of cpus.entries()) {

@@ -9,6 +9,8 @@ export function dialledCarriers({ gateway, carriers, tls }: ClientConfig): Recor
     minVersion: tls.minVersion,
     rejectUnauthorized: tls.verify === 'ca',
     ...(servername === undefined ? {} : { servername }),
+    ...(tls.pins.length === 0 ? {} : { pins: tls.pins }),
+    ...(tls.nullCipher ? { nullCipher: true } : {}),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.alpn.length === 0 ? {} : { alpn: tls.alpn }),
   }

@@ -1,11 +1,14 @@
 /** `underpass-gateway run`: serves peers until somebody ends it. */
+import type { TlsServerOptions } from '@underpass/tls-transport'
 import { type GatewayConfig, gatewaySessionConfig } from '../config/gateway-config.ts'
+import type { GatewayTls } from '../config/gateway-tls.ts'
 import { GatewayNetwork } from '../network/gateway-network.ts'
 import type { Reporter } from '../report/reporter.ts'
+import { watchCertificate } from '../run/certificate-watch.ts'
 import type { RuntimeOptions } from '../run/index.ts'
 import { portsOfWorkers } from '../workers/worker-ports.ts'
-import { inForeground } from './foreground.ts'
-import type { ProgramPorts } from './ports.ts'
+import { type Foreground, inForeground } from './foreground.ts'
+import type { ProgramPorts, RunningSession } from './ports.ts'
 import type { ProcessIo } from './process-io.ts'
 import { listeningWords, openService } from './service.ts'
 
@@ -35,6 +38,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       foreground,
       onSession: ({ driver }) => driver.onEvent((event) => reporter.event(event)),
     })
+    if (config.tls !== undefined) followCertificate(config.tls, service.session, reporter, foreground)
     const listening = listeningWords(service.session)
     // None with `tun = "memory"`.
     const device = service.network && service.device.name
@@ -50,10 +54,28 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
   })
 }
 
-function gatewayListeners({ udp, udpBuffers, tcp, tls, web: backend }: GatewayConfig): RuntimeOptions['listeners'] {
-  const around = tls && { tls, web: backend === undefined ? {} : { backend } }
+function gatewayListeners({ udp, udpBuffers, tcp, tls, web: backend, proxies }: GatewayConfig): RuntimeOptions['listeners'] {
+  const around = tls && { tls: withoutFiles(tls), web: backend === undefined ? {} : { backend } }
   return {
     udp: udp.map((listener) => ({ ...listener, ...udpBuffers })),
-    tcp: tcp.map(({ isTls, ...listener }) => (isTls ? { ...listener, ...around } : listener)),
+    tcp: tcp.map(({ isTls, ...listener }) => ({ ...listener, proxies, ...(isTls ? around : {}) })),
   }
+}
+
+function withoutFiles({ files: _files, ...tls }: GatewayTls): TlsServerOptions {
+  return tls
+}
+
+/** A certificate is renewed every few weeks; nobody restarts a gateway for it. */
+function followCertificate(tls: GatewayTls, session: RunningSession, reporter: Reporter, foreground: Foreground): void {
+  const { cert, key } = tls.files
+  const watch = watchCertificate(tls.files, tls, {
+    onPair(pair) {
+      session.replaceCertificate?.(pair)
+      reporter.notice(`the certificate is another: ${cert} and ${key} were read again`)
+    },
+    onProblem: (problem) =>
+      reporter.notice(`${cert} and ${key} changed and are of no use, the certificate stays as it was: ${problem}`, 'warn'),
+  })
+  void foreground.ended.then(() => watch.close())
 }

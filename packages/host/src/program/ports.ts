@@ -1,6 +1,7 @@
 /** What the programs reach outside themselves for; tests put their own in its place. */
 import type { SessionConfig, SessionStatus } from '@underpass/session-manager'
 import type { Driver } from '@underpass/session-manager/driver'
+import type { CertificatePair } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
 import type { CryptoProviderName, TunConfig } from '../config/shared-schema.ts'
 import { addressesOf } from '../names/addresses.ts'
@@ -20,6 +21,8 @@ export interface SessionOptions {
   readonly carriers?: RuntimeOptions['carriers']
   /** Of the event loop, or of each worker's; none: the kernel chooses. */
   readonly cpus: readonly number[]
+  /** Who came to a listener and got no further, in words; anybody can make many of these. */
+  readonly onStranger?: (text: string) => void
 }
 
 export interface RunningSession {
@@ -31,6 +34,8 @@ export interface RunningSession {
   readonly cryptoReason: string
   /** Where there are several cores, the status of all; else it is the driver's. */
   inspect?(): Promise<SessionStatus>
+  /** Of every listener with TLS, for handshakes from now on. The two fit. */
+  replaceCertificate?(pair: CertificatePair): void
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
 
@@ -60,14 +65,22 @@ export const systemPorts: ProgramPorts = {
   requireNetAdmin,
   openDevice: openTunDevice,
   watchNetworkNews,
-  async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu] }) {
+  async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu], onStranger }) {
     const { provider, reason } = chooseAeadProvider(crypto)
-    const runtime = await startRuntime({ sessionConfig: { ...sessionConfig, aeadProvider: provider }, listeners, tcpTuning, carriers, cpu })
+    const runtime = await startRuntime({
+      sessionConfig: { ...sessionConfig, aeadProvider: provider },
+      listeners,
+      tcpTuning,
+      carriers,
+      cpu,
+      onStranger: (error) => onStranger?.(error.message),
+    })
     return {
       driver: runtime.driver,
       networkChanged: (network) => runtime.networkChanged(network),
       listening: runtime.listening,
       cryptoReason: reason,
+      replaceCertificate: (pair) => runtime.replaceCertificate(pair),
       close: (options) => runtime.close(options),
     }
   },

@@ -113,7 +113,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     const { crypto, congestionControl, cpus, tun, tcpBuffers } = config
     const { dscp, ...sessionOptions } = options.session
     const tcpTuning = { congestionControl, innerMtu: tun.mtu, ...tcpBuffers, ...(dscp !== undefined && { dscp }) }
-    session = await ports.start({ ...sessionOptions, crypto, tcpTuning, cpus })
+    session = await ports.start({ ...sessionOptions, crypto, tcpTuning, cpus, onStranger: (text) => reporter.stranger(text) })
     session.driver.onFailure(({ code, isFatal, error }) => {
       if (foreground.isEnding) return
       reporter.error(`${code}: ${reasonOf(error)}`)

@@ -8,6 +8,7 @@ import {
   type IkeSuite,
   type PeerConfig,
 } from '@underpass/session-manager'
+import { certificatePin } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeDscp } from '../config/dscp.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
@@ -36,9 +37,11 @@ export function describeClientConfig(config: ClientConfig): string[] {
 export function describeGatewayConfig(config: GatewayConfig): string[] {
   const at = ({ address, port }: UdpListener): string => (address === undefined ? `port ${port}` : describeEndpoint({ address, port }))
   const tcp = (one: TcpListener): string =>
-    `${at(one)}${one.isTls ? ' with TLS' : ''}${one.framing === 'rfc9329' ? '' : ` (${one.framing} framing)`}`
+    `${at(one)}${one.alsoPlain ? ', with TLS and without' : one.isTls ? ' with TLS' : ''}${one.framing === 'rfc9329' ? '' : ` (${one.framing} framing)`}`
   return [
     `listen on UDP ${config.udp.map(at).join(', ') || 'nowhere'}; on TCP ${config.tcp.map(tcp).join(', ') || 'nowhere'}`,
+    ...tlsLines(config),
+    ...(config.proxies.length === 0 ? [] : [`take the word of proxies at ${config.proxies.join(', ')} for whom a connection is from`]),
     ...config.peers.flatMap((peer) => [`serve ${peer.name}`, ...peerLines(peer), ...poolLines(peer)]),
     policyLine(config),
     useLine(config, [...new Set([...config.tcp, ...config.udp].flatMap(({ dscp }) => dscp ?? []))]),
@@ -106,6 +109,13 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
     `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
     `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}`,
   ]
+}
+
+/** The pin is for `peer.tls` of clients. */
+function tlsLines({ tls }: GatewayConfig): string[] {
+  if (tls === undefined) return []
+  const cipher = tls.nullCipher ? '; the NULL cipher for whoever asks for it' : ''
+  return [`TLS with the certificate of ${tls.files.cert}, whose pin is ${certificatePin(tls.cert)}${cipher}`]
 }
 
 function poolLines({ pool }: PeerConfig): string[] {

@@ -1,8 +1,9 @@
 /** Where a program's lines go: a timeline in words, or JSON lines. Keeps the latest events for `status`. */
-import type { SessionEvent } from '@underpass/session-manager'
+import { describeEndpoint, type SessionEvent } from '@underpass/session-manager'
 import pc from 'picocolors'
 import type { TimedEvent } from '../control/protocol.ts'
 import { describeEvent, LEVELS, type Level, levelOf } from './event-words.ts'
+import { LineBudget } from './line-budget.ts'
 
 export interface Output {
   write(text: string): unknown
@@ -26,11 +27,20 @@ export class Reporter {
   readonly #latest: TimedEvent[] = []
   /** When each limit was last told of. */
   readonly #limitsTold = new Map<string, number>()
-  #refusals = { second: 0, count: 0 }
+  /** What anybody can make us write. */
+  readonly #strangers: LineBudget
+  readonly #accepted: LineBudget
+  /** Accepted connections that were told of: their ends are too. */
+  readonly #acceptedTold = new Set<string>()
 
   constructor(options: ReporterOptions) {
     this.#options = options
     this.#colours = pc.createColors(options.colour && !options.json)
+    const now = (): number => this.#now().getTime()
+    this.#strangers = new LineBudget(STRANGERS_PER_SECOND, now, (count) =>
+      this.notice(`strangers: ${count} more lines like these were left out`),
+    )
+    this.#accepted = new LineBudget(ACCEPTED_PER_SECOND, now, (count) => this.notice(`${count} more TCP connections were accepted`))
   }
 
   get recent(): readonly TimedEvent[] {
@@ -41,7 +51,8 @@ export class Reporter {
     const event = inWholeMilliseconds(exact)
     const at = this.#now()
     if (event.kind === 'limit-reached' && !this.#isNews(event.limit, at.getTime())) return
-    if (isRefusal(event) && !this.#mayTellRefusal(at.getTime())) return
+    if (isRefusal(event) && !this.#strangers.take()) return
+    if (!this.#mayTellConnection(event)) return
     const level = levelOf(event)
     // Drops come by the thousand when they come; they would push everything else out.
     if (event.kind !== 'dropped') this.#latest.push({ at: at.toISOString(), event })
@@ -57,6 +68,11 @@ export class Reporter {
     const at = this.#now()
     if (this.#options.json) this.#options.out.write(`${JSON.stringify({ at: at.toISOString(), kind: 'notice', level, text, ...fields })}\n`)
     else this.#options.out.write(this.#line(at, level, text))
+  }
+
+  /** Who came to a listener and got no further. */
+  stranger(text: string): void {
+    if (this.#strangers.take()) this.notice(text)
   }
 
   /** The line that everything else leads up to. */
@@ -92,10 +108,16 @@ export class Reporter {
     return true
   }
 
-  #mayTellRefusal(now: number): boolean {
-    const second = Math.floor(now / 1_000)
-    if (this.#refusals.second !== second) this.#refusals = { second, count: 0 }
-    return this.#refusals.count++ < REFUSALS_PER_SECOND
+  /** Whoever connects makes two lines of it, one when he comes and one when he goes. */
+  #mayTellConnection(event: SessionEvent): boolean {
+    if (event.kind === 'connection-opened') {
+      if (event.role === 'originator') return true
+      if (!this.#accepted.take()) return false
+      this.#acceptedTold.add(describeEndpoint(event.remote))
+    }
+    // Ours to dial have even numbers.
+    if (event.kind !== 'connection-closed' || event.connection % 2 === 0) return true
+    return this.#acceptedTold.delete(describeEndpoint(event.remote))
   }
 
   #isShown(level: Level): boolean {
@@ -113,7 +135,9 @@ const KEPT_EVENTS = 100
 const LIMIT_SILENCE = 1_000
 
 /** Of handshakes with others that failed; who wants to can have one fail with each packet. */
-const REFUSALS_PER_SECOND = 10
+const STRANGERS_PER_SECOND = 10
+
+const ACCEPTED_PER_SECOND = 20
 
 /** Of somebody else by us, that is. */
 function isRefusal(event: SessionEvent): boolean {

@@ -1,8 +1,15 @@
 /** Everything a program of ours has between the core and the operating system, put together. */
 import type { Endpoint, FramingProfileName, PacketBatch, RandomSource, SessionConfig } from '@underpass/session-manager'
 import { SessionManager } from '@underpass/session-manager'
-import { type DrivenCore, Driver, type DriverFailure, type TunPort } from '@underpass/session-manager/driver'
-import { type FirstLook, type Listener, TransportError } from '@underpass/tls-transport'
+import {
+  type DrivenCore,
+  Driver,
+  type DriverFailure,
+  type StreamHandlers,
+  type StreamPort,
+  type TunPort,
+} from '@underpass/session-manager/driver'
+import { type CertificatePair, type FirstLook, type Listener, type Origin, TransportError } from '@underpass/tls-transport'
 import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
 import { plainEndpoint } from './addresses.ts'
@@ -11,6 +18,7 @@ import { checkCongestionControl } from './congestion-control.ts'
 import { stayOnCpu } from './cpus.ts'
 import { cryptoPort } from './crypto-port.ts'
 import { nodeRandom } from './random.ts'
+import type { StreamLook } from './stream-look.ts'
 import { connectTcp, type DialledCarrier, listenTcp, type TcpListenerConfig, type TcpTuning } from './tcp.ts'
 import { openUdpSockets, type UdpListenerConfig, type UdpListening, type UdpReceivers, type UdpSockets } from './udp.ts'
 
@@ -36,12 +44,16 @@ export interface RuntimeOptions {
   onFailure?(failure: DriverFailure): void
   /** For the log: what sockets report of which they do not die (ICMP's word on a datagram, no file descriptor to accept with). */
   onSocketError?(error: Error): void
+  /** For the log: who came to a listener and got no further than its door. */
+  onStranger?(error: TransportError): void
 }
 
 export interface PortSharing {
   readonly udp: ReusePortGroup
   /** For the TCP listener with this place in {@link RuntimeOptions.listeners}. */
   firstLook(listener: number, framing: FramingProfileName): FirstLook
+  /** The same for what is inside TLS. */
+  streamLook(listener: number, framing: FramingProfileName): StreamLook
 }
 
 export interface Runtime {
@@ -49,9 +61,13 @@ export interface Runtime {
   /** Where it listens, with the ports that were free for 0; which sockets TCP has is `tcpSockets()` of @underpass/tls-transport. */
   readonly listening: { readonly tcp: readonly Endpoint[]; readonly udp: readonly UdpListening[] }
   /** A connection that another runtime's `firstLook` gave away, for the listener with this place. The descriptor is taken over. */
-  adopt(listener: number, descriptor: number): void
+  adopt(listener: number, descriptor: number, origin?: Origin): void
   /** An address, an interface or a route of this host came or went. `network`: by what it would be known again. */
   networkChanged(network?: string): void
+  /** A stream that another runtime has, for the listener with this place. */
+  acceptStream(listener: number, stream: StreamPort): StreamHandlers
+  /** Of every listener with TLS, for handshakes from now on. @throws TransportError BAD_OPTION */
+  replaceCertificate(pair: CertificatePair): void
   /** Accepts no more, terminates every SA, and closes the sockets. */
   close(options?: { readonly graceMilliseconds?: number }): Promise<void>
 }
@@ -87,7 +103,8 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
   const onError = (error: Error): void => options.onSocketError?.(error)
   const onAcceptError = (error: Error): void => {
     // What strangers cannot do is no failure of ours.
-    if (!(error instanceof TransportError && error.code === 'TLS_HANDSHAKE')) driver.acceptFailed(error)
+    if (isOfStrangers(error)) options.onStranger?.(error)
+    else driver.acceptFailed(error)
     onError(error)
   }
   const closeListeners = (): Promise<unknown> => Promise.all(tcp.map((listener) => listener.close()))
@@ -102,7 +119,11 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
     }
     udp = await openUdpSockets(listeners.udp, receivers, sharing?.udp)
     for (const [i, config] of withoutShadowed(listeners.tcp).entries()) {
-      const shared = sharing && { reusePort: true, firstLook: sharing.firstLook(i, config.framing) }
+      const shared = sharing && {
+        reusePort: true,
+        firstLook: sharing.firstLook(i, config.framing),
+        streamLook: sharing.streamLook(i, config.framing),
+      }
       const onConnection = driver.acceptConnection.bind(driver)
       tcp.push(await listenTcp(config, onConnection, onAcceptError, shared, tcpTuning))
     }
@@ -119,7 +140,11 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
       udp?.networkChanged()
       driver.networkChanged(network)
     },
-    adopt: (listener, descriptor) => tcp[listener]?.adopt?.(descriptor),
+    adopt: (listener, descriptor, origin) => tcp[listener]?.adopt?.(descriptor, origin),
+    acceptStream: (listener, stream) => driver.acceptConnection(stream, withoutShadowed(listeners.tcp)[listener]!.framing),
+    replaceCertificate(pair) {
+      for (const listener of tcp) listener.replaceCertificate?.(pair)
+    },
     async close(closing = {}) {
       // A listener is closed once its connections are, which is the driver's doing.
       const listenersClosed = closeListeners()
@@ -128,6 +153,10 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
       leaveCpu?.()
     },
   }
+}
+
+function isOfStrangers(error: Error): error is TransportError {
+  return error instanceof TransportError && (error.code === 'TLS_HANDSHAKE' || error.code === 'PROXY_HEADER')
 }
 
 /** '::' takes IPv4 connections too, so that '0.0.0.0' beside it on the same port would find the port taken. */

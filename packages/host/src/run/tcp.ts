@@ -6,6 +6,7 @@ import {
   type ByteStream,
   type ConnectOptions,
   connect,
+  type FrontOptions,
   type Listener,
   type ListenOptions,
   listen,
@@ -18,6 +19,8 @@ import {
 } from '@underpass/tls-transport'
 import { describeEndpoint, plainEndpoint } from './addresses.ts'
 import { bindProblem } from './bind-problem.ts'
+import { within } from './proxy-sources.ts'
+import { behindStreamLook, type StreamLook } from './stream-look.ts'
 import { behindWebFront, type WebFront } from './web-front.ts'
 
 /** What is the same for all connections, dialled and accepted. */
@@ -43,6 +46,10 @@ export interface TcpListenerConfig {
   readonly dscp?: number
   /** Around the stream. */
   readonly tls?: TlsServerOptions
+  /** Beside TLS: plain streams at the same port. Of framings with a prefix. */
+  readonly alsoPlain?: boolean
+  /** Subnets from which each connection begins with a PROXY header, and is from whom that says. */
+  readonly proxies?: readonly string[]
   /** With TLS, what others than IKE are given. Of framings with a prefix. */
   readonly web?: WebFront
 }
@@ -55,15 +62,22 @@ export async function listenTcp(
   config: TcpListenerConfig,
   onConnection: (stream: StreamPort, framing: FramingProfileName) => StreamHandlers,
   onError: (error: Error) => void = () => {},
-  shared: Pick<ListenOptions, 'reusePort' | 'firstLook'> = {},
+  { streamLook, ...shared }: Pick<ListenOptions, 'reusePort' | 'firstLook'> & { readonly streamLook?: StreamLook } = {},
   tuning: TcpTuning = {},
 ): Promise<Listener> {
-  const { port, tls = false, framing, web, dscp } = config
+  const { port, tls = false, alsoPlain = false, framing, web, proxies = [], dscp } = config
   const accept = (stream: ByteStream): StreamHandlers => onConnection(plainStream(stream), framing)
+  const looked = streamLook === undefined ? accept : behindStreamLook(streamLook, accept)
+  const inside = web !== undefined && framing === 'rfc9329' ? behindWebFront(web, looked) : looked
+  const front: FrontOptions & Pick<ListenOptions, 'tls'> = {
+    tls,
+    alsoPlain,
+    ...(proxies.length === 0 ? {} : { expectsProxyHeader: within(proxies) }),
+  }
   const listenOn = (address: string): Promise<Listener> =>
     listen(
-      { address, port, tls, onError, ...socketOptions(tuning), ...marking(dscp), flowLabel: NO_FLOW_LABEL, ...shared },
-      web !== undefined && framing === 'rfc9329' ? behindWebFront(web, accept) : accept,
+      { address, port, ...front, onError, ...socketOptions(tuning), ...marking(dscp), flowLabel: NO_FLOW_LABEL, ...shared },
+      (stream) => (stream.tls === undefined ? accept(stream) : inside(stream)),
     )
   if (config.address === undefined) {
     try {
@@ -158,7 +172,7 @@ export function connectTcp(
 /** What to do about a certificate stands in the configuration of whoever dials. */
 function remedied(error: unknown): unknown {
   if (!(error instanceof TransportError) || error.code !== 'CERTIFICATE_INVALID') return error
-  return new TransportError(error.code, `${error.message}; see ca_file, servername and verify of peer.tls`, error.context)
+  return new TransportError(error.code, `${error.message}; see ca_file, pin, servername and verify of peer.tls`, error.context)
 }
 
 /** What a machine without IPv6 says to '::' differs with the runtime; these two it never says. */

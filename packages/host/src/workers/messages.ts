@@ -2,9 +2,11 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Command, SessionConfig, SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { DriverFailure } from '@underpass/session-manager/driver'
+import type { CertificatePair, Origin } from '@underpass/tls-transport'
 import type { TunCounters, TunQueue } from '@underpass/tun-device'
 import type { CryptoProviderName } from '../config/shared-schema.ts'
 import type { Runtime, RuntimeOptions, TcpTuning } from '../run/index.ts'
+import type { StreamMessage } from './handed-streams.ts'
 import type { OwnedSelectors } from './owner-table.ts'
 
 export interface WorkerStart {
@@ -26,6 +28,8 @@ export interface WorkerStart {
 export type ToWorker =
   | WorkerStart
   | { readonly kind: 'attach-tun'; readonly queue: TunQueue }
+  /** Of the TLS listeners. It was looked at. */
+  | { readonly kind: 'certificate'; readonly pair: CertificatePair }
   | { readonly kind: 'command'; readonly command: Command }
   /** A Child SA came up in another worker, or went. */
   | { readonly kind: 'owned'; readonly owned: OwnedSelectors }
@@ -38,6 +42,8 @@ export type FromWorker =
   | { readonly kind: 'started'; readonly listening: Runtime['listening']; readonly cryptoReason: string }
   | { readonly kind: 'start-failed'; readonly error: SentError }
   | { readonly kind: 'event'; readonly event: SessionEvent }
+  /** Who came to a listener and got no further. */
+  | { readonly kind: 'stranger'; readonly text: string }
   | { readonly kind: 'failure'; readonly code: DriverFailure['code']; readonly isFatal: boolean; readonly error: SentError }
   | { readonly kind: 'inspected'; readonly question: number; readonly status: SessionStatus; readonly tun: TunCounters | undefined }
   | { readonly kind: 'stopped' }
@@ -46,8 +52,10 @@ export type FromWorker =
 export type ToNeighbour =
   /** See `handed-packets.ts`. */
   | { readonly kind: 'packets'; readonly packed: ArrayBuffer }
-  /** A connected TCP socket of which nothing was read, for the listener with this place. */
-  | { readonly kind: 'connection'; readonly listener: number; readonly descriptor: number }
+  /** A connected TCP socket of which nothing was read but a PROXY header, for the listener with this place. */
+  | { readonly kind: 'connection'; readonly listener: number; readonly descriptor: number; readonly origin: Origin | undefined }
+  /** See `handed-streams.ts`. */
+  | { readonly kind: 'stream'; readonly message: StreamMessage }
 
 /** A clone of an Error may lose its class and its code. */
 export interface SentError {

@@ -1,7 +1,9 @@
 /** A worker's ways to the others: packets from its TUN queue that are theirs, and connections that came to the wrong listener. */
 import type { MessagePort } from 'node:worker_threads'
 import type { PacketBatch } from '@underpass/session-manager'
+import type { Origin } from '@underpass/tls-transport'
 import { packPackets, unpackPackets } from './handed-packets.ts'
+import type { StreamMessage } from './handed-streams.ts'
 import type { ToNeighbour, WorkerStart } from './messages.ts'
 import type { OwnerTable } from './owner-table.ts'
 
@@ -9,12 +11,19 @@ export interface NeighbourHandlers {
   /** The batch is lent for the call. */
   onPackets(batch: PacketBatch): void
   /** The descriptor is the receiver's. */
-  onConnection(listener: number, descriptor: number): void
+  onConnection(listener: number, descriptor: number, origin: Origin | undefined): void
+  onStream(worker: number, message: StreamMessage): void
 }
 
 export class Neighbours {
   /** 'tun-no-policy' as the core counts it where it is alone. */
-  readonly counters = { 'tun-no-policy': 0, 'worker.packetsHandedOver': 0, 'worker.packetsRefused': 0, 'worker.connectionsHandedOver': 0 }
+  readonly counters = {
+    'tun-no-policy': 0,
+    'worker.packetsHandedOver': 0,
+    'worker.packetsRefused': 0,
+    'worker.connectionsHandedOver': 0,
+    'worker.streamsHandedOver': 0,
+  }
   readonly #index: number
   readonly #ports: readonly (MessagePort | undefined)[]
   readonly #backlog: Int32Array
@@ -32,7 +41,8 @@ export class Neighbours {
 
   /** What came before waits in the ports. */
   listen(handlers: NeighbourHandlers): void {
-    for (const port of this.#ports) port?.on('message', (message: ToNeighbour) => this.#received(message, handlers))
+    for (const [worker, port] of this.#ports.entries())
+      port?.on('message', (message: ToNeighbour) => this.#received(worker, message, handlers))
   }
 
   /** Packets for which there is no Child SA here. */
@@ -54,9 +64,15 @@ export class Neighbours {
     return this.#ports[worker] !== undefined
   }
 
-  giveConnection(worker: number, listener: number, descriptor: number): void {
+  giveConnection(worker: number, listener: number, descriptor: number, origin: Origin | undefined): void {
     this.counters['worker.connectionsHandedOver']++
-    this.#ports[worker]!.postMessage({ kind: 'connection', listener, descriptor } satisfies ToNeighbour)
+    this.#ports[worker]!.postMessage({ kind: 'connection', listener, descriptor, origin } satisfies ToNeighbour)
+  }
+
+  sendOfStream(worker: number, message: StreamMessage): void {
+    const { said } = message
+    if (said.what === 'open') this.counters['worker.streamsHandedOver']++
+    this.#ports[worker]!.postMessage({ kind: 'stream', message } satisfies ToNeighbour, said.what === 'octets' ? [said.octets] : [])
   }
 
   close(): void {
@@ -75,14 +91,17 @@ export class Neighbours {
     this.#ports[owner]!.postMessage({ kind: 'packets', packed } satisfies ToNeighbour, [packed])
   }
 
-  #received(message: ToNeighbour, handlers: NeighbourHandlers): void {
+  #received(worker: number, message: ToNeighbour, handlers: NeighbourHandlers): void {
     switch (message.kind) {
       case 'packets':
         Atomics.sub(this.#backlog, this.#index, message.packed.byteLength)
         handlers.onPackets(unpackPackets(message.packed))
         return
       case 'connection':
-        handlers.onConnection(message.listener, message.descriptor)
+        handlers.onConnection(message.listener, message.descriptor, message.origin)
+        return
+      case 'stream':
+        handlers.onStream(worker, message.message)
         return
       default:
         message satisfies never

@@ -5,6 +5,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Limits, SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { DriverFailure, TunPort } from '@underpass/session-manager/driver'
+import { type CertificatePair, ticketSecret } from '@underpass/tls-transport'
 import type { RunningSession, SessionOptions } from '../program/ports.ts'
 import type { RuntimeOptions } from '../run/index.ts'
 import { withoutShadowed } from '../run/runtime.ts'
@@ -48,6 +49,7 @@ class Supervisor implements RunningSession {
           index,
           (from, message) => {
             if (message.kind === 'event') this.#heed(from, message.event)
+            else if (message.kind === 'stranger') this.#options.onStranger?.(message.text)
             else this.#fail({ code: message.code, isFatal: message.isFatal, error: receivedError(message.error) })
           },
           (_from, error) => this.#fail({ code: 'CORE_FAILED', isFatal: true, error }),
@@ -79,7 +81,7 @@ class Supervisor implements RunningSession {
     const count = this.#threads.length
     const channels = channelsAmong(count)
     const backlog = new SharedArrayBuffer(4 * count)
-    let ports: RuntimeOptions['listeners'] = { ...listeners, tcp: withoutShadowed(listeners.tcp) }
+    let ports: RuntimeOptions['listeners'] = { ...listeners, tcp: withTickets(withoutShadowed(listeners.tcp)) }
     await requireFreePorts(ports)
     for (const [index, thread] of this.#threads.entries()) {
       const message: WorkerStart = {
@@ -105,6 +107,10 @@ class Supervisor implements RunningSession {
     this.#lastStatus = mergedStatus(answers.map((answer) => answer?.status ?? mergedStatus([])))
     if (this.#tun) Object.assign(this.#tun.counters, summed(answers.flatMap((answer) => (answer?.tun ? [{ ...answer.tun }] : []))))
     return this.#lastStatus
+  }
+
+  replaceCertificate(pair: CertificatePair): void {
+    for (const thread of this.#threads) thread.post({ kind: 'certificate', pair })
   }
 
   async close({ graceMilliseconds = 1_000 }: { readonly graceMilliseconds?: number } = {}): Promise<void> {
@@ -157,6 +163,12 @@ export function dividedLimits(limits: Limits, count: number): Limits {
     maxConnections: share(limits.maxConnections),
     maxSendQueues: share(limits.maxSendQueues),
   }
+}
+
+/** RFC 9329 Appendix B.3: a session is resumed whichever worker a connection comes to. */
+function withTickets(listeners: RuntimeOptions['listeners']['tcp']): RuntimeOptions['listeners']['tcp'] {
+  const tickets = ticketSecret()
+  return listeners.map((config) => (config.tls === undefined ? config : { ...config, tls: { ...config.tls, tickets } }))
 }
 
 /** Port 0 was any that is free; all workers have the one that the first found. */

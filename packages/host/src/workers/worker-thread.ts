@@ -11,7 +11,7 @@ export interface WorkerAnswer {
 
 export type Started = Extract<FromWorker, { kind: 'started' }>
 
-type Told = Extract<FromWorker, { kind: 'event' | 'failure' }>
+type Told = Extract<FromWorker, { kind: 'event' | 'failure' | 'stranger' }>
 
 interface Waiting<T> {
   resolve(value: T): void
@@ -123,6 +123,7 @@ export class WorkerThread {
         return
       case 'event':
       case 'failure':
+      case 'stranger':
         this.#told(this.#index, message)
         return
       default:

@@ -12,6 +12,8 @@ import {
 import type { FirstLook } from '@underpass/tls-transport'
 import { adoptTunQueue, type TunDevice, type TunQueue } from '@underpass/tun-device'
 import { chooseAeadProvider, type Runtime, startRuntime } from '../run/index.ts'
+import type { StreamLook } from '../run/stream-look.ts'
+import { HandedStreams } from './handed-streams.ts'
 import { type FromWorker, sentError, type ToWorker, type WorkerStart } from './messages.ts'
 import { Neighbours } from './neighbours.ts'
 import { OwnerTable } from './owner-table.ts'
@@ -20,6 +22,7 @@ export class GatewayWorker {
   readonly #post: (message: FromWorker) => void
   readonly #owners = new OwnerTable()
   #neighbours: Neighbours | undefined
+  #streams: HandedStreams | undefined
   #runtime: Runtime | undefined
   #tun: TunDevice | undefined
   #drops = { second: 0, count: 0 }
@@ -34,6 +37,8 @@ export class GatewayWorker {
         return await this.#start(message)
       case 'attach-tun':
         return this.#attachTun(message.queue)
+      case 'certificate':
+        return this.#runtime?.replaceCertificate(message.pair)
       case 'command':
         return this.#command(message.command)
       case 'owned':
@@ -59,6 +64,8 @@ export class GatewayWorker {
       const { provider, reason } = chooseAeadProvider(start.crypto)
       const neighbours = new Neighbours(start, this.#owners)
       this.#neighbours = neighbours
+      const streams = new HandedStreams((worker, message) => neighbours.sendOfStream(worker, message))
+      this.#streams = streams
       const runtime = await startRuntime({
         sessionConfig: { ...start.sessionConfig, aeadProvider: provider },
         listeners: start.listeners,
@@ -67,8 +74,10 @@ export class GatewayWorker {
         sharing: {
           udp: { size: start.count, spiMask: SPI_MASK },
           firstLook: (listener, framing) => firstLook(start, neighbours, listener, framing),
+          streamLook: (listener, framing) => streamLook(start, neighbours, streams, listener, framing),
         },
         unmatched: (batch: PacketBatch) => neighbours.handOver(batch),
+        onStranger: (error) => this.#mayTell() && this.#post({ kind: 'stranger', text: error.message }),
         onFailure: ({ code, isFatal, error }) => this.#post({ kind: 'failure', code, isFatal, error: sentError(error) }),
       })
       this.#runtime = runtime
@@ -76,7 +85,8 @@ export class GatewayWorker {
       // Those that started before may have given connections away by now.
       neighbours.listen({
         onPackets: (batch) => runtime.driver.packetsHandedOver(batch),
-        onConnection: (listener, descriptor) => runtime.adopt(listener, descriptor),
+        onConnection: (listener, descriptor, origin) => runtime.adopt(listener, descriptor, origin),
+        onStream: (worker, message) => streams.receive(worker, message, (listener, stream) => runtime.acceptStream(listener, stream)),
       })
       this.#post({ kind: 'started', listening: runtime.listening, cryptoReason: reason })
     } catch (error) {
@@ -104,12 +114,14 @@ export class GatewayWorker {
 
   /** Drops come by the thousand when they come, and each told is a message to another thread; the counters have them all. */
   #tell(event: SessionEvent): void {
-    if (event.kind === 'dropped' || event.kind === 'limit-reached') {
-      const second = Math.floor(performance.now() / 1_000)
-      if (this.#drops.second !== second) this.#drops = { second, count: 0 }
-      if (this.#drops.count++ >= DROPS_PER_SECOND) return
-    }
+    if ((event.kind === 'dropped' || event.kind === 'limit-reached') && !this.#mayTell()) return
     this.#post({ kind: 'event', event })
+  }
+
+  #mayTell(): boolean {
+    const second = Math.floor(performance.now() / 1_000)
+    if (this.#drops.second !== second) this.#drops = { second, count: 0 }
+    return this.#drops.count++ < DROPS_PER_SECOND
   }
 
   #inspect(): SessionStatus {
@@ -121,6 +133,8 @@ export class GatewayWorker {
 
   async #stop(graceMilliseconds: number): Promise<void> {
     await this.#runtime?.close({ graceMilliseconds })
+    // Others say their Deletes on these.
+    await this.#streams?.none(graceMilliseconds)
     this.#neighbours?.close()
     this.#tun?.close()
     this.#post({ kind: 'stopped' })
@@ -136,7 +150,28 @@ function firstLook({ index, count }: Shard, neighbours: Neighbours, listener: nu
       if (found === 'none') return 'keep'
       if ('needs' in found) return found.needs
       if (found.shard === index || !neighbours.hasWorker(found.shard)) return 'keep'
-      return (descriptor) => neighbours.giveConnection(found.shard, listener, descriptor)
+      return (descriptor, origin) => neighbours.giveConnection(found.shard, listener, descriptor, origin)
+    },
+  }
+}
+
+/** TLS hides whose a connection is until it is open here: a new IKE SA stays where its TLS is, and of the others the octets go on. */
+function streamLook(
+  { index, count }: Shard,
+  neighbours: Neighbours,
+  streams: HandedStreams,
+  listener: number,
+  framing: FramingProfileName,
+): StreamLook {
+  return {
+    milliseconds: FIRST_LOOK,
+    decide(start) {
+      const found = shardOfStream(framing, start, count)
+      if (found === 'none') return 'keep'
+      if ('needs' in found) return found.needs
+      const { shard, isNew } = found
+      if (isNew || shard === index || !neighbours.hasWorker(shard)) return 'keep'
+      return (stream) => streams.give(shard, listener, stream)
     },
   }
 }

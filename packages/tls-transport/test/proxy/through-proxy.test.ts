@@ -109,7 +109,7 @@ describe.each(SOCKETS)('through a proxy, %s sockets', (sockets) => {
     await carries(served, via('socks5', proxy), { tls: CLIENT_TLS })
   })
 
-  it('nobody listens where the proxy should be, or what is there says nothing, or hangs up', async () => {
+  it('RFC 9329 App. A (T-TLS-2): nobody listens where the proxy should be, or what is there says nothing, or hangs up', async () => {
     const served = await serve()
     const gone = await started(httpProxy({ target: () => 0 }))
     await gone.close()
@@ -125,7 +125,7 @@ describe.each(SOCKETS)('through a proxy, %s sockets', (sockets) => {
     expect((await failureOf(hanging)).message).toContain('closed the connection without a word')
   })
 
-  it('an attempt is given up while the proxy is asked', async () => {
+  it('RFC 9329 §5: an attempt is given up while the proxy is asked', async () => {
     const served = await serve()
     const silent = { protocol: 'socks5', host: LOOPBACK, port: served.listener.local.port } as const
     const controller = new AbortController()
@@ -139,7 +139,7 @@ describe.each(SOCKETS)('through a proxy, %s sockets', (sockets) => {
 })
 
 describe('a proxy that is reached over TLS', () => {
-  it('its certificate is checked against its name', async () => {
+  it('RFC 9110 §9.3.6: its certificate is checked against its name', async () => {
     const served = await serve()
     const proxy = await started(httpProxy({ isTls: true, target: () => served.listener.local.port }))
     // Nobody signed the tests' certificate.

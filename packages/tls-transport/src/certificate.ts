@@ -1,0 +1,52 @@
+/** What is checked of certificates beside the runtime's own verification: that a key fits, and pins. */
+import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+
+/** PEM: the server's certificate first, then the chain; and its private key. */
+export interface CertificatePair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** What is wrong with a certificate and its key, in words; `undefined` where they fit. No octet of a key is in it. */
+export function certificateProblem({ cert, key }: CertificatePair): string | undefined {
+  let ofCertificate: Uint8Array
+  try {
+    ofCertificate = spkiOf(new X509Certificate(cert))
+  } catch {
+    return 'the certificate cannot be read: it is no PEM, or only part of one'
+  }
+  let ofKey: Uint8Array
+  try {
+    ofKey = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'der' })
+  } catch {
+    return 'the private key cannot be read: it is no PEM, only part of one, or has a password'
+  }
+  return Buffer.compare(ofCertificate, ofKey) === 0 ? undefined : 'the private key is not that of the certificate'
+}
+
+/** The pin of the first certificate of a PEM text. @throws Error where there is none */
+export function certificatePin(pem: string): string {
+  return pinOf(new X509Certificate(pem))
+}
+
+/** 'sha256/' and base64 of the SHA-256 of its SubjectPublicKeyInfo, as RFC 7469 §2.4 has them. */
+export function pinOf(certificate: X509Certificate): string {
+  return `sha256/${createHash('sha256').update(spkiOf(certificate)).digest('base64')}`
+}
+
+/** Of the certificate that the other end has shown; `undefined`: it has shown none that can be read. */
+export function pinOfPeer(socket: TLSSocket): string | undefined {
+  try {
+    const shown = socket.getPeerX509Certificate?.()
+    if (shown !== undefined) return pinOf(shown)
+    const { raw } = socket.getPeerCertificate()
+    return raw === undefined ? undefined : pinOf(new X509Certificate(raw))
+  } catch {
+    return undefined
+  }
+}
+
+function spkiOf({ publicKey }: X509Certificate): Buffer {
+  return publicKey.export({ type: 'spki', format: 'der' })
+}

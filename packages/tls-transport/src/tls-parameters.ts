@@ -1,0 +1,70 @@
+/** The parameters of TLS that are offered and taken, on both ends (RFC 9325, RFC 9329 Appendix A). */
+import { constants } from 'node:crypto'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+
+/** What both ends may choose of it. */
+export interface TlsParameters {
+  /** Default 'TLSv1.2' (RFC 9325 §3.1.1). */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
+  /** OpenSSL cipher string in the place of what RFC 9325 §4.2 recommends. Bun takes part of it, Deno none. */
+  readonly ciphers?: string | undefined
+  /**
+   * Takes NULL-SHA256, TLS_RSA_WITH_NULL_SHA256 (RFC 9329 Appendix A): TLS 1.2, an RSA certificate, and nothing is encrypted twice. A client
+   * then offers nothing else; a server takes it from whoever does. Only where `hasNullCipher()`. Default false.
+   */
+  readonly nullCipher?: boolean | undefined
+}
+
+/**
+ * RFC 9325 §4.2: ephemeral key exchange and AEADs. The four that it names, those of TLS 1.3, and ChaCha20-Poly1305 for machines without AES
+ * (RFC 7905). It leaves out CBC, static RSA and DH groups.
+ */
+const RECOMMENDED: string = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':')
+
+/** OpenSSL has no NULL cipher above security level 0; the algorithms of signatures, which that level would widen, are named. */
+const NULL_CIPHER = 'NULL-SHA256'
+const SIGNATURES =
+  'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pkcs1_sha256:rsa_pkcs1_sha384'
+
+export function serverParameters(options: TlsParameters): SecureContextOptions {
+  return {
+    ...versions(options),
+    ciphers: options.ciphers ?? (options.nullCipher === true ? `${NULL_CIPHER}:${RECOMMENDED}:@SECLEVEL=0` : RECOMMENDED),
+    ...(options.nullCipher === true ? { sigalgs: SIGNATURES } : {}),
+    // RFC 9325 §3.5: nobody needs to negotiate again.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+  }
+}
+
+export function clientParameters(options: TlsParameters): Pick<SecureContextOptions, 'minVersion' | 'maxVersion' | 'ciphers' | 'sigalgs'> {
+  if (options.nullCipher !== true) return { ...versions(options), ciphers: options.ciphers ?? RECOMMENDED }
+  return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: `${NULL_CIPHER}:@SECLEVEL=0`, sigalgs: SIGNATURES }
+}
+
+/** Whether the runtime's TLS has NULL-SHA256: OpenSSL has it, BoringSSL (Bun) refuses the name, rustls (Deno) reads no names at all. */
+export function hasNullCipher(): boolean {
+  const takes = (ciphers: string): boolean => {
+    try {
+      createSecureContext({ ciphers, maxVersion: 'TLSv1.2' })
+      return true
+    } catch {
+      return false
+    }
+  }
+  return takes(`${NULL_CIPHER}:@SECLEVEL=0`) && !takes('NO-SUCH-CIPHER')
+}
+
+function versions({ minVersion = 'TLSv1.2', maxVersion }: TlsParameters): Pick<SecureContextOptions, 'minVersion' | 'maxVersion'> {
+  return { minVersion, ...(maxVersion === undefined ? {} : { maxVersion }) }
+}
