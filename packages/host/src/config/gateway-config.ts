@@ -79,6 +79,7 @@ const GATEWAY_FILE = table({
     framing: framing.optional(),
     dscp: dscp.optional(),
     proxy_protocol: z.array(subnet).min(1).optional(),
+    additional_addresses: z.array(address).max(8).optional(),
   }).optional(),
   tls: gatewayTls.optional(),
   // A file without one is told what would have to be in it.
@@ -118,7 +119,8 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
   const shared = sharedConfig(written, findings, { tunName: 'underpass-gw0', machinePolicy })
   const { udp, tcp } = readListeners(allowed(listen ?? {}, shared.policy, findings), findings)
   const secrets = readSecrets(written, findings)
-  const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, findings))
+  const additional = listen?.additional_addresses ? { additionalAddresses: listen.additional_addresses } : {}
+  const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, additional, findings))
   checkDistinct(written, peers, findings)
   checkPools(written, findings)
   const config = {
@@ -170,7 +172,13 @@ function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
 }
 
 /** One peer for each identity that the connection admits; they share its pool, which is one object for all of them. */
-function peersOf(written: WrittenConnection, index: number, secrets: readonly Secret[], findings: Findings): PeerConfig[] {
+function peersOf(
+  written: WrittenConnection,
+  index: number,
+  secrets: readonly Secret[],
+  additional: Pick<PeerConfig, 'additionalAddresses'>,
+  findings: Findings,
+): PeerConfig[] {
   const at = ['connection', index]
   const pool: PoolConfig | undefined = written.pool && {
     ranges: findings.subnets([...at, 'pool', 'ranges'], written.pool.ranges),
@@ -193,6 +201,7 @@ function peersOf(written: WrittenConnection, index: number, secrets: readonly Se
     remoteSubnets: remote ?? 'virtual',
     requestAddresses: [],
     pool,
+    ...additional,
   }))
 }
 

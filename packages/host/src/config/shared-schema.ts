@@ -68,6 +68,7 @@ interface PeerKeys {
   readonly esp: readonly EspSuite[]
   readonly esn: boolean
   readonly replay_window: number
+  readonly path_checks: boolean
 }
 
 interface WrittenBuffers {
@@ -98,6 +99,7 @@ export const PEER_KEYS: Keys<PeerKeys> = {
   esp: z.array(espSuite).min(1).optional(),
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
+  path_checks: z.boolean().optional(),
 }
 
 /** The least that the kernel takes is about this; the most an int. */
@@ -170,12 +172,15 @@ function socketBuffers({ send_buffer: send, receive_buffer: receive }: WrittenBu
   return { ...(send !== undefined && { sendBuffer: send }), ...(receive !== undefined && { receiveBuffer: receive }) }
 }
 
-export function peerAlgorithms(written: Written<PeerKeys>): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow'> {
+export function peerAlgorithms(
+  written: Written<PeerKeys>,
+): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow' | 'pathChecks'> {
   return {
     ikeProposals: written.ike ?? DEFAULT_IKE_SUITES.map(parseIkeSuite),
     espProposals: written.esp ?? DEFAULT_ESP_SUITES.map(parseEspSuite),
     esn: written.esn ?? true,
     replayWindow: written.replay_window ?? DEFAULT_REPLAY_WINDOW,
+    pathChecks: written.path_checks ?? true,
   }
 }
 

@@ -107,7 +107,8 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
     `  we are ${describeIdentity(peer.localId)}, they are ${peer.remoteId ? describeIdentity(peer.remoteId) : 'whoever has the secret'} (a secret of ${peer.psk.length} octets)`,
     `  let through: ${subnets(peer.localSubnets)} on this side <-> ${subnets(peer.remoteSubnets)} on theirs`,
     `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
-    `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}`,
+    `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}${peer.pathChecks === false ? '; no path checks' : ''}`,
+    ...(peer.additionalAddresses ? [`  other addresses of this gateway: ${peer.additionalAddresses.join(', ')}`] : []),
   ]
 }
 

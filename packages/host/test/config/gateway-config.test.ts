@@ -74,6 +74,17 @@ ${PEOPLE}${SECRETS}`)
     expect(new TextDecoder().decode(peers[1]!.psk)).toBe('0123456789abcdef-bob')
   })
 
+  it('RFC 4555 §3.4 (M-1): other addresses of the gateway are every peer’s, path checks a connection’s own', () => {
+    const { peers } = load(`[listen]
+additional_addresses = ["198.51.100.2", "2001:db8::2"]
+${PEOPLE}path_checks = false
+${SECRETS}`)
+    const expected = { additionalAddresses: ['198.51.100.2', '2001:db8::2'], pathChecks: false }
+    expect(peers).toMatchObject(peers.map(() => expected))
+    expect(load(PEOPLE + SECRETS).peers[0]).toMatchObject({ pathChecks: true })
+    expect(() => load(`[listen]\nadditional_addresses = ["vpn.example.com"]\n${PEOPLE}${SECRETS}`)).toThrow('additional_addresses')
+  })
+
   it('makes a peer for whoever has the connection’s own secret', () => {
     const { peers } = load(`${PEOPLE}psk = "0123456789abcdef"\n`)
     expect(peers.map(({ name, remoteId }) => [name, remoteId])).toEqual([['people', undefined]])
