@@ -157,7 +157,8 @@ export async function askIp<T>(run: CommandRunner, args: readonly string[]): Pro
   const { exitCode, stdout } = await run('ip', args)
   if (exitCode !== 0) return []
   try {
-    return JSON.parse(stdout) as T[]
+    const answer: unknown = JSON.parse(stdout)
+    return Array.isArray(answer) ? (answer as T[]) : []
   } catch {
     return []
   }

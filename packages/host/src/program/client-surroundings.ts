@@ -39,6 +39,7 @@ export class ClientSurroundings {
   readonly #memory: NetworkMemory | undefined
   #underlay: Underlay | undefined
   #surrounded: Surrounded | undefined
+  #isClosed = false
   #network: string | undefined
 
   constructor(options: ClientSurroundingsOptions) {
@@ -76,6 +77,7 @@ export class ClientSurroundings {
     for (const known of this.#memory?.of(config.peer.name) ?? []) session.driver.command({ kind: 'remember-transport', ...known })
     await this.#setWays()
     await this.#tellNetwork()
+    if (this.#isClosed) return
     this.#underlay = new Underlay({
       gateway: () => network?.gateway ?? this.#name.places[0]?.address,
       tunnel: () => device,
@@ -88,6 +90,7 @@ export class ClientSurroundings {
   }
 
   close(): void {
+    this.#isClosed = true
     this.#underlay?.close()
     this.#surrounded = undefined
   }

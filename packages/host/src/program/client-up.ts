@@ -112,11 +112,13 @@ async function hold(
     network: service.network,
     device: service.device.name,
     inTurn(change) {
-      work = work.then(() => (foreground.isEnding ? undefined : change()))
+      work = work
+        .then(() => (foreground.isEnding ? undefined : change()))
+        .catch((error: unknown) => foreground.end({ exitCode: EXIT.FAILURE, reason: reasonOf(error), lastWords: reasonOf(error) }))
       return work
     },
   })
-  driver.command({ kind: 'initiate', peer: config.peer.name })
+  if (!foreground.isEnding) driver.command({ kind: 'initiate', peer: config.peer.name })
 }
 
 interface Circumstances {

@@ -91,6 +91,25 @@ describe('the client’s routes', () => {
     ])
   })
 
+  it('lead around a link whose carrier is gone, and no more once it is back', async () => {
+    const { network, fake } = client()
+    const ways = (flags: string[]): string =>
+      JSON.stringify([
+        { dst: 'default', gateway: '198.51.100.1', dev: 'cable', metric: 100, flags },
+        { dst: 'default', gateway: '10.0.0.1', dev: 'air', metric: 600, flags: [] },
+      ])
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24'] })) await network.follow(event)
+    fake.commands.length = 0
+    fake.answer('ip -j -4 route show to match 192.0.2.9', { stdout: ways(['linkdown']) })
+    await network.underlayChanged()
+    fake.answer('ip -j -4 route show to match 192.0.2.9', { stdout: ways([]) })
+    await network.underlayChanged()
+    expect(fake.commands).toEqual([
+      'ip -4 route add 192.0.2.9/32 via 10.0.0.1 dev air proto 157',
+      'ip -4 route del 192.0.2.9/32 via 10.0.0.1 dev air proto 157',
+    ])
+  })
+
   it('leave out a family without an address, and say so', async () => {
     const { network, fake, notices } = client()
     for (const event of comesUp({ remoteTs: ['10.2.0.0/24', '2001:db8::/32'] })) await network.follow(event)

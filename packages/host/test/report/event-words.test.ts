@@ -199,6 +199,26 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'info',
     'gw: moved from udp 192.0.2.9:4500 to tcp [2001:db8::9]:4500 (pauly-03 framing), from our 198.51.100.7',
   ],
+  [
+    {
+      kind: 'path-moved',
+      ...OF,
+      from: UDP,
+      to: {
+        ...TCP,
+        local: { address: '10.0.0.5', port: 40_000 },
+        remote: { address: '10.0.0.9', port: 3128 },
+        carrier: 'tls:443 via http://proxy:3128 (env)',
+      },
+    },
+    'info',
+    'gw: moved from udp 192.0.2.9:4500 to tls 10.0.0.9:3128 via http://proxy:3128 (env), from our 10.0.0.5, before 198.51.100.7',
+  ],
+  [
+    { kind: 'path-moved', ...OF, from: { ...TCP, carrier: 'tls:443' }, to: { ...UDP, local: { address: '0.0.0.0', port: 0 } } },
+    'info',
+    'gw: moved from tls [2001:db8::9]:4500 to udp 192.0.2.9:4500',
+  ],
   [{ kind: 'liveness', ...OF, result: 'alive' }, 'debug', 'gw: the other end is alive'],
   [{ kind: 'liveness', ...OF, result: 'dead' }, 'warn', 'gw: the other end does not answer any more'],
   [

@@ -28,6 +28,7 @@ describe('status in words', () => {
       dscp: [46, 3],
       gaps: ['net.ipv4.tcp_ecn = 1 …'],
       cpus: [0, 1],
+      network: { identity: '0123456789abcdef', keptIn: '/var/lib/underpass/networks.json' },
       host: {
         device: { name: 'underpass0', kind: 'tun', mtu: 1400, counters: {} },
         listening: [],
@@ -42,6 +43,7 @@ describe('status in words', () => {
               { transport: 'udp:500', outcome: 'failed', reason: 'no answer in 1.6 s' },
               { transport: 'tcp:4500', outcome: 'chosen', reason: 'UDP had no answer' },
             ],
+            blocked: [{ transport: 'udp:500', forMilliseconds: 540_000 }],
           },
         ],
         ikeSas: [
@@ -90,12 +92,14 @@ runs on Node 20.20.2, linux x64
   ESP cryptography: openssl, the fastest, and libcrypto is here
   TUN offloads: yes
 device underpass0 (tun, mtu 1400)
+network: 0123456789abcdef; what is learnt of networks is kept in /var/lib/underpass/networks.json
 kept on CPU 0, 1; congestion control of TCP: bbr; buffers of TCP: 1000000 octets to send; DSCP outside: EF (46), 3; TCP acknowledgements that wait are thinned
 not to be had here: net.ipv4.tcp_ecn = 1 …
 
 gw: up
   udp:500: failed, no answer in 1.6 s
   tcp:4500: chosen, UDP had no answer
+  udp:500: did not get through on this network, remembered for another 9 min
   IKE SA 1 established, for 61 s: @me and @gw, tcp 192.0.2.9:4500 (aes, initiator)
     addresses 10.99.0.2
     Child SA c1/c2: 10.99.0.2/32 <-> 10.2.0.0/24 (aes)
