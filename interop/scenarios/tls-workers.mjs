@@ -56,12 +56,12 @@ async function cut(lab, { near, far, gateway, haproxy }, transport) {
   const { ike } = await client.established()
   const marks = [client.mark, gateway.mark]
   for (let i = 0; i < CUTS; i++) {
-    const since = client.mark
+    const [since, before] = [client.mark, gateway.mark]
     await haproxy.stop()
     await client.waitFor('reconnecting', { since })
     await haproxy.start()
     await client.waitFor('connection-opened', { since })
-    await client.waitFor('liveness', { since }).catch(() => undefined)
+    await gateway.waitFor('path-moved', { since: before })
   }
   await hundredPings(lab, (argv) => lab.in(near, argv), '10.1.0.1', { from: `the client, ${transport}, cut ${CUTS} times` })
   await transferBetween(lab, near, far, '10.1.0.1', 20)
