@@ -38,7 +38,7 @@ export interface LinkOptions {
   isSynDropped: boolean
   /** Connections with these ports fail, or open and lose what is written to them. */
   refusesTcp: (port: number) => boolean
-  swallows: (port: number) => boolean
+  swallows: (port: number, pipe: Pipe) => boolean
 }
 
 export interface Pipe {
@@ -373,7 +373,7 @@ export class Network {
     const [peer, id] = isOriginator ? [pipe.responder, pipe.responderId] : [pipe.originator, pipe.originatorId]
     ;(isOriginator ? pipe.fromOriginator : pipe.fromResponder).push(...bytes)
     this.#logFrames(node, bytes, pipe.framing)
-    if (this.link.isTcpSilent || this.link.swallows(pipe.port)) return
+    if (this.link.isTcpSilent || this.link.swallows(pipe.port, pipe)) return
     for (let at = 0; at < bytes.length; at += this.link.chunk) {
       const chunk = bytes.slice(at, Math.min(bytes.length, at + this.link.chunk))
       this.later(this.link.latency, () => {

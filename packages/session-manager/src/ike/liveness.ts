@@ -53,6 +53,8 @@ export function doubtPath(core: Core, sa: IkeSa): void {
 /** Over TCP: nothing came in time. Over UDP: nor since the loss was suspected; where the peer was heard, the repetitions go on. */
 export function responseOverdue(core: Core, sa: IkeSa): void {
   if (sa.transport === 'udp' && sa.suspectedAt !== undefined && sa.lastInboundAt > sa.suspectedAt) return
+  // What is silent may be the connection, and not the peer (RFC 9329 §6.1, T-LIFE-6).
+  if (sa.initiator?.leaveSilentConnection(core, sa, unanswered(core, sa)) === true) return
   declareDead(core, sa, unanswered(core, sa))
 }
 

@@ -288,6 +288,24 @@ export class Initiator {
     mover.begin(core, reason)
   }
 
+  /**
+   * Nothing answers on a connection: it is given up, and its SA asks once more on another (RFC 9329 §6.2, T-RTX-2). Where that is as silent, other
+   * ways are looked for. Answers whether something is tried; else the peer is dead, as it is where it says that it has lost the SA.
+   */
+  leaveSilentConnection(core: Core, sa: IkeSa, reason: string): boolean {
+    const state = this.#state
+    const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
+    if (!isOurs || sa.path?.transport !== 'tcp') return false
+    if (!sa.isResuming) {
+      core.closeConnection(sa.path.connection, 'reset', reason)
+      return true
+    }
+    const hasLostIt = sa.suspectedAt !== undefined && sa.suspectedAt >= sa.resumedAt!
+    if (hasLostIt || !sa.isMobike || this.transports.length < 2) return false
+    this.#move(core, sa, state.index, reason)
+    return true
+  }
+
   #startAnew(core: Core, sa: IkeSa, reason: string): void {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)

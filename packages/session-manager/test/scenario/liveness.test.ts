@@ -50,8 +50,8 @@ describe('RFC 9329 §6.7 Dead Peer Detection', () => {
     const pair = new Pair({ clientTimers: { liveness: 30_000, response: 30_000 } })
     pair.connect()
     pair.gateway.isFrozen = true
-    for (let second = 0; second < 61; second++) {
-      pair.inject(pair.pipe, pair.client, Uint8Array.of(0, 3, 0xff, 0, 2))
+    for (let second = 0; second < 65; second++) {
+      if (pair.pipe.isOpen) pair.inject(pair.pipe, pair.client, Uint8Array.of(0, 3, 0xff, 0, 2))
       pair.run(1_000)
     }
     expect(pair.client.eventsOf('liveness')).toMatchObject([{ result: 'dead' }])

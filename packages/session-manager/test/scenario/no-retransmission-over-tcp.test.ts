@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Pair, TCP } from '../pair.ts'
 
-describe('RFC 9329 §6.2 (T-RTX-1): over TCP a request is sent once, and silence is the end of the IKE SA', () => {
-  it('a liveness check of a mute peer: one request on the stream, the SA goes after `timers.response`', () => {
+describe('RFC 9329 §6.2 (T-RTX-1): over TCP a request is sent once on a connection, and silence is its end, and then that of the IKE SA', () => {
+  it('a liveness check of a mute peer: one request on the stream, the connection goes after `timers.response`, the SA `timers.resume` later', () => {
     const pair = new Pair({ clientTimers: { response: 30_000 } })
     pair.connect()
     pair.link.isTcpSilent = true
@@ -11,7 +11,13 @@ describe('RFC 9329 §6.2 (T-RTX-1): over TCP a request is sent once, and silence
     pair.run(29_900)
     expect(pair.transcript(from).filter((line) => line.startsWith('I'))).toEqual(['I → R  HDR, SK {}'])
     expect(pair.client.core.ikeSas.size).toBe(1)
-    pair.run(200)
+    // T-RTX-2: the same request, once, on another connection.
+    pair.run(3_000)
+    const asked = pair.log.slice(from).filter((entry) => entry.from === pair.client)
+    expect(asked).toHaveLength(2)
+    expect(asked[0]!.octets).toEqual(asked[1]!.octets)
+    expect(pair.pipes).toHaveLength(2)
+    pair.run(600)
     expect(pair.client.eventsOf('ike-sa-closed')).toMatchObject([
       { byPeer: false, reason: expect.stringContaining('no answer to liveness') },
     ])
