@@ -24,7 +24,7 @@ export const REPAIRERS = [
     name: 'Underpass',
     group: 'ours',
     address: '10.1.0.1',
-    patience: 100_000,
+    patience: 180_000,
     isInstalled: () => undefined,
     async begin(ends) {
       const { ca, of } = await certificate(ends.folder('tls'), [SERVER])
@@ -63,7 +63,7 @@ export const REPAIRERS = [
 
 /**
  * One tunnel, one cut. Milliseconds: `gap`, the longest time without an octet, and `back`, from the cut to the octet that ended it, each the longer
- * of both ways; `lost`: why the inner connection did not outlive it.
+ * of both ways, `back` only of a gap that the stream would not have by itself; `lost`: why the inner connection did not outlive it.
  */
 export async function cutOnce({ ends, firewall, repairer, connect, cut, number }) {
   await prepare({ firewall }, cut)
@@ -95,8 +95,9 @@ async function watch(streams, since, patience) {
     const isFlowing = views.every(({ last, now }) => now - last < 200)
     const sinceBack = Math.min(...views.map(({ until, now }) => (until === undefined ? 0 : now - since - until)))
     const age = views[0].now - since
-    if (isFlowing && sinceBack > STEADY && (age > SETTLED || views.some(({ longest }) => longest > NOTICED)))
-      return { gap: Math.max(...views.map(({ longest }) => longest)), back: Math.max(...views.map(({ until }) => until)) }
+    const gap = Math.max(...views.map(({ longest }) => longest))
+    if (isFlowing && sinceBack > STEADY && (age > SETTLED || gap > NOTICED))
+      return { gap, ...(gap > NOTICED ? { back: Math.max(...views.map(({ until }) => until)) } : {}) }
     if (age > patience) return { lost: `nothing for ${Math.round(Math.max(...views.map(({ longest }) => longest)) / 1000)} s` }
   }
 }

@@ -60,6 +60,9 @@ function row({ name, group }, { cut, on, title }, results, missing) {
   const kept = results.filter(({ lost }) => lost === undefined)
   const lost = results.flatMap(({ lost: why }) => why ?? [])
   if (results.length === 0) return { ...about, missing: 'every round failed: see below' }
-  const of = (key) => (kept.length === 0 ? undefined : spread(kept.map((one) => one[key] / 1000)))
+  const of = (key) => {
+    const values = kept.flatMap((one) => (one[key] === undefined ? [] : one[key] / 1000))
+    return values.length === 0 ? undefined : spread(values)
+  }
   return { ...about, gap: of('gap'), back: of('back'), lost }
 }
