@@ -106,6 +106,8 @@ export class SocketStream implements ByteStream {
   reset(): void {
     if (this.#socket.destroyed) return
     this.#isOurs = true
+    this.#records = []
+    this.#recordOctets = 0
     try {
       this.#socket.resetAndDestroy()
     } catch {
