@@ -2,7 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from '../tools/runtimes.mjs'
+import { comingUpText } from './lib/coming-up-figures.mjs'
 import { charts } from './lib/comparisons.mjs'
+import { repairText } from './lib/repair-figures.mjs'
 import { newest } from './lib/results.mjs'
 import { asMarkdown, tables } from './lib/tables.mjs'
 import { digits } from './lib/words.mjs'
@@ -24,6 +26,8 @@ one of the two ends to run.
   the rest, one process each; AES-256-GCM unless another cipher is named.
   Over TCP frames of at most 1,400 octets (inner MTU 1,362), over UDP IP packets of 1,400 (inner MTU 1,338). "Large MTU": 65,498, the longest
   inner packet whose ESP packet fits the 16-bit Length of a frame (RFC 9329 §3); it is for two ends of ours.
+- **TLS over TCP** of ours: the same stream in TLS 1.3 (AES-256-GCM, so that every octet is encrypted twice), by the runtime's own TLS and sockets. \`tlsToTcp\` in
+  the JSON is one flow's rate to that without TLS; wanted is 0.65 and more.
 - **The others** as Debian packages them, with their own defaults for the MTU; TCP's congestion control is ${run.congestionControl ?? "the machine's own"}. OpenVPN: AES-256-GCM, TCP, point to point,
   without Nagle's delay (with it, half as much), no kernel offload. openconnect and ocserv: TLS over TCP, no DTLS. wireguard-go: UDP, no kernel
   module. strongSwan: kernel-libipsec, ESP in UDP, AES-256-GCM.
@@ -110,6 +114,8 @@ other for the outer connection only the last is sent then (RFC 3449 §5.2.1); by
 
 ${peers(run)}`,
   },
+  { name: 'coming-up', title: 'From the start to the first ping', text: (run) => `${comingUpText(run)}\n\n${peers(run)}` },
+  { name: 'repair', title: 'A tunnel that is cut', text: (run) => `${repairText()}\n\n${peers(run)}` },
   {
     name: 'overhead',
     title: 'Octets around a packet',
@@ -119,7 +125,7 @@ ${peers(run)}`,
 its share of the headers where TCP fills segments of a link of 1,500 octets; TCP's own acknowledgements of the other way are not counted. Measured: UDP through
 real tunnels, counted by the outer device with segmentation left to the kernel's software: ${run.alone?.count} packets ${run.alone?.milliseconds} ms apart, and
 ${run.bulk?.perSecond.toLocaleString('en-US')} a second, of which a batch that is written together shares segments. Extended sequence numbers add nothing: their upper half is not sent
-(RFC 4303 §2.2.1). AES-CBC pads to 16 octets, the others to 4. The programs have no TLS yet; it would add 22 octets a record (TLS 1.3, 16-octet tag).`,
+(RFC 4303 §2.2.1). AES-CBC pads to 16 octets, the others to 4. TLS around the stream adds 22 octets a record (TLS 1.3, 16-octet tag).`,
   },
   {
     name: 'scale',
@@ -289,6 +295,7 @@ npm run bench -- throughput          # against the others, some 25 minutes; pack
 npm run bench -- throughput --only=openvpn,node   # contenders whose names contain this; not kept
 npm run bench -- loss --part=must    # the half with 40 ms; then --part=rest --resume, which also goes on with a run that was broken off
 npm run bench -- loss --at=cubic,40ms,3%   # some conditions; not kept
+npm run bench -- coming-up repair    # some twenty minutes each with the others, who wait for minutes; --only=underpass: three
 npm run bench -- esp core            # some: ${SECTIONS.map(({ name }) => name)
     .sort()
     .join(', ')}

@@ -24,6 +24,8 @@ const BENCHMARKS = {
   connections: { seconds: 1200, quick: 200, isComparison: true },
   thinning: { seconds: 1200, quick: 200, isComparison: true },
   overhead: { seconds: 900, quick: 180, isComparison: true },
+  'coming-up': { seconds: 1800, quick: 240, isComparison: true },
+  repair: { seconds: 4200, quick: 1000, isComparison: true },
   scale: { seconds: 1500, quick: 240 },
   workers: { seconds: 900, quick: 240 },
   pauses: { seconds: 600, quick: 200 },

@@ -33,6 +33,11 @@ export const CONTENDERS = [
   ...RUNTIMES.map((runtime) => underpass({ runtime, transport: 'udp' })),
 ]
 
+/** Ours with TLS around the stream; beside `CONTENDERS`, where the cost of that is what is asked. @type {Contender[]} */
+export const OVER_TLS = ['standard', 'large'].flatMap((frames) =>
+  RUNTIMES.map((runtime) => underpass({ runtime, transport: 'tls', frames })),
+)
+
 /** Of those, some with each end's process on a core of its own. @type {Contender[]} */
 export const KEPT_ON_CORES = [
   keptOnCores(openvpn),

@@ -16,42 +16,38 @@ export const openconnect = {
   version: () => `${firstLine(['openconnect', '--version'], /version v?(\S+)/)} + ${firstLine(['ocserv', '--version'], /ocserv (\S+)/)}`,
 
   async start(ends) {
-    const dir = ends.folder('ocserv')
-    const { ca, of } = await certificate(dir, ['server'])
-    const at = (name) => join(dir, name)
-    await must(['ocpasswd', '--passwd', at('users'), 'bench'], { input: `${PASSWORD}\n${PASSWORD}\n` })
-    writeFileSync(at('ocserv.conf'), serverSettings(at, of('server'), ends.unique('o')))
-    writeFileSync(at('client.sh'), CLIENT_SCRIPT, { mode: 0o700 })
-    const server = ends.backgroundIn(ends.gateway, 'ocserv', ['ocserv', '--foreground', '--debug', '2', '--config', at('ocserv.conf')])
-    await server.waitForLine(/initialized ocserv|listening \(TCP\)/)
-    writeFileSync(at('password'), `${PASSWORD}\n`, { mode: 0o600 })
-    const words = [
-      'openconnect',
-      '--no-dtls',
-      '--protocol',
-      'anyconnect',
-      '--user',
-      'bench',
-      '--passwd-on-stdin',
-      '--script',
-      at('client.sh'),
-    ]
-    const client = ends.backgroundIn(ends.client, 'openconnect', [
-      'sh',
-      '-c',
-      'file=$1; shift; exec "$@" < "$file"',
-      'sh',
-      at('password'),
-      ...words,
-      '--cafile',
-      ca,
-      '--resolve',
-      `server:${GATEWAY}`,
-      'https://server',
-    ])
+    const { connect, address } = await serveOcserv(ends)
+    const client = connect()
     await client.waitForLine(/^Configured as|^Connected as|SSL connected\. DTLS/)
-    return { address: '10.33.0.1' }
+    return { address }
   },
+}
+
+/** The server alone. @returns {Promise<{ connect: () => import('../../interop/lib/process.mjs').LabProcess, address: string }>} `connect`: a client begins */
+export async function serveOcserv(ends) {
+  const dir = ends.folder('ocserv')
+  const { ca, of } = await certificate(dir, ['server'])
+  const at = (name) => join(dir, name)
+  await must(['ocpasswd', '--passwd', at('users'), 'bench'], { input: `${PASSWORD}\n${PASSWORD}\n` })
+  writeFileSync(at('ocserv.conf'), serverSettings(at, of('server'), ends.unique('o')))
+  writeFileSync(at('client.sh'), CLIENT_SCRIPT, { mode: 0o700 })
+  const server = ends.backgroundIn(ends.gateway, 'ocserv', ['ocserv', '--foreground', '--debug', '2', '--config', at('ocserv.conf')])
+  await server.waitForLine(/initialized ocserv|listening \(TCP\)/)
+  writeFileSync(at('password'), `${PASSWORD}\n`, { mode: 0o600 })
+  const words = [
+    'openconnect',
+    '--no-dtls',
+    '--protocol',
+    'anyconnect',
+    '--user',
+    'bench',
+    '--passwd-on-stdin',
+    '--script',
+    at('client.sh'),
+  ]
+  const withPassword = ['sh', '-c', 'file=$1; shift; exec "$@" < "$file"', 'sh', at('password')]
+  const argv = [...withPassword, ...words, '--cafile', ca, '--resolve', `server:${GATEWAY}`, 'https://server']
+  return { connect: () => ends.backgroundIn(ends.client, 'openconnect', argv), address: '10.33.0.1' }
 }
 
 const serverSettings = (at, { certificate: pem, key }, device) => `auth = "plain[passwd=${at('users')}]"

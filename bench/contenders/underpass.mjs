@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { until } from '../../interop/lib/process.mjs'
 import { root, runtimes } from '../../tools/runtimes.mjs'
 import { GATEWAY } from '../lib/two-ends.mjs'
+import { certificate } from './certificates.mjs'
 import { hasTun } from './installed.mjs'
 import { CPUS, keptName, withoutCores } from './kept-on-cores.mjs'
 
@@ -13,10 +14,15 @@ const TITLES = { node: 'Node', bun: 'Bun', deno: 'Deno' }
 
 /**
  * The inner MTU. ESP adds SPI, sequence number, IV, padding to a multiple of 4, its two octets and a 16-octet ICV: 34 to 37 octets.
- * Standard over TCP: a frame of at most 1,400 octets, its Length field included (RFC 9329 §3); over UDP: an IPv4 packet of 1,400. Large:
+ * Standard over TCP and TLS: a frame of at most 1,400 octets, its Length field included (RFC 9329 §3); over UDP: an IPv4 packet of 1,400. Large:
  * the longest whose ESP packet fits the 65,533 octets of a frame. Jumbo: that of an Ethernet with jumbo frames, which anybody may set.
  */
-const MTU = { tcp: { standard: 1362, large: 65_498, jumbo: 9_000 }, udp: { standard: 1338 } }
+const STREAM = { standard: 1362, large: 65_498, jumbo: 9_000 }
+const MTU = { tcp: STREAM, tls: STREAM, udp: { standard: 1338 } }
+const OUTER = { tcp: 'TCP', tls: 'TLS over TCP', udp: 'UDP' }
+/** Of the gateway's certificate, and what a client expects in it. */
+const SERVER = 'server'
+const TLS_PORT = 443
 const ESP = { aes: 'aes256gcm16', chacha: 'chacha20poly1305' }
 
 /** Another pair in the same two ends has networks, names and a TCP port of its own. */
@@ -29,7 +35,7 @@ const LANES = {
 
 /**
  * Underpass's own client and gateway as processes of one runtime.
- * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'udp', frames?: keyof MTU['tcp'], cipher?: 'aes' | 'chacha',
+ * @param {{ runtime: 'node' | 'bun' | 'deno', transport: 'tcp' | 'tls' | 'udp', frames?: keyof STREAM, cipher?: 'aes' | 'chacha',
  *   lane?: 'first' | 'second' | 'third' | 'fourth', congestionControl?: string, thinAcks?: boolean, isKept?: boolean }} how `congestionControl`: of
  *   the outer connection, other than what the ends have; `isKept`: each end's event loop on a core
  */
@@ -50,7 +56,7 @@ export function underpass({
   return {
     name: isKept ? keptName(name) : name,
     group: 'ours',
-    outer: transport.toUpperCase(),
+    outer: OUTER[transport],
     labels: { runtime, transport, frames, cipher, mtu, isKept },
     isInstalled() {
       if (!command) return `not installed (no binary of ${TITLES[runtime]} for this platform came with npm ci)`
@@ -61,6 +67,7 @@ export function underpass({
     async start(ends) {
       const device = hasTun() ? 'tun' : 'packet'
       const how = { transport, device, mtu, cipher, congestionControl, thinAcks, isKept, ...LANES[lane] }
+      if (transport === 'tls') Object.assign(how, { port: TLS_PORT, pems: await certificate(ends.folder(`tls${how.suffix}`), [SERVER]) })
       const gateway = program(
         ends,
         ends.gateway,
@@ -85,7 +92,7 @@ function program(ends, namespace, label, argv, settings) {
 }
 
 function listening(ends, how, gateway) {
-  const [flag, port] = how.transport === 'tcp' ? ['-Hltn', how.port] : ['-Hlun', 500]
+  const [flag, port] = how.transport === 'udp' ? ['-Hlun', 500] : ['-Hltn', how.port]
   return until(
     'the gateway to listen',
     async () => {
@@ -98,13 +105,14 @@ function listening(ends, how, gateway) {
   )
 }
 
-const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names, isKept, ...tcp }) => `
+const gatewaySettings = ({ transport, port, device, mtu, cipher, inner, pool, names, isKept, pems, ...tcp }) => `
 ${isKept ? `cpus = [${CPUS[1]}]` : ''}
 ${tcpLines(tcp)}
 [listen]
 address = ["${GATEWAY}"]
 udp = [${transport === 'udp' ? '500, 4500' : ''}]
 tcp = [${transport === 'tcp' ? port : ''}]
+${pems === undefined ? '' : `tls = [${port}]\n[tls]\ncert_file = "${pems.of(SERVER).certificate}"\nkey_file = "${pems.of(SERVER).key}"`}
 [tun]
 device = "${device}"
 mtu = ${mtu}
@@ -120,12 +128,13 @@ pool = { ranges = ["${pool}.10-${pool}.20"] }
 esp = ["${ESP[cipher]}"]
 `
 
-const clientSettings = ({ transport, port, device, mtu, cipher, inner, names, isKept, ...tcp }) => `
+const clientSettings = ({ transport, port, device, mtu, cipher, inner, names, isKept, pems, ...tcp }) => `
 ${isKept ? `cpus = [${CPUS[0]}]` : ''}
 ${tcpLines(tcp)}
 [peer]
 gateway = "${GATEWAY}"
-transports = ["${transport === 'tcp' ? `tcp:${port}` : 'udp'}"]
+transports = ["${transport === 'udp' ? 'udp' : `${transport}:${port}`}"]
+${pems === undefined ? '' : `tls = { ca_file = "${pems.ca}", servername = "${SERVER}" }`}
 local_id = "@client"
 remote_id = "@gateway"
 psk = "${SECRET}"

@@ -1,8 +1,10 @@
 // A benchmark's result as the one line that `--json` ends with: contenders and ratios.
+import { comingUpSummary } from './coming-up-figures.mjs'
 import { connectionsSummary } from './connections-figures.mjs'
 import { lossSummary } from './loss-figures.mjs'
 import { overheadSummary } from './overhead-figures.mjs'
 import { pausesSummary } from './pauses-figures.mjs'
+import { repairSummary } from './repair-figures.mjs'
 import { scaleSummary } from './scale-figures.mjs'
 import { thinningSummary } from './thinning-figures.mjs'
 import { workersSummary } from './workers-figures.mjs'
@@ -14,6 +16,8 @@ export function summary(result) {
 }
 
 const SUMMARIES = {
+  repair: repairSummary,
+  'coming-up': comingUpSummary,
   loss: lossSummary,
   connections: connectionsSummary,
   thinning: thinningSummary,
@@ -46,6 +50,9 @@ const SUMMARIES = {
         largeMtuToBestPeer: of.large / of.bestPeer,
         largeMtuToBareLink: of.large / of.bare,
         udpToBestPeer: of.udp / of.bestPeer,
+        // TLS outside is to cost at most 35 %: 0.65 and more.
+        tlsToTcp: of.tls / of.tcp,
+        largeMtuTlsToTcp: of.largeTls / of.largeAnyCore,
       })),
     }
   },
@@ -146,10 +153,20 @@ export function ratiosOf(rows, figure, best, ratios) {
   const bestPeer = bestOf(peers)
   const bare = figure(rows.find((row) => row.group === 'bare'))
   const on = (runtime) => {
+    const rowsOf = (transport, frames) =>
+      rows.filter((row) => row.runtime === runtime && row.transport === transport && row.frames === frames && row.cipher === 'aes')
     // The better, where there are those that were kept on cores and those that were not; so it is with the peers.
-    const ours = (transport, frames) =>
-      bestOf(rows.filter((row) => row.runtime === runtime && row.transport === transport && row.frames === frames && row.cipher === 'aes'))
-    const all = ratios({ tcp: ours('tcp', 'standard'), large: ours('tcp', 'large'), udp: ours('udp', 'standard'), bestPeer, bare })
+    const ours = (transport, frames) => bestOf(rowsOf(transport, frames))
+    const all = ratios({
+      tcp: ours('tcp', 'standard'),
+      tls: ours('tls', 'standard'),
+      udp: ours('udp', 'standard'),
+      large: ours('tcp', 'large'),
+      largeAnyCore: bestOf(rowsOf('tcp', 'large').filter(({ isKept }) => !isKept)),
+      largeTls: ours('tls', 'large'),
+      bestPeer,
+      bare,
+    })
     return Object.fromEntries(
       Object.entries(all).map(([name, value]) => [name, Number.isFinite(value) ? Number(value.toPrecision(4)) : null]),
     )

@@ -1,9 +1,12 @@
 // A benchmark's result as tables of text, for the terminal and for the page.
+
+import { comingUpTable } from './coming-up-figures.mjs'
 import { COMPARISONS } from './comparisons.mjs'
 import { connectionsTable } from './connections-figures.mjs'
 import { closerTables } from './loss-closer.mjs'
 import { overheadTable } from './overhead-figures.mjs'
 import { pausesMoreTables, pausesTable } from './pauses-figures.mjs'
+import { repairTable } from './repair-figures.mjs'
 import { scaleMoreTables, scaleTable } from './scale-figures.mjs'
 import { thinningTable } from './thinning-figures.mjs'
 import { count, gigabits, octets, ranged, ratio } from './words.mjs'
@@ -31,6 +34,8 @@ const MORE_TABLES = {
 }
 
 const TABLES = {
+  'coming-up': comingUpTable,
+  repair: repairTable,
   connections: connectionsTable,
   thinning: thinningTable,
   overhead: overheadTable,

@@ -1,5 +1,5 @@
 // iperf3 through every contender, in three shapes: one flow each way and eight together. CPU time beside each. Needs root.
-import { CONTENDERS, KEPT_ON_CORES } from '../contenders/index.mjs'
+import { CONTENDERS, KEPT_ON_CORES, OVER_TLS } from '../contenders/index.mjs'
 import { flow, iperfVersion, startIperf, withoutIperf } from '../lib/iperf.mjs'
 import { spread } from '../lib/measure.mjs'
 import { notRoot, rounds, versionsOf } from '../lib/rounds.mjs'
@@ -16,7 +16,8 @@ export async function run({ quick, only, rounds: count = quick ? 1 : 5 }) {
   if (reason !== undefined) return { rows: [], notes: [reason] }
   const seconds = quick ? 2 : 5
   const controls = new Set()
-  const { entries, notes } = await rounds({ rounds: count, only, among: [...CONTENDERS, ...KEPT_ON_CORES] }, async (ends, address) => {
+  const among = [...CONTENDERS, ...OVER_TLS, ...KEPT_ON_CORES]
+  const { entries, notes } = await rounds({ rounds: count, only, among }, async (ends, address) => {
     await startIperf(ends, address)
     // The first seconds of ours are compilation; everybody has one.
     await flow(ends, address, { seconds: 1 })

@@ -26,6 +26,11 @@ export interface SocketOptions extends SocketTuning {
 export const DEFAULT_HIGH_WATER_MARK: number = 0x40000
 export const DEFAULT_READ_LENGTH: number = 0x40000
 
+/** Octets of a TLS record at most (RFC 8446 §5.1). */
+const RECORD = 0x4000
+/** Octets that may lie in a TLS socket: four records, or each write would be one. */
+const TLS_HIGH_WATER_MARK = 4 * RECORD
+
 export class SocketStream implements ByteStream {
   readonly local: Endpoint
   readonly remote: Endpoint
@@ -36,6 +41,9 @@ export class SocketStream implements ByteStream {
   #isWaitingForDrain = false
   #isOurs = false
   #error: TransportError | undefined
+  /** Records of this turn of the event loop. */
+  #records: Uint8Array[] = []
+  #recordOctets = 0
 
   constructor(socket: Socket, tls: TlsInfo | undefined, options: SocketOptions) {
     this.#socket = socket
@@ -44,7 +52,8 @@ export class SocketStream implements ByteStream {
     this.local = { address: unmapped(socket.localAddress), port: socket.localPort ?? 0 }
     this.remote = { address: unmapped(socket.remoteAddress), port: socket.remotePort ?? 0 }
     // 'drain' comes only after the runtime's own mark was passed.
-    this.#highWaterMark = Math.max(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, socket.writableHighWaterMark)
+    const least = Math.max(socket.writableHighWaterMark, tls === undefined ? 0 : TLS_HIGH_WATER_MARK)
+    this.#highWaterMark = Math.max(options.highWaterMark ?? DEFAULT_HIGH_WATER_MARK, least)
     setOptions(socket, options)
   }
 
@@ -54,12 +63,18 @@ export class SocketStream implements ByteStream {
     const socket = this.#socket
     socket.on('data', (bytes: Uint8Array) => {
       // A Buffer's `slice` is a view where Uint8Array's is a copy: give no Buffers away.
-      handlers.onData(new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength))
+      const view = new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
+      if (this.tls === undefined || (this.#recordOctets === 0 && view.length > RECORD)) handlers.onData(view)
+      else this.#collect(view)
     })
     socket.on('drain', () => this.#drained())
-    socket.on('end', () => handlers.onEnd?.())
+    socket.on('end', () => {
+      this.#deliver()
+      handlers.onEnd?.()
+    })
     socket.on('error', (cause) => this.#failed(cause))
     socket.once('close', () => {
+      this.#deliver()
       if (this.#error === undefined) handlers.onClose?.()
       else handlers.onClose?.(this.#error)
     })
@@ -90,6 +105,8 @@ export class SocketStream implements ByteStream {
   reset(): void {
     if (this.#socket.destroyed) return
     this.#isOurs = true
+    this.#records = []
+    this.#recordOctets = 0
     try {
       this.#socket.resetAndDestroy()
     } catch {
@@ -104,6 +121,22 @@ export class SocketStream implements ByteStream {
 
   resume(): void {
     this.#socket.resume()
+  }
+
+  /** Node hands each record over by itself, and a batch of packets that is a record's is a short one. */
+  #collect(record: Uint8Array): void {
+    if (this.#recordOctets === 0) setImmediate(this.#deliver)
+    this.#records.push(record)
+    this.#recordOctets += record.length
+    if (this.#recordOctets >= DEFAULT_READ_LENGTH) this.#deliver()
+  }
+
+  readonly #deliver = (): void => {
+    if (this.#recordOctets === 0) return
+    const bytes = this.#records.length === 1 ? (this.#records[0] as Uint8Array) : joined(this.#records, this.#recordOctets)
+    this.#records = []
+    this.#recordOctets = 0
+    this.#handlers?.onData(bytes)
   }
 
   #drained(): void {
@@ -127,6 +160,16 @@ export function tlsInfo(socket: TLSSocket): TlsInfo {
     isAuthorized: socket.authorized,
     isResumed: socket.isSessionReused?.() ?? false,
   }
+}
+
+function joined(chunks: readonly Uint8Array[], octets: number): Uint8Array {
+  const all = new Uint8Array(octets)
+  let at = 0
+  for (const chunk of chunks) {
+    all.set(chunk, at)
+    at += chunk.length
+  }
+  return all
 }
 
 function setOptions(socket: Socket, options: SocketOptions): void {

@@ -19,6 +19,16 @@ describe('RFC 9329 Appendix A: TLS around the stream', () => {
     expect(server.seen.chunks.every((chunk) => chunk.every((octet) => octet === 3))).toBe(true)
   })
 
+  it('records that come together are delivered together, in order', async () => {
+    const { client, server } = await pair(OVER_TLS)
+    const sent = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 0xff)
+    client.stream.write(sent)
+    await until(() => server.seen.octets === sent.length)
+    expect(Buffer.concat(server.seen.chunks).equals(sent)).toBe(true)
+    // RFC 8446 §5.1: a record has at most 2^14 octets.
+    expect(server.seen.chunks.length).toBeLessThan(sent.length / 2 ** 14)
+  })
+
   it('RFC 9329 App. A (T-TLS-1): TLS 1.2 where it is asked for', async () => {
     const { client } = await pair({ server: { tls: SERVER_TLS }, client: { tls: { ...CLIENT_TLS, maxVersion: 'TLSv1.2' } } })
     expect(client.stream.tls?.protocol).toBe('TLSv1.2')
