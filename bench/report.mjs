@@ -295,7 +295,7 @@ npm run bench -- throughput          # against the others, some 25 minutes; pack
 npm run bench -- throughput --only=openvpn,node   # contenders whose names contain this; not kept
 npm run bench -- loss --part=must    # the half with 40 ms; then --part=rest --resume, which also goes on with a run that was broken off
 npm run bench -- loss --at=cubic,40ms,3%   # some conditions; not kept
-npm run bench -- coming-up repair    # some twenty minutes each with the others, who wait for minutes; --only=underpass: three
+npm run bench -- coming-up repair    # twenty and forty minutes with the others, who wait for minutes; --only=underpass less
 npm run bench -- esp core            # some: ${SECTIONS.map(({ name }) => name)
     .sort()
     .join(', ')}

@@ -53,7 +53,7 @@ export class OursComingUp {
     const memory = this.#newMemory()
     const client = this.#startClient(memory)
     await client.established({ timeout: PATIENCE })
-    if (existsSync(join(memory, 'underpass/networks.json'))) {
+    if (existsSync(join(this.#ends.folder(memory), 'underpass/networks.json'))) {
       await client.stop()
       return { ...(await this.#once(memory)), knownBy: 'disk' }
     }
@@ -82,10 +82,8 @@ export class OursComingUp {
   }
 
   #startClient(memory) {
-    // Where the client keeps what it has learnt of networks (XDG Base Directory Specification).
-    process.env.XDG_STATE_HOME = memory
     return startClient(this.#ends, this.#ends.client, {
-      label: `client-${++this.#clients}`,
+      label: memory,
       gateway: GATEWAY,
       transports: TRANSPORTS,
       remote: ['10.1.0.0/24'],
@@ -107,8 +105,9 @@ export class OursComingUp {
 
   #gateway
 
+  /** A client's label: its folder is where it keeps what it learns of networks, too. */
   #newMemory() {
-    return this.#ends.folder(`memory-${this.#clients}`)
+    return `client-${++this.#clients}`
   }
 }
 

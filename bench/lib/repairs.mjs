@@ -35,9 +35,8 @@ export const REPAIRERS = [
       return async () => {
         const transports = ['udp', 'tcp:4500', 'tls:443']
         const how = { gateway: GATEWAY, transports, remote: ['10.1.0.0/24'], tls: { ca_file: ca, servername: SERVER } }
-        // What it learns of the network is not for the next.
-        process.env.XDG_STATE_HOME = ends.folder(`memory-${++count}`)
-        const client = startClient(ends, ends.client, { label: `client-${count}`, ...how })
+        // Each in a folder of its own: what one learns of the network is not for the next.
+        const client = startClient(ends, ends.client, { label: `client-${++count}`, ...how })
         await client.background.waitForLine(UP, 30_000)
         return { ports: [4500, 443], stop: () => client.stop() }
       }
