@@ -52,8 +52,10 @@ async function resumed(lab, far) {
 async function cut(lab, { near, far, gateway, haproxy }, transport) {
   const label = `client-${transport.replace(':', '-')}`
   const tls = { ca_file: CERTIFICATE, servername: NAME }
+  const beginning = gateway.mark
   const client = startClient(lab, near, { label, gateway: NEAR, transports: [transport], remote: ['10.1.0.0/24'], tls })
   const { ike } = await client.established()
+  await gateway.waitFor('child-sa-installed', { since: beginning })
   const marks = [client.mark, gateway.mark]
   for (let i = 0; i < CUTS; i++) {
     const [since, before] = [client.mark, gateway.mark]
