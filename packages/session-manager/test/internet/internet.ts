@@ -104,12 +104,13 @@ export class Internet implements Wires {
 
   /** Where nobody has the address it is lost. */
   #route(packet: IpPacket): void {
-    const host = this.hosts.find((one) => outsideOf(one) === packet.destination.address)
+    const { address } = packet.destination
+    const host = this.hosts.find((one) => outsideOf(one) === address || one.others.has(address))
     if (host) this.#carry(host.access, packet, host.access.hops.length - 1, 'in')
   }
 
   #deliver(access: Access, packet: IpPacket): void {
-    this.hosts.find((host) => host.access === access && host.address === packet.destination.address)?.receive(packet)
+    this.hosts.find((host) => host.access === access && host.has(packet.destination.address))?.receive(packet)
   }
 
   #hostOf(node: Node): NodeHost {
