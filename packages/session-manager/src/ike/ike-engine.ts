@@ -128,6 +128,8 @@ function mayCross(sa: IkeSa): boolean {
 /** Over TCP any valid message moves the SA (RFC 9329 §6.1); over UDP with MOBIKE, of IKE's only UPDATE_SA_ADDRESSES (RFC 4555 §3.8). */
 function mayMove(sa: IkeSa, arrival: Path, isResponse: boolean, opened: Opened): boolean {
   if (!sa.isMobike || arrival.transport === 'tcp') return true
+  // Its connection is gone: any path is better than none, and a connection that comes after it moves the SA again.
+  if (sa.path === undefined) return true
   return !isResponse && isUpdateSaAddresses(opened)
 }
 

@@ -78,6 +78,8 @@ export class Walk {
   readonly seed: string
   readonly trace: string[] = []
   readonly maxima = { halfOpen: 0, connections: 0, ikeSas: 0, repair: 0 }
+  /** What had led to it. */
+  longestRepair = ''
   transitions = 0
   checks = 0
   readonly #chance: Chance
@@ -239,7 +241,7 @@ export class Walk {
   #togglePortal(): void {
     const { portal } = this.#place
     if (portal.isUp) portal.agree()
-    else portal.isUp = true
+    else portal.isUp = this.#chance.happens(0.3)
     this.#note(`captive portal: ${portal.isUp}`)
   }
 
@@ -251,6 +253,7 @@ export class Walk {
       down.clear()
       return this.#note('both addresses of the gateway are there')
     }
+    if (this.#chance.happens(0.6)) return
     const isCalm = this.#open().length > 0
     if (isCalm) this.#calm()
     const address = this.#chance.one([GATEWAY_ADDRESS, OTHER_ADDRESS])
@@ -297,7 +300,10 @@ export class Walk {
       })
       this.#lookAround()
       if (!hasPassed()) continue
-      this.maxima.repair = Math.max(this.maxima.repair, pair.now - from)
+      if (pair.now - from > this.maxima.repair) {
+        this.maxima.repair = pair.now - from
+        this.longestRepair = this.report()
+      }
       return
     }
     throw new Error(`no packets pass both ways after ${bound} ms, though these are open: ${this.#open().join(', ')}`)
