@@ -26,7 +26,8 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
   // Asked first: each new time is an object, which packets of one input share.
   if (sa.lastInboundAt !== core.now) sa.lastInboundAt = core.now
-  if (sa.role === 'responder' && sa.transport === arrival.transport && movePath(core, sa, arrival) && sa.transport === 'tcp') {
+  const mayMove = sa.role === 'responder' && (sa.transport === arrival.transport || sa.path === undefined)
+  if (mayMove && movePath(core, sa, arrival) && sa.transport === 'tcp') {
     resend(core, sa)
     sendNextRequest(core, sa)
   }
@@ -39,9 +40,9 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   return 'valid'
 }
 
-/** Sent before its sender moved to another transport, or after it and before we know (T-LIFE-19, RFC 9329 §7.1), or to check a path; it moves nothing. */
-function isOnItsWay({ isMobike, role, lastPath, pathChecks }: IkeSa, arrival: Path): boolean {
-  return isMobike && (role === 'initiator' || pathChecks !== undefined || lastPath?.transport === arrival.transport)
+/** Sent before its sender moved to another transport, or after it and before we know (T-LIFE-19, RFC 9329 §7.1), or to check a path; it moves nothing where there is a path. */
+function isOnItsWay({ isMobike, role, path, lastPath, pathChecks }: IkeSa, arrival: Path): boolean {
+  return isMobike && (role === 'initiator' || pathChecks !== undefined || path === undefined || lastPath?.transport === arrival.transport)
 }
 
 function dropped<Verdict extends EspVerdict>(core: Core, counter: string, verdict: Verdict): Verdict {

@@ -148,6 +148,8 @@ function mayCross(sa: IkeSa): boolean {
 function mayMove(sa: IkeSa, arrival: Path, isResponse: boolean, opened: Opened): boolean {
   if (opened.kind === 'authenticated' && hasUnexpectedNat(opened.message.inner, arrival)) return false
   if (!sa.isMobike || arrival.transport === 'tcp') return true
+  // Its connection is gone: any path is better than none, and a connection that comes after it moves the SA again.
+  if (sa.path === undefined) return true
   return !isResponse && isUpdateSaAddresses(opened)
 }
 

@@ -8,7 +8,7 @@ import { attachPath, prepareRequest, transmitBy } from '../ike/ike-sa-life.ts'
 import { buildUpdateSaAddresses } from '../ike/mobike.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
-import { describePath, isToward, type Path } from '../paths/path.ts'
+import { describePath, isOn, isToward, type Path } from '../paths/path.ts'
 import { openStream, udpPath } from './dial.ts'
 import type { Initiator } from './initiator.ts'
 import { MOST_OFTEN, nextMove } from './race.ts'
@@ -119,8 +119,8 @@ export class Mover {
     }
     const { initiator, transports, sa, index } = this.#options
     if (verdict === 'unacceptable') return this.#withdraw(core, winner)
-    const check = verdict
-    if (check && winner.path !== sa.path && winner.path.transport === 'udp' && !(check.espIn && check.espOut)) return this.#askAgain(core)
+    if (verdict && winner.path !== sa.path && winner.path.transport === 'udp' && !(verdict.espIn && verdict.espOut))
+      return this.#askAgain(core)
     // T-MOB-5: the addresses in it were another's; or it came by another way first, moved the peer there, and was only answered again by this one.
     sa.owesPathProbe = this.#updateFor !== winner.index || this.#askedBy.size > 1
     if (winner.path === sa.path) {
@@ -153,16 +153,20 @@ export class Mover {
     if (++this.#espFailures < MAX_ESP_FAILURES) return core.timers.set(this, 'repeat', core.now)
     const { initiator, sa, index } = this.#options
     this.stop(core)
-    initiator.moved(core, sa, index, index)
+    if (sa.path) return initiator.moved(core, sa, index, index)
+    // What it rode is gone meanwhile.
+    this.#lookFor = 'any'
+    this.#again(core)
   }
 
-  /** Nothing is looked for any more; `but` stays. */
+  /** Nothing is looked for any more; `but` stays, and so does what the SA rides. */
   stop(core: Core, but?: Candidate): void {
     core.timers.clearAll(this)
     const others = this.#candidates.filter((candidate) => candidate !== but)
     this.#candidates = []
     for (const { path } of others)
-      if (path.transport === 'tcp') core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
+      if (path.transport === 'tcp' && !isOn(this.#options.sa.path, path.connection))
+        core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
   }
 
   /** The network has changed once more: what is under way may lead nowhere. */

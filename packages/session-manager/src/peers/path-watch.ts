@@ -1,6 +1,7 @@
 /**
  * Watches the path of an IKE SA that is up: does ESP pass by it at all, and how well (RFC 9329 §5.1, §9)? By path checks where the peer knows them
  * (`ike/path-check.ts`), else by what comes back. UDP that lets only IKE through is left for a stream; UDP that loses much is compared with one.
+ * A stream by which packets leave and nothing comes back is asked, and given up if it is silent, long before TCP or a liveness check would.
  */
 import type { Core } from '../core.ts'
 import type { PathJudgement } from '../events.ts'
@@ -8,6 +9,7 @@ import type { IkeSa } from '../ike/ike-sa.ts'
 import { sendRequest } from '../ike/ike-sa-life.ts'
 import { buildLivenessCheck } from '../ike/informational.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
+import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
 import type { Initiator } from './initiator.ts'
 import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
@@ -32,7 +34,7 @@ interface Traffic {
 }
 
 export class PathWatch {
-  declare readonly timerNames: 'look' | 'judge'
+  declare readonly timerNames: 'look' | 'judge' | 'stalled'
   readonly timers: Map<string, unknown> = new Map()
   readonly #initiator: Initiator
   readonly #transports: TransportList
@@ -46,6 +48,8 @@ export class PathWatch {
   #isProven = false
   #espFailures = 0
   #silentIntervals = 0
+  /** When a stream was asked whether it still carries anything. */
+  #askedAt = 0
   /** A stream is on trial against UDP, which carried this many octets in a second. */
   #trial: { readonly before: number } | undefined
   /** UDP is not compared again before this; each time it is twice as long. */
@@ -78,6 +82,7 @@ export class PathWatch {
     if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial)
     else this.#trial = undefined
     if (sa.transport === 'udp' && this.#hasOther) this.#look(core)
+    else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
   }
 
   /** The SA has no path, or is about to have another. */
@@ -125,7 +130,8 @@ export class PathWatch {
 
   onTimer(core: Core, name: PathWatch['timerNames']): void {
     if (name === 'look') this.#look(core)
-    else this.#judge(core)
+    else if (name === 'judge') this.#judge(core)
+    else this.#giveUpStalled(core)
   }
 
   status(): PathQuality | undefined {
@@ -136,6 +142,7 @@ export class PathWatch {
   #look(core: Core): void {
     const sa = this.#sa
     if (sa?.state.kind !== 'ESTABLISHED') return
+    if (sa.path?.transport === 'tcp') return this.#lookAtStream(core, sa, sa.path.connection)
     core.timers.set(this, 'look', core.now + core.config.timers.pathCheck)
     if (!sa.pathChecks) return this.#listen(core, sa)
     const { packetsIn, packetsOut } = trafficOf(core, sa)
@@ -145,6 +152,27 @@ export class PathWatch {
     if (this.#isProven && !isOneSided && !isBusy) return
     if (sa.window.outstanding) core.timers.set(this, 'look', core.now + REPEAT)
     else sendRequest(core, sa, beginPathCheck(core, sa))
+  }
+
+  /** Packets leave by it, or wait for it, and none comes. */
+  #lookAtStream(core: Core, sa: IkeSa, { waiting }: Connection): void {
+    const before = this.#last ?? this.#begun!
+    const now = trafficOf(core, sa)
+    this.#last = now
+    core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
+    const isOneSided = now.packetsIn === before.packetsIn && (now.packetsOut > before.packetsOut || waiting?.isEmpty === false)
+    if (!isOneSided || core.timers.has(this, 'stalled')) return
+    this.#askedAt = core.now
+    core.timers.set(this, 'stalled', core.now + core.config.timers.resume)
+    if (!sa.window.outstanding) sendRequest(core, sa, buildLivenessCheck())
+  }
+
+  /** Not a word since it was asked: on a link that is only slow something would have come. */
+  #giveUpStalled(core: Core): void {
+    const sa = this.#sa
+    const { resume } = core.config.timers
+    if (sa && sa.lastInboundAt < this.#askedAt)
+      this.#initiator.leaveSilentConnection(core, sa, `nothing has come by it for ${resume} ms, and packets leave`)
   }
 
   /** Nothing says that what leaves arrives but what comes back. */

@@ -10,6 +10,9 @@ export class Host {
   readonly internet: Internet
   address: string
   access: Access
+  /** More addresses of it, and those of all that are down: nothing gets there, and nothing leaves from there. */
+  readonly others: Set<string> = new Set()
+  readonly down: Set<string> = new Set()
   /** Without power: it hears and says nothing. */
   isOff = false
   /** TCP ports that programs listen on. */
@@ -31,8 +34,12 @@ export class Host {
   /** Packets with an address that is not ours any more leave by no way. */
   send(packet: IpPacket): void {
     this.internet.clock.later(0, () => {
-      if (!this.isOff && packet.source.address === this.address) this.internet.carryOut(this.access, packet)
+      if (!this.isOff && this.has(packet.source.address)) this.internet.carryOut(this.access, packet)
     })
+  }
+
+  has(address: string): boolean {
+    return (address === this.address || this.others.has(address)) && !this.down.has(address)
   }
 
   receive(packet: IpPacket): void {

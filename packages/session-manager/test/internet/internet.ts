@@ -15,6 +15,7 @@
  *   proxy.ts           a host that carries streams for others (CONNECT), and can be restarted
  *   host.ts            a machine; node-host.ts: with a core on it, and all that the driver does for the core
  *   tcp.ts             TCP, segment by segment, over all of this
+ *   tap.ts             notes what passes, and loses what a test says; one-hop.ts: each of these by itself
  *
  * So a reset, a stall, a lost mapping or a black hole is what becomes of packets on their way, and the cores see what real ones would
  * see: octets in order, or a RST, or a FIN, or nothing.
@@ -104,12 +105,13 @@ export class Internet implements Wires {
 
   /** Where nobody has the address it is lost. */
   #route(packet: IpPacket): void {
-    const host = this.hosts.find((one) => outsideOf(one) === packet.destination.address)
+    const { address } = packet.destination
+    const host = this.hosts.find((one) => outsideOf(one) === address || one.others.has(address))
     if (host) this.#carry(host.access, packet, host.access.hops.length - 1, 'in')
   }
 
   #deliver(access: Access, packet: IpPacket): void {
-    this.hosts.find((host) => host.access === access && host.address === packet.destination.address)?.receive(packet)
+    this.hosts.find((host) => host.access === access && host.has(packet.destination.address))?.receive(packet)
   }
 
   #hostOf(node: Node): NodeHost {

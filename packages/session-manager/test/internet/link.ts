@@ -82,17 +82,12 @@ export class Link implements Hop {
     const { now } = this.#clock
     const waits = Math.max(0, side.freeAt - now)
     if (waits > 0 && waits * rate + length > queue) return undefined
-    side.freeAt = exact(now + waits + length / rate)
-    const at = exact(side.freeAt + delay + (jitter === 0 ? 0 : jitter * this.#chance.fraction()))
+    side.freeAt = now + waits + length / rate
+    const at = side.freeAt + delay + (jitter === 0 ? 0 : jitter * this.#chance.fraction())
     if (this.#chance.happens(reordering)) return at + heldBack
     side.lastAt = Math.max(side.lastAt, at)
     return side.lastAt
   }
-}
-
-/** In fractions that sums of times do not round: what is as late as something else is so exactly. */
-function exact(milliseconds: number): number {
-  return Math.round(milliseconds * 1_024) / 1_024
 }
 
 function newSide(): Side {

@@ -110,7 +110,7 @@ export class NodeHost extends Host {
   sendDatagram(local: Endpoint, remote: Endpoint, kind: DatagramKind, bytes: Uint8Array): void {
     const [first] = this.udpPorts
     const port = local.port === 0 ? first! : local.port
-    const source = { address: this.address, port }
+    const source = { address: this.others.has(local.address) ? local.address : this.address, port }
     this.send({ source, destination: remote, body: { protocol: 'udp', kind, bytes: bytes.slice() } })
   }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Walk } from './walk.ts'
 
-/** A seed of the environment is walked alone. */
+/** More than ten thousand transitions together. A seed of the environment is walked alone. */
 const ASKED = process.env.UNDERPASS_WALK_SEED
-const SEEDS = ASKED === undefined ? ['one', 'two', 'three', 'four', 'five'] : [ASKED]
+const SEEDS = ASKED === undefined ? ['two', 'four', 'five', 'six', 'seven'] : [ASKED]
 const TRANSITIONS = Number(process.env.UNDERPASS_WALK_TRANSITIONS ?? 2_200)
 
 describe('a random walk through bad networks', () => {

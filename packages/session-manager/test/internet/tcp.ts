@@ -1,7 +1,7 @@
 /**
  * TCP of a host, segment by segment (RFC 9293): handshake, octets in order, acknowledgements, retransmission with back-off (RFC 6298),
  * slow start, fast retransmission and recovery (RFC 5681, RFC 6582), path MTU (RFC 1191), FIN and RST, and the errors that a program sees.
- * There is no window of the receiver: who reads here, reads at once.
+ * There is no window of the receiver: who reads here, reads at once. Nor TIME-WAIT: no port is used again as soon as that.
  */
 import type { Endpoint } from '../../src/index.ts'
 import { type Clock, type IcmpError, type IpPacket, NOTHING, rstFor, type Segment, spanOf, textOf } from './packet.ts'
@@ -214,7 +214,7 @@ export class TcpSocket {
   }
 
   #receiveInSynSent({ flag, ack, seq }: Segment): void {
-    if (ack !== this.#next) {
+    if (ack !== this.#queue[0]!.seq + 1) {
       if (flag !== 'rst' && ack !== undefined) this.#stack.send(rstFor(this.local, this.remote, ack))
       return
     }
@@ -252,7 +252,8 @@ export class TcpSocket {
     if (this.#recovery !== undefined && ack < this.#recovery && this.#queue[0]) this.#transmit(this.#queue[0])
     else {
       this.#recovery = undefined
-      this.#window += this.#window < this.#threshold ? 1 : 1 / this.#window
+      // RFC 5681 §3.1: that of a SYN opens nothing.
+      if (newest?.flag !== 'syn') this.#window += this.#window < this.#threshold ? 1 : 1 / this.#window
     }
     this.#setDeadline()
     this.#sendMore()
@@ -284,6 +285,8 @@ export class TcpSocket {
       if (flag !== 'fin' || this.#hasPeerEnded) continue
       this.#hasPeerEnded = true
       this.#handlers?.onClose('end', 'closed by the other end')
+      // Nobody acknowledges the last FIN of a connection that is gone.
+      if (this.#isEnded && this.#queue.length === 0) this.#acknowledge()
       this.#closeWhereDone()
     }
   }

@@ -5,8 +5,9 @@
  */
 import type { Timers } from '../../src/index.ts'
 import type { Node } from '../network.ts'
-import { TCP, UDP } from '../pair.ts'
+import { GATEWAY_ADDRESS, TCP, UDP } from '../pair.ts'
 import { BadNetwork, VIA_PROXY } from './bad-networks.ts'
+import { CaptivePortal } from './captive-portal.ts'
 import { Firewall, type FirewallAction, type Rule } from './firewall.ts'
 import type { Access } from './internet.ts'
 import { Ledger } from './ledger.ts'
@@ -40,24 +41,36 @@ export const MOST = { halfOpen: 8, connections: 8, ikeSas: 8 }
 
 type Way = 'udp' | 'tcp' | 'proxy'
 const WAYS: readonly Way[] = ['udp', 'tcp', 'proxy']
-const MATCHES: Record<Way, Omit<Rule, 'action'>> = {
-  udp: { transport: 'udp' },
-  tcp: { transport: 'tcp', port: 4500 },
-  proxy: { transport: 'tcp', port: 3_128 },
+
+/** Each takes its way away altogether, whatever else passes by it. */
+const UDP_BLOCKS: readonly Rule[] = [
+  { transport: 'udp', action: 'drop' },
+  { transport: 'udp', action: 'reject' },
+  { transport: 'udp', action: 'prohibit' },
+  { transport: 'udp', direction: 'in', action: 'drop' },
+  { transport: 'udp', port: 4500, action: 'drop' },
+  { transport: 'udp', message: 'esp', action: 'drop' },
+  { transport: 'udp', message: 'esp', direction: 'out', action: 'drop' },
+  { transport: 'udp', message: 'esp', direction: 'in', action: 'drop' },
+]
+const STREAM_BLOCKS: readonly FirewallAction[] = ['drop', 'reject', 'prohibit', 'reset', 'stall']
+const BLOCKS: Record<Way, readonly Rule[]> = {
+  udp: UDP_BLOCKS,
+  tcp: STREAM_BLOCKS.map((action) => ({ transport: 'tcp', port: 4500, action })),
+  proxy: STREAM_BLOCKS.map((action) => ({ transport: 'tcp', port: 3_128, action })),
 }
-const BLOCKS: Record<Way, readonly FirewallAction[]> = {
-  udp: ['drop', 'reject', 'prohibit'],
-  tcp: ['drop', 'reject', 'prohibit', 'reset', 'stall'],
-  proxy: ['drop', 'reject', 'prohibit', 'reset', 'stall'],
-}
+
+/** The gateway's second, which it names to those that are connected (RFC 4555 §3.4). */
+const OTHER_ADDRESS = '198.51.100.2'
 
 interface Place {
   readonly name: string
   readonly access: Access
   readonly address: string
+  readonly portal: CaptivePortal
   readonly firewall: Firewall
   readonly nat: Nat | undefined
-  readonly blocks: Record<Way, FirewallAction>
+  readonly blocks: Map<Way, Rule>
 }
 
 export class Walk {
@@ -65,6 +78,8 @@ export class Walk {
   readonly seed: string
   readonly trace: string[] = []
   readonly maxima = { halfOpen: 0, connections: 0, ikeSas: 0, repair: 0 }
+  /** What had led to it. */
+  longestRepair = ''
   transitions = 0
   checks = 0
   readonly #chance: Chance
@@ -78,7 +93,13 @@ export class Walk {
   constructor(seed: string) {
     this.seed = seed
     this.#chance = new Chance(`walk ${seed}`)
-    this.pair = new BadNetwork({ transports: [UDP, TCP, VIA_PROXY], seed, clientTimers: TIMERS, gatewayTimers: TIMERS })
+    this.pair = new BadNetwork({
+      transports: [UDP, TCP, VIA_PROXY],
+      seed,
+      clientTimers: TIMERS,
+      gatewayTimers: TIMERS,
+      gateway: { additionalAddresses: [OTHER_ADDRESS] },
+    })
     this.pair.isRecording = false
     this.#ledger = new Ledger(this.pair)
     this.#places = [
@@ -117,18 +138,20 @@ export class Walk {
   #happen(): void {
     const chance = this.#chance
     const dice = chance.below(100)
-    if (dice < 30) this.#traffic()
-    else if (dice < 45) this.#wait(chance.one([0, 20, 200, 1_000, 5_000, 20_000]))
-    else if (dice < 55) this.#block(chance.one(WAYS))
-    else if (dice < 65) this.#unblock(chance.one(WAYS))
-    else if (dice < 68) this.#onlyOne(chance.one(WAYS))
-    else if (dice < 73) this.#resetStreams()
-    else if (dice < 77) this.#rebind()
-    else if (dice < 82) this.#move()
-    else if (dice < 87) this.#changeLink()
-    else if (dice < 89) this.#restartProxy()
-    else if (dice < 91) this.#restartGateway()
-    else if (dice < 92) this.#restartSession()
+    if (dice < 28) this.#traffic()
+    else if (dice < 41) this.#wait(chance.one([0, 20, 200, 1_000, 5_000, 20_000]))
+    else if (dice < 52) this.#block(chance.one(WAYS))
+    else if (dice < 62) this.#unblock(chance.one(WAYS))
+    else if (dice < 66) this.#onlyOne(chance.one(WAYS))
+    else if (dice < 71) this.#resetStreams()
+    else if (dice < 75) this.#rebind()
+    else if (dice < 80) this.#move()
+    else if (dice < 84) this.#changeLink()
+    else if (dice < 86) this.#restartProxy()
+    else if (dice < 88) this.#restartGateway()
+    else if (dice < 89) this.#restartSession()
+    else if (dice < 91) this.#togglePortal()
+    else if (dice < 93) this.#toggleAddress()
     else this.#calm()
   }
 
@@ -149,21 +172,18 @@ export class Walk {
   }
 
   #block(way: Way): void {
-    this.#place.blocks[way] = this.#chance.one(BLOCKS[way])
-    this.#note(`${way}: ${this.#place.blocks[way]}`)
+    this.#place.blocks.set(way, this.#chance.one(BLOCKS[way]))
     this.#setRules()
   }
 
   #unblock(way: Way): void {
-    this.#place.blocks[way] = 'pass'
-    this.#note(`${way}: pass`)
+    this.#place.blocks.delete(way)
     this.#setRules()
   }
 
   #onlyOne(way: Way): void {
-    for (const other of WAYS) this.#place.blocks[other] = other === way ? 'pass' : this.#chance.one(BLOCKS[other])
-    this.#note(`only ${way}: ${this.#blocks()}`)
-    this.#setRules()
+    for (const other of WAYS) this.#place.blocks.set(other, this.#chance.one(BLOCKS[other]))
+    this.#unblock(way)
   }
 
   #resetStreams(): void {
@@ -180,7 +200,7 @@ export class Walk {
 
   #move(): void {
     this.#place = this.#chance.one(this.#places)
-    this.#note(`the client is ${this.#place.name}: ${this.#blocks()}`)
+    this.#note(`the client is ${this.#place.name}: ${this.#describePlace()}`)
     this.pair.clientHost.attach(this.#place.access, this.#place.address)
     this.pair.run(this.#chance.one([0, 100, 2_000]))
     this.pair.input(this.pair.client, { kind: 'network-changed' })
@@ -218,6 +238,31 @@ export class Walk {
     gatewayHost.restart(downtime, how)
   }
 
+  #togglePortal(): void {
+    const { portal } = this.#place
+    if (portal.isUp) portal.agree()
+    else portal.isUp = this.#chance.happens(0.3)
+    this.#note(`captive portal: ${portal.isUp}`)
+  }
+
+  /** One of the gateway's addresses at a time leads nowhere. Who is connected by UDP and is told of no end goes to the other. */
+  #toggleAddress(): void {
+    const { pair } = this
+    const { down } = pair.gatewayHost
+    if (down.size > 0) {
+      down.clear()
+      return this.#note('both addresses of the gateway are there')
+    }
+    if (this.#chance.happens(0.6)) return
+    const isCalm = this.#open().length > 0
+    if (isCalm) this.#calm()
+    const address = this.#chance.one([GATEWAY_ADDRESS, OTHER_ADDRESS])
+    const isKnown = isCalm && pair.way === 'udp' && this.#open().some((way) => way !== 'proxy')
+    down.add(address)
+    this.#note(`${address} is down`)
+    if (isKnown) this.#mustPass(BOUND)
+  }
+
   /** The user wants it down, and up again. */
   #restartSession(): void {
     const { pair } = this
@@ -232,7 +277,7 @@ export class Walk {
   #calm(): void {
     const { pair } = this
     const open = this.#open()
-    this.#note(`calm, open: ${open.join(', ') || 'none'}`)
+    this.#note(`calm, open: ${open.join(', ') || 'none'}, way: ${pair.way}`)
     pair.run(Math.max(0, this.#gatewayBackAt - pair.now, this.#proxyBackAt - pair.now))
     if (open.length === 0) return pair.run(this.#chance.one([1_000, 10_000, 60_000]))
     this.#mustPass(BOUND)
@@ -255,15 +300,20 @@ export class Walk {
       })
       this.#lookAround()
       if (!hasPassed()) continue
-      this.maxima.repair = Math.max(this.maxima.repair, pair.now - from)
+      if (pair.now - from > this.maxima.repair) {
+        this.maxima.repair = pair.now - from
+        this.longestRepair = this.report()
+      }
       return
     }
     throw new Error(`no packets pass both ways after ${bound} ms, though these are open: ${this.#open().join(', ')}`)
   }
 
-  /** The reference model. */
+  /** The reference model. A session that is new goes to the gateway's first address. */
   #open(): Way[] {
-    return WAYS.filter((way) => this.#place.blocks[way] === 'pass')
+    const { blocks, portal } = this.#place
+    if (portal.isUp || this.pair.gatewayHost.down.has(GATEWAY_ADDRESS)) return []
+    return WAYS.filter((way) => !blocks.has(way))
   }
 
   #lookAround(): void {
@@ -301,19 +351,26 @@ export class Walk {
   }
 
   #newPlace(name: string, address: string, behaviour: Partial<NatBehaviour> | undefined): Place {
+    const { pair } = this
+    const portal = new CaptivePortal(pair, pair.internet.chance)
+    portal.isUp = false
     const firewall = new Firewall()
-    const nat = behaviour && new Nat(this.pair, `203.0.113.${20 + address.length + name.length}`, behaviour)
-    const hops = [firewall, ...(nat ? [nat] : []), this.pair.wire]
-    return { name, address, firewall, nat, access: { hops }, blocks: { udp: 'pass', tcp: 'pass', proxy: 'pass' } }
+    const nat = behaviour && new Nat(pair, `203.0.113.${20 + address.length + name.length}`, behaviour)
+    const hops = [portal, firewall, ...(nat ? [nat] : []), pair.wire]
+    return { name, address, portal, firewall, nat, access: { hops }, blocks: new Map() }
   }
 
   #setRules(): void {
-    const { firewall, blocks } = this.#place
-    firewall.rules = WAYS.map((way) => ({ ...MATCHES[way], action: blocks[way] }))
+    this.#place.firewall.rules = [...this.#place.blocks.values()]
+    this.#note(this.#describePlace())
   }
 
-  #blocks(): string {
-    return WAYS.map((way) => `${way} ${this.#place.blocks[way]}`).join(', ')
+  #describePlace(): string {
+    const { blocks, portal } = this.#place
+    const rules = [...blocks].map(([way, { action, port, message, direction }]) =>
+      [way, action, way === 'udp' ? port : undefined, message, direction].filter((word) => word !== undefined).join(' '),
+    )
+    return `${portal.isUp ? 'captive portal; ' : ''}${rules.join(', ') || 'nothing is blocked'}`
   }
 
   #note(text: string): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { spisOf, transportOf, up } from '../moving.ts'
-import { Pair } from '../pair.ts'
+import { ipv4Packet, Pair } from '../pair.ts'
 
 describe('RFC 9329 §6.1, §6.2: a connection that falls silent without a word', () => {
   it('(T-LIFE-4, T-LIFE-6, T-RTX-2): the SAs stay, and what was asked goes out again on another connection', () => {
@@ -28,6 +28,36 @@ describe('RFC 9329 §6.1, §6.2: a connection that falls silent without a word',
     expect(pair.saOf(pair.client).path).toMatchObject({ transport: 'tcp', connection: { remote: { port: 443 } } })
     expect(spisOf(pair)).toEqual(spis)
     expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('(T-LIFE-4): one that packets leave by and nothing comes by is found out within eight seconds', () => {
+    const pair = new Pair()
+    pair.connect()
+    pair.run(20_000)
+    const spis = spisOf(pair)
+    const { pipe } = pair
+    pair.link.swallows = (_, other) => other === pipe
+    const start = pair.now
+    for (let tenth = 0; tenth < 100 && pair.pipes.length === 1; tenth++) {
+      pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 100))
+      pair.send(pair.gateway, ipv4Packet('10.2.0.1', pair.clientAddress, 100))
+      pair.run(100, () => pair.pipes.length > 1)
+    }
+    expect(pair.now - start).toBeLessThanOrEqual(8_000)
+    pair.run(1_000)
+    expect(spisOf(pair)).toEqual(spis)
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('RFC 7296 §2.4: one that only carries packets away is asked, and stays as long as it answers', () => {
+    const pair = new Pair()
+    pair.connect()
+    for (let second = 0; second < 60; second++) {
+      pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 100))
+      pair.run(1_000)
+    }
+    expect(pair.pipes).toHaveLength(1)
+    expect(pair.gateway.received).toHaveLength(60)
   })
 
   it('(T-RTX-1, T-DPD-3): a peer that answers on neither is dead', () => {

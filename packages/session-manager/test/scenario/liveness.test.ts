@@ -27,7 +27,7 @@ describe('RFC 9329 §6.7 Dead Peer Detection', () => {
   })
 
   it('(T-DPD-1): the check is due when its timer is, whatever the fractions of the clock', () => {
-    const pair = new Pair({ clientTimers: { liveness: 5_000 } })
+    const pair = new Pair({ clientTimers: { liveness: 5_000, pathCheck: 10_000_000 } })
     pair.connect()
     const sa = pair.saOf(pair.client)
     const core: Core = pair.client.core

@@ -25,7 +25,11 @@ describe('draft-pauly-ipsecme-tcp-encaps-03: the stream', () => {
   })
 
   it('a keepalive is dropped without a word, and none is sent', () => {
-    const pair = new Pair({ transports: [PAULY], gatewayLimits: { maxCorruptFrames: 1, maxUnknownSpis: 1 } })
+    const pair = new Pair({
+      transports: [PAULY],
+      clientTimers: { pathCheck: 600_000 },
+      gatewayLimits: { maxCorruptFrames: 1, maxUnknownSpis: 1 },
+    })
     pair.connect()
     const before = { events: pair.gateway.events.length, counters: { ...pair.gateway.core.counters } }
     const packet = ipv4Packet(pair.clientAddress, '10.2.0.1', 90)
