@@ -13,7 +13,6 @@ export interface PeerStatus {
   readonly name: string
   /** 'idle': not asked to be up. 'connecting', 'up', 'waiting' (between attempts). Responders: 'up' while an IKE SA is. */
   readonly state: 'idle' | 'connecting' | 'up' | 'waiting'
-  /** The attempts since the last command, newest last: what was tried, what came of it, why. */
   /** What the path was measured to be, where it is UDP and the peer knows path checks. */
   readonly quality?: PathQuality
   readonly attempts: readonly { readonly transport: string; readonly outcome: 'pending' | 'chosen' | 'failed'; readonly reason: string }[]

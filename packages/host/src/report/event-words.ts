@@ -107,7 +107,7 @@ const JUDGEMENTS: Readonly<Record<PathJudgement['decision'], string>> = {
   'try-stream': 'much is lost, a stream is tried',
   'stay-on-stream': 'it carries clearly more than UDP did, the tunnel stays on it',
   'return-to-udp': 'it carries no more than UDP did, back to UDP',
-  'no-other-way': 'a stream would be better, and none is configured',
+  'no-other-way': 'a stream would be better, and there is none, or the gateway has no MOBIKE',
 }
 
 function figures({ lossIn, lossOut, roundTripMilliseconds, octetsPerSecond, octetsPerSecondBefore }: PathJudgement): string {

@@ -44,6 +44,8 @@ export class ChildSa {
   readonly #aeads: readonly Aead[]
   packetsIn = 0
   octetsIn = 0
+  /** Of `outbound.packets`, those that only show a way. */
+  dummiesOut = 0
 
   constructor(parts: ChildSaParts) {
     this.ikeSa = parts.ikeSa

@@ -19,7 +19,7 @@ import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
-import { additionalAddresses, mobikeSupport, readAdditionalAddresses } from './mobike.ts'
+import { additionalAddresses, mobikeSupport } from './mobike.ts'
 import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
@@ -58,7 +58,8 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       kind: 'authenticated',
       verified: peer,
       isMobike: mobike.length > 0,
-      additionalAddresses: readAdditionalAddresses(inner) ?? [],
+      // §3.6: a responder does not look for another way.
+      additionalAddresses: [],
       hasPathChecks: pathChecks.length > 0,
       addresses: leased.offers.map(({ address }) => ({ address: formatAddress(address), prefixLength: address.length * 8 })),
       leases: leased.offers,

@@ -114,9 +114,15 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
   if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
   if (hasMoved && sa.isMobike && arrival.transport === 'udp' && hadAddress !== arrival.remote.address)
-    sa.window.waiting.push(buildReturnRoutabilityCheck(core))
+    askIfRoutable(core, sa, arrival.remote.address)
   sendNextRequest(core, sa)
   return 'valid'
+}
+
+/** The newest address, whatever moves came before. */
+function askIfRoutable(core: Core, { window }: IkeSa, address: string): void {
+  const others = window.waiting.filter(({ purpose }) => purpose !== 'return-routability')
+  window.waiting.splice(0, window.waiting.length, ...others, buildReturnRoutabilityCheck(core, address))
 }
 
 function addressOf({ path, lastPath }: IkeSa): string | undefined {
@@ -214,11 +220,11 @@ function handleAnswer(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened, 
   const isUnacceptable =
     opened.kind === 'authenticated' && findNotify(opened.message.inner, NotifyType.UNACCEPTABLE_ADDRESSES) !== undefined
   sa.initiator?.answeredBy(core, sa, arrival, isUnacceptable ? 'unacceptable' : check)
-  handleResponse(core, sa, header, opened)
+  handleResponse(core, sa, header, opened, arrival)
   if (check) sa.initiator?.pathChecked(core, sa, check)
 }
 
-function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened): void {
+function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened, arrival: Path): void {
   const { plan } = sa.window.outstanding!
   if (plan.purpose === 'ike-auth') sa.isIkeAuthAnswered = true
   if (plan.purpose === 'update-sa-addresses' && opened.kind === 'authenticated') learnNat(core, sa, opened.message.inner)
@@ -229,6 +235,9 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
   if (opened.kind === 'syntax-error') return rejectResponse(core, sa, opened.error.message, NotifyType.INVALID_SYNTAX)
   if (plan.purpose === 'return-routability' && !isRoutable(plan, opened.message.inner))
     return closeIkeSa(core, sa, 'the answer to a return routability check has another COOKIE2', false)
+  // RFC 4555 §3.7: one that was sent to several addresses says of none that it works.
+  if (plan.address !== undefined && sa.path?.transport === 'udp' && remoteOf(arrival).address !== plan.address)
+    askIfRoutable(core, sa, sa.path.remote.address)
   const critical = unsupportedCriticalPayload(opened.message.inner)
   if (critical !== undefined)
     return rejectResponse(core, sa, `payload ${critical} is critical and not known here`, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD)

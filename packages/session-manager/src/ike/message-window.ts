@@ -8,6 +8,8 @@ import type { Payload } from '@underpass/ike-codec'
 export interface RequestPlan {
   readonly purpose: 'ike-auth' | 'liveness' | 'update-sa-addresses' | 'path-check' | 'return-routability' | 'delete-ike-sa' | 'delete-child'
   readonly exchangeType: number
+  /** Of a return routability check: the address that is to answer. */
+  readonly address?: string
   readonly payloads: readonly Payload[]
 }
 

@@ -42,7 +42,16 @@ export function readAdditionalAddresses(payloads: readonly Payload[]): readonly 
   const octets = payloads.flatMap((payload) =>
     payload.type === 'N' && payload.data.length === LENGTHS.get(payload.notifyType) ? [payload.data] : [],
   )
-  return octets.slice(0, MAX_ADDITIONAL).map(formatAddress)
+  return octets.filter(isSomewhereElse).slice(0, MAX_ADDITIONAL).map(formatAddress)
+}
+
+/** Not this host, this link or many at once: a gateway is at none of these, and must not have a client write to them. */
+function isSomewhereElse(address: Uint8Array): boolean {
+  const [a = 0, b = 0] = address
+  if (address.length === 4) return a !== 0 && a !== 127 && a < 224 && !(a === 169 && b === 254)
+  // Unspecified, loopback and IPv4-mapped addresses all begin with 80 zero bits.
+  const isLow = address.subarray(0, 10).every((octet) => octet === 0)
+  return !isLow && a !== 0xff && !(a === 0xfe && (b & 0xc0) === 0x80)
 }
 
 const LENGTHS: ReadonlyMap<number, number> = new Map([
@@ -76,10 +85,14 @@ export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
   ]
 }
 
-/** RFC 4555 §3.7. ESP goes to the new address meanwhile: who has an IKE SA with us is no stranger, and gets an answer's worth of packets. */
-export function buildReturnRoutabilityCheck(core: Core): RequestPlan {
+/**
+ * RFC 4555 §3.7. It is postponed: ESP goes to the new address meanwhile, so that a move costs no packet, for as long as the request is repeated. Who
+ * has an IKE SA with us could have aimed it at somebody for so long, and no longer.
+ */
+export function buildReturnRoutabilityCheck(core: Core, address: string): RequestPlan {
   return {
     purpose: 'return-routability',
+    address,
     exchangeType: ExchangeType.INFORMATIONAL,
     payloads: [notify(NotifyType.COOKIE2, core.random(16))],
   }

@@ -121,7 +121,9 @@ export function answerPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[]
 /** Of each Child SA, by `path`. */
 export function sendDummies(core: Core, sa: IkeSa, path: Path): void {
   if (path.transport !== 'udp') return
-  for (const { outbound } of sa.children) {
+  for (const child of sa.children) {
+    const { outbound } = child
+    child.dummiesOut += DUMMIES
     const room = outbound.overhead(0)
     const buffer = new Uint8Array(DUMMIES * room)
     const offsets = Uint32Array.from({ length: DUMMIES }, (_, i) => i * room)

@@ -84,7 +84,7 @@ export class Initiator {
   setTransports(core: Core, transports: readonly TransportOption[]): void {
     const state = this.#state
     if (!this.transports.offer(transports)) return
-    if (state.kind === 'connecting') state.racing.beginAnew(core)
+    if (state.kind === 'connecting') state.racing.beginAnew(core, 'the gateway has other addresses')
     else if (state.kind === 'moving' && state.mover.looksForAny) {
       state.mover.stop(core)
       this.#move(core, state.sa, state.index, 'the gateway has other addresses')
@@ -169,7 +169,7 @@ export class Initiator {
     this.#watch.forget()
     this.#probes = 0
     if (state.kind === 'waiting') this.start(core)
-    else if (state.kind === 'connecting') state.racing.beginAnew(core)
+    else if (state.kind === 'connecting') state.racing.beginAnew(core, 'the network changed')
     else if (state.kind === 'moving') state.mover.beginAnew(core)
     else if (state.kind === 'redialling') state.redialling.hasten(core)
     else if (state.kind === 'up' && state.sa.state.kind === 'ESTABLISHED') {
@@ -190,6 +190,24 @@ export class Initiator {
       this.transports.block(core, state.index)
       this.#move(core, sa, state.index, reason)
     } else this.#startAnew(core, sa, reason)
+    return true
+  }
+
+  /**
+   * Nothing answers on a connection: it is given up, and its SA asks once more on another (RFC 9329 §6.2, T-RTX-2). Where that is as silent, other
+   * ways are looked for. Answers whether something is tried; else the peer is dead, as it is where it says that it has lost the SA.
+   */
+  leaveSilentConnection(core: Core, sa: IkeSa, reason: string): boolean {
+    const state = this.#state
+    const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
+    if (!isOurs || sa.path?.transport !== 'tcp') return false
+    if (!sa.isResuming) {
+      core.closeConnection(sa.path.connection, 'reset', reason)
+      return true
+    }
+    const hasLostIt = sa.suspectedAt !== undefined && sa.suspectedAt >= sa.resumedAt!
+    if (hasLostIt || !sa.isMobike || this.transports.length < 2) return false
+    this.#move(core, sa, state.index, reason)
     return true
   }
 
@@ -247,6 +265,20 @@ export class Initiator {
     this.#startAnew(core, sa, reason)
   }
 
+  /** T-PERF-1: UDP is favoured, so one that rides a stream asks for it now and then, and seldom where it is long in vain. */
+  probeLater(core: Core): void {
+    const state = this.#state
+    if (state.kind !== 'up') return
+    const { sa, index } = state
+    if (sa.transport === 'udp' || !sa.isMobike || !this.transports.hasUdpBefore(index)) {
+      core.timers.clear(this, 'probe')
+      return
+    }
+    const { udpProbe, maxUdpProbe } = core.config.timers
+    const wait = withJitter(core, Math.min(maxUdpProbe, udpProbe * 2 ** Math.min(this.#probes++, 16)))
+    core.timers.set(this, 'probe', Math.max(core.now + wait, this.#watch.streamUntil))
+  }
+
   onTimer(core: Core, name: Initiator['timerNames']): void {
     const state = this.#state
     if (name === 'retry' && state.kind === 'waiting') this.start(core)
@@ -280,6 +312,9 @@ export class Initiator {
   }
 
   #move(core: Core, sa: IkeSa, from: number, reason: string, lookFor: 'any' | 'udp' | 'stream' = 'any'): void {
+    const state = this.#state
+    // UDP that has served for long was not taken in vain.
+    if (state.kind === 'up' && sa.transport === 'udp' && core.now - state.since >= core.config.timers.blocked) this.#probes = 0
     core.timers.clear(this, 'probe')
     this.#watch.pause(core)
     const index = this.transports.renew(from)
@@ -288,45 +323,12 @@ export class Initiator {
     mover.begin(core, reason)
   }
 
-  /**
-   * Nothing answers on a connection: it is given up, and its SA asks once more on another (RFC 9329 §6.2, T-RTX-2). Where that is as silent, other
-   * ways are looked for. Answers whether something is tried; else the peer is dead, as it is where it says that it has lost the SA.
-   */
-  leaveSilentConnection(core: Core, sa: IkeSa, reason: string): boolean {
-    const state = this.#state
-    const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
-    if (!isOurs || sa.path?.transport !== 'tcp') return false
-    if (!sa.isResuming) {
-      core.closeConnection(sa.path.connection, 'reset', reason)
-      return true
-    }
-    const hasLostIt = sa.suspectedAt !== undefined && sa.suspectedAt >= sa.resumedAt!
-    if (hasLostIt || !sa.isMobike || this.transports.length < 2) return false
-    this.#move(core, sa, state.index, reason)
-    return true
-  }
-
   #startAnew(core: Core, sa: IkeSa, reason: string): void {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
     this.#watch.pause(core)
     declareDead(core, sa, reason)
     this.start(core)
-  }
-
-  /** T-PERF-1: UDP is favoured, so one that rides a stream asks for it now and then, and seldom where it is long in vain. */
-  probeLater(core: Core): void {
-    const state = this.#state
-    if (state.kind !== 'up') return
-    const { sa, index } = state
-    if (sa.transport === 'udp' || !sa.isMobike || !this.transports.hasUdpBefore(index)) {
-      this.#probes = 0
-      core.timers.clear(this, 'probe')
-      return
-    }
-    const { udpProbe, maxUdpProbe } = core.config.timers
-    const wait = withJitter(core, Math.min(maxUdpProbe, udpProbe * 2 ** Math.min(this.#probes++, 16)))
-    core.timers.set(this, 'probe', Math.max(core.now + wait, this.#watch.streamUntil))
   }
 
   #probe(core: Core): void {

@@ -45,6 +45,8 @@ export class PathWatch {
   #begun: Traffic | undefined
   /** At the last check by this path. */
   #last: Traffic | undefined
+  /** At the last look. */
+  #looked: Traffic | undefined
   #isProven = false
   #espFailures = 0
   #silentIntervals = 0
@@ -76,12 +78,13 @@ export class PathWatch {
     this.#samples = []
     this.#begun = trafficOf(core, sa)
     this.#last = undefined
+    this.#looked = undefined
     this.#isProven = sa.transport === 'tcp'
     this.#espFailures = 0
     this.#silentIntervals = 0
     if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial)
     else this.#trial = undefined
-    if (sa.transport === 'udp' && this.#hasOther) this.#look(core)
+    if (sa.transport === 'udp' && this.#transports.hasStream) this.#look(core)
     else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
   }
 
@@ -145,11 +148,15 @@ export class PathWatch {
     if (sa.path?.transport === 'tcp') return this.#lookAtStream(core, sa, sa.path.connection)
     core.timers.set(this, 'look', core.now + core.config.timers.pathCheck)
     if (!sa.pathChecks) return this.#listen(core, sa)
-    const { packetsIn, packetsOut } = trafficOf(core, sa)
+    const now = trafficOf(core, sa)
+    const { packetsIn, packetsOut } = now
     const before = this.#last ?? this.#begun!
-    const isOneSided = packetsOut > before.packetsOut && packetsIn === before.packetsIn
+    // In this interval: what came in an earlier one says nothing of the path as it is now.
+    const looked = this.#looked ?? this.#begun!
+    const isOneSided = packetsOut > looked.packetsOut && packetsIn === looked.packetsIn
     const isBusy = packetsIn - before.packetsIn + packetsOut - before.packetsOut >= BUSY
-    if (this.#isProven && !isOneSided && !isBusy) return
+    if (!sa.window.outstanding) this.#looked = now
+    if (this.#isProven && this.#espFailures === 0 && !isOneSided && !isBusy) return
     if (sa.window.outstanding) core.timers.set(this, 'look', core.now + REPEAT)
     else sendRequest(core, sa, beginPathCheck(core, sa))
   }
@@ -189,9 +196,11 @@ export class PathWatch {
   }
 
   #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement, rate: number): void {
-    if (!this.#hasOther || !sa.isMobike) {
+    if (!this.#transports.hasStream || !sa.isMobike) {
       this.#say(core, sa, { ...judgement, decision: 'no-other-way' })
+      // Said once for each path.
       this.#isProven = true
+      core.timers.clear(this, 'look')
       return
     }
     const udp = this.#index
@@ -232,10 +241,6 @@ export class PathWatch {
       octetsPerSecond: Math.round(rateOf(this.#samples)),
     }
   }
-
-  get #hasOther(): boolean {
-    return this.#transports.hasStream
-  }
 }
 
 const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
@@ -252,7 +257,7 @@ function trafficOf(core: Core, sa: IkeSa): Traffic {
   for (const child of sa.children) {
     packetsIn += child.packetsIn
     octetsIn += child.octetsIn
-    packetsOut += child.outbound.packets
+    packetsOut += child.outbound.packets - child.dummiesOut
     octetsOut += child.outbound.octets
   }
   return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }

@@ -15,6 +15,9 @@ import type { Initiator } from './initiator.ts'
 import { MOST_OFTEN, nextMove, type Racer } from './race.ts'
 import type { TransportList } from './transport-list.ts'
 
+/** Milliseconds of silence that are evidence: the delay between two attempts (RFC 8305 §5). */
+const EVIDENT = 250
+
 /** A transport under way, with an IKE SA of its own (T-FB-3). */
 interface RacingSa {
   readonly sa: IkeSa
@@ -43,6 +46,8 @@ export class Racing {
   /** The first of the list that was not begun. */
   #next = 0
   #begunAt = 0
+  /** Why it is to begin anew. */
+  #reason = ''
   #isOver = false
   /** One that was dropped had sent IKE_AUTH, which may still arrive. */
   #hasStrayIkeAuth = false
@@ -63,12 +68,13 @@ export class Racing {
   }
 
   /** What they asked may have left by what is no way any more. News that do not end would have nothing come to its end. */
-  beginAnew(core: Core): void {
+  beginAnew(core: Core, reason: string): void {
     const { timers } = core
     const soonest = this.#begunAt + MOST_OFTEN
+    this.#reason = reason
     if (core.now < soonest) return timers.set(this, 'anew', soonest)
     timers.clear(this, 'anew')
-    for (const racer of this.#racers) this.#leave(core, racer, 'the network changed')
+    for (const racer of this.#racers) this.#leave(core, racer, reason)
     this.begin(core)
   }
 
@@ -137,7 +143,7 @@ export class Racing {
     const losers = this.#end(core).filter((racer) => racer !== winner)
     this.#transports.unblock(core, index)
     for (const loser of losers) {
-      if (loser.index < index) this.#transports.block(core, loser.index)
+      if (loser.index < index) this.#remember(core, loser)
       this.#leave(core, loser, this.#wordsFor(core, loser))
     }
     const transport = this.#transports.nameOf(index)
@@ -159,7 +165,7 @@ export class Racing {
 
   onTimer(core: Core, name: Racing['timerNames']): void {
     if (name === 'race') this.#race(core)
-    else this.beginAnew(core)
+    else this.beginAnew(core, this.#reason)
   }
 
   /** Does what is to be done now, and looks again when there may be more. */
@@ -187,7 +193,7 @@ export class Racing {
         }
         case 'drop': {
           const racer = this.#racerAt(move.index)
-          this.#hasStrayIkeAuth ||= racer.authenticatesSince !== undefined
+          if (racer.authenticatesSince !== undefined) this.#transports.block(core, racer.index)
           this.#leave(core, racer, this.#wordsFor(core, racer))
           break
         }
@@ -237,8 +243,15 @@ export class Racing {
     return true
   }
 
+  /** T-FB-4: what had its time and was silent does not get through; what was answered does. One that had no time says nothing. */
+  #remember(core: Core, { sa, index, begunAt, sentAt, authenticatesSince }: RacingSa): void {
+    if (sa.state.kind === 'KEYS_READY' || sa.state.kind === 'KE_COMPLETE') this.#transports.unblock(core, index)
+    else if (core.now - (authenticatesSince ?? sentAt ?? begunAt) >= EVIDENT) this.#transports.block(core, index)
+  }
+
   /** It is over before it has come to anything. What the peer has of it goes by itself. */
   #leave(core: Core, racer: RacingSa, reason: string): void {
+    this.#hasStrayIkeAuth ||= racer.authenticatesSince !== undefined
     this.#forget(core, racer, reason)
     closeIkeSa(core, racer.sa, reason, false)
   }

@@ -81,10 +81,12 @@ export class TransportList {
     return this.#ways.slice(0, index).some(({ transport }) => transport === 'udp')
   }
 
-  /** The peer's other addresses (RFC 4555 §3.4): each by every transport that leads straight there. What it named before stays, as the last resort. */
+  /**
+   * The peer's other addresses, each by every transport that leads straight there. They replace those that it named before (RFC 4555 §3.6), from
+   * the next move on.
+   */
   learn(addresses: readonly string[]): void {
-    this.#learned = [...new Set([...this.#learned, ...addresses])].slice(0, MAX_LEARNED)
-    this.#ways = [...this.#ways, ...this.#learnedWays()]
+    this.#learned = addresses.slice(0, MAX_LEARNED)
   }
 
   /** Another IKE SA, which may be with another machine. */

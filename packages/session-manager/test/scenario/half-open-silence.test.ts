@@ -60,7 +60,7 @@ describe('RFC 9329 §6.1, §6.2: a connection that falls silent without a word',
     expect(pair.gateway.received).toHaveLength(60)
   })
 
-  it('(T-RTX-1, T-DPD-3): a peer that answers on neither is dead', () => {
+  it('(T-RTX-1): a peer that answers on neither is dead', () => {
     const pair = new Pair({ clientTimers: { liveness: 20_000, response: 4_000, resume: 3_000 } })
     pair.connect()
     pair.gateway.isFrozen = true

@@ -50,8 +50,8 @@ describe('RFC 9329 §5.1, §9 (T-FB-4): UDP that lets IKE through and drops ESP'
   it.each([10, 350])(
     '(T-PERF-1): from TCP it is not moved to, however often it is asked for, and both stay on their connection, %d ms one way',
     (latency) => {
-      const pair = up({ link: { latency, isUdpBlocked: true }, clientTimers: { udpProbe: 10_000, maxUdpProbe: 40_000 } })
-      pair.link.isUdpBlocked = false
+      const pair = up({ link: { isUdpBlocked: true }, clientTimers: { udpProbe: 10_000, maxUdpProbe: 40_000 } })
+      Object.assign(pair.link, { latency, isUdpBlocked: false })
       pair.link.loses = ({ kind }) => kind === 'esp'
       for (let i = 0; i < 300; i++) {
         pair.run(200)
