@@ -44,6 +44,7 @@ export class SocketStream implements ByteStream {
   /** Records of this turn of the event loop. */
   #records: Uint8Array[] = []
   #recordOctets = 0
+  #isPaused = false
 
   constructor(socket: Socket, tls: TlsInfo | undefined, options: SocketOptions) {
     this.#socket = socket
@@ -69,11 +70,13 @@ export class SocketStream implements ByteStream {
     })
     socket.on('drain', () => this.#drained())
     socket.on('end', () => {
+      this.#isPaused = false
       this.#deliver()
       handlers.onEnd?.()
     })
     socket.on('error', (cause) => this.#failed(cause))
     socket.once('close', () => {
+      this.#isPaused = false
       this.#deliver()
       if (this.#error === undefined) handlers.onClose?.()
       else handlers.onClose?.(this.#error)
@@ -116,11 +119,15 @@ export class SocketStream implements ByteStream {
   }
 
   pause(): void {
+    this.#isPaused = true
     this.#socket.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#isPaused = false
+    this.#deliver()
+    // Who was given them may have had enough.
+    if (!this.#isPaused) this.#socket.resume()
   }
 
   /** Node hands each record over by itself, and a batch of packets that is a record's is a short one. */
@@ -132,7 +139,7 @@ export class SocketStream implements ByteStream {
   }
 
   readonly #deliver = (): void => {
-    if (this.#recordOctets === 0) return
+    if (this.#recordOctets === 0 || this.#isPaused) return
     const bytes = this.#records.length === 1 ? (this.#records[0] as Uint8Array) : joined(this.#records, this.#recordOctets)
     this.#records = []
     this.#recordOctets = 0

@@ -15,8 +15,8 @@ const PREFIX = new TextEncoder().encode('IKETCP')
 const PATIENCE = 5_000
 /** Streams of a listener of which it is not known yet; more are closed. */
 const MAX_UNDECIDED = 1_024
-/** Octets that wait for the server behind. */
-const MAX_HELD = 65_536
+/** Octets of a request that wait for the server behind: what a stream hands over at once, and no more. */
+const MAX_HELD = 0x44000
 
 const NOT_FOUND = 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
