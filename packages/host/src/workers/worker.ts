@@ -92,6 +92,9 @@ export class GatewayWorker {
     } catch (error) {
       this.#neighbours?.close()
       this.#post({ kind: 'start-failed', error: sentError(error) })
+    } finally {
+      // The listeners have what they need of it (RFC 9325 §3.4).
+      for (const { tls } of start.listeners.tcp) tls?.tickets?.octets.fill(0)
     }
   }
 
