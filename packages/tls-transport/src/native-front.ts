@@ -2,6 +2,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { AddressCounts } from './address-counts.ts'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { type PendingLook, takeFirstLook } from './first-look.ts'
 import { FRONT_PATIENCE, headerProblem, lookForHeader, TLS_HANDSHAKE } from './front.ts'
@@ -70,7 +71,7 @@ class NativeFront {
   readonly #options: ListenOptions
   readonly #onConnection: Accept
   readonly #looks = new Set<PendingLook>()
-  readonly #looksOfAddress = new Map<string, number>()
+  readonly #looksOfAddress = new AddressCounts()
   #isClosed = false
 
   constructor(sockets: NativeSockets, options: ListenOptions, onConnection: Accept) {
@@ -139,19 +140,16 @@ class NativeFront {
   #behindHeader(descriptor: number, length: number, origin: Origin): void {
     const { address } = origin.remote
     this.#sockets.calls.receive(descriptor, new Uint8Array(length), 0, length)
-    const looks = this.#looksOfAddress.get(address) ?? 0
-    if (this.#isClosed || this.#looks.size >= MAX_LOOKS || looks >= MAX_LOOKS_OF_AN_ADDRESS) {
+    if (this.#isClosed || this.#looks.size >= MAX_LOOKS || this.#looksOfAddress.of(address) >= MAX_LOOKS_OF_AN_ADDRESS) {
       this.#sockets.close(descriptor)
       return
     }
     this.connections++
-    this.#looksOfAddress.set(address, looks + 1)
+    this.#looksOfAddress.add(address)
     const decided = (isKept: boolean): void => {
       this.connections--
       this.#looks.delete(look)
-      const left = this.#looksOfAddress.get(address)! - 1
-      if (left > 0) this.#looksOfAddress.set(address, left)
-      else this.#looksOfAddress.delete(address)
+      this.#looksOfAddress.remove(address)
       if (isKept) this.#open(descriptor, origin)
     }
     const look = takeFirstLook(

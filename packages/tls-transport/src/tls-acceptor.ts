@@ -2,6 +2,7 @@
 import { createHash, hkdfSync, randomFillSync } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { AddressCounts } from './address-counts.ts'
 import type { Endpoint } from './byte-stream.ts'
 import { type CertificatePair, certificateProblem } from './certificate.ts'
 import { serverParameters, type TlsParameters } from './tls-parameters.ts'
@@ -39,7 +40,7 @@ export class TlsAcceptor {
   readonly #options: Omit<TlsServerOptions, 'tickets' | 'cert' | 'key'>
   readonly #onFailure: (error: TransportError) => void
   readonly #underWay = new Set<Duplex>()
-  readonly #ofAddress = new Map<string, number>()
+  readonly #ofAddress = new AddressCounts()
   #pair: CertificatePair
   #context: SecureContext
   #tickets: TicketSecret
@@ -60,12 +61,11 @@ export class TlsAcceptor {
   /** Takes over a connection of which nothing was read, or what was read put back. `accept` is called if the handshake comes to its end. */
   begin(socket: Duplex, remote: Endpoint, accept: (secure: TLSSocket) => void): void {
     const { address } = remote
-    const count = this.#ofAddress.get(address) ?? 0
-    if (this.#isClosed || this.#underWay.size >= MAX_HANDSHAKES || count >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
+    if (this.#isClosed || this.#underWay.size >= MAX_HANDSHAKES || this.#ofAddress.of(address) >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
       socket.on('error', () => {}).destroy()
       return
     }
-    this.#ofAddress.set(address, count + 1)
+    this.#ofAddress.add(address)
     this.#underWay.add(socket)
     this.#changeTicketsDaily()
     const secure = new TLSSocket(socket as ConstructorParameters<typeof TLSSocket>[0], {
@@ -78,9 +78,7 @@ export class TlsAcceptor {
     const settle = (): boolean => {
       if (!this.#underWay.delete(socket)) return false
       clearTimeout(timer)
-      const left = this.#ofAddress.get(address)! - 1
-      if (left > 0) this.#ofAddress.set(address, left)
-      else this.#ofAddress.delete(address)
+      this.#ofAddress.remove(address)
       secure.off('error', fail).off('secure', succeed).off('close', onClose)
       return true
     }

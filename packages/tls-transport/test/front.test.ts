@@ -2,7 +2,20 @@ import { connect as dialTcp, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { socketOf } from '../src/native-front.ts'
 import { nativeSockets } from '../src/native-sockets.ts'
-import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, SERVER_TLS, type Served, SOCKETS, serve, until, useSockets } from './streams.ts'
+import {
+  CLIENT_TLS,
+  closeAll,
+  dial,
+  failureOf,
+  LOOPBACK,
+  SERVER_TLS,
+  type Served,
+  SOCKETS,
+  serve,
+  turn,
+  until,
+  useSockets,
+} from './streams.ts'
 
 const raw: Socket[] = []
 
@@ -174,6 +187,19 @@ describe.each(SOCKETS)('the PROXY protocol, %s sockets', (sockets) => {
     for (const { socket } of many) socket.write(Uint8Array.of(...HEADER, ...text('IKETCP')))
     await until(() => served.accepted.filter(({ seen }) => seen.octets === 6).length === 100)
     expect(served.errors).toEqual([])
+  })
+
+  it.each([false, true])('RFC 4291 §2.5.4: a /64 is limited as one host, beside plain streams: %s', async (alsoPlain) => {
+    const served = await serve({ ...fromLoopback, tls: SERVER_TLS, alsoPlain })
+    const { port } = served.listener.local
+    const of = (address: string): ReturnType<typeof spoken> => spoken(port, text(`PROXY TCP6 ${address} 2001:db8::1 5000 443\r\n`))
+    const many = Array.from({ length: 70 }, (_, i) => of(`2001:db8:1:2:${(i + 1).toString(16)}::${(i + 1).toString(16)}`))
+    await until(() => many.filter(({ isClosed }) => isClosed()).length === 6)
+    const elsewhere = of('2001:db8:1:3::1')
+    await until(() => elsewhere.socket.bytesWritten > 0)
+    for (let i = 0; i < 20; i++) await turn()
+    expect(elsewhere.isClosed()).toBe(false)
+    expect(many.filter(({ isClosed }) => isClosed()).length).toBe(6)
   })
 
   it('who leaves in the middle of a header is told of', async () => {
