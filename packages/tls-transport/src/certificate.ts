@@ -1,12 +1,15 @@
 /** What is checked of certificates beside the runtime's own verification: that a key fits, and pins. */
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
-import type { TLSSocket } from 'node:tls'
+import { createSecureContext, type TLSSocket } from 'node:tls'
+import { plainReason } from './transport-error.ts'
 
 /** PEM: the server's certificate first, then the chain; and its private key. */
 export interface CertificatePair {
   readonly cert: string
   readonly key: string
 }
+
+const BEGINNING = '-----BEGIN CERTIFICATE-----'
 
 /** What is wrong with a certificate and its key, in words; `undefined` where they fit. No octet of a key is in it. */
 export function certificateProblem({ cert, key }: CertificatePair): string | undefined {
@@ -22,7 +25,15 @@ export function certificateProblem({ cert, key }: CertificatePair): string | und
   } catch {
     return 'the private key cannot be read: it is no PEM, only part of one, or has a password'
   }
-  return Buffer.compare(ofCertificate, ofKey) === 0 ? undefined : 'the private key is not that of the certificate'
+  if (Buffer.compare(ofCertificate, ofKey) !== 0) return 'the private key is not that of the certificate'
+  try {
+    // Not every runtime reads the chain before a handshake.
+    for (const rest of cert.split(BEGINNING).slice(2)) new X509Certificate(BEGINNING + rest)
+    createSecureContext({ cert, key })
+  } catch (cause) {
+    return `the certificate, with its chain, is not taken: ${plainReason(cause instanceof Error ? cause.message : String(cause))}`
+  }
+  return undefined
 }
 
 /** The pin of the first certificate of a PEM text. @throws Error where there is none */

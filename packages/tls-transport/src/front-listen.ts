@@ -1,6 +1,7 @@
 // Room: the wire. A listener of the runtime's sockets, with what may stand before the stream.
 import { createServer, type Server, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { AddressCounts } from './address-counts.ts'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import type { CertificatePair } from './certificate.ts'
 import { FRONT_PATIENCE, headerProblem, lookForHeader, TLS_HANDSHAKE } from './front.ts'
@@ -61,8 +62,9 @@ export function replaceCertificate(acceptor: TlsAcceptor, pair: CertificatePair,
   }
 }
 
-/** Sockets of which it is not known yet what they are, at once. */
+/** Sockets of which it is not known yet what they are, at once, in all and of one address; a proxy that is to send a header brings those of many. */
 const MAX_UNDECIDED = 4_096
+const MAX_UNDECIDED_OF_AN_ADDRESS = 64
 
 class RuntimeFront {
   readonly streams = new Set<Socket>()
@@ -71,6 +73,7 @@ class RuntimeFront {
   readonly #onConnection: (stream: ByteStream) => StreamHandlers
   /** Those that are not streams yet, nor in the hands of TLS. */
   readonly #undecided = new Set<Socket>()
+  readonly #undecidedOfAddress = new AddressCounts()
 
   constructor(options: ListenOptions, onConnection: (stream: ByteStream) => StreamHandlers) {
     this.#options = options
@@ -101,7 +104,7 @@ class RuntimeFront {
       socket.destroy()
       this.#options.onError?.(error)
     }
-    this.#look(socket, {
+    this.#look(socket, undefined, {
       // Whatever it has said by then.
       atEnd: () => refuse(headerProblem(proxy, 'none came')),
       look: (start) => {
@@ -122,21 +125,24 @@ class RuntimeFront {
     if (acceptor === undefined) this.#accept(socket, origin)
     else if (this.#options.alsoPlain !== true) secure()
     else
-      this.#look(socket, {
+      this.#look(socket, remote.address, {
         // It said nothing.
         atEnd: () => socket.destroy(),
         look: (start) => ({ read: 0, next: start[0] === TLS_HANDSHAKE ? secure : () => this.#accept(socket, origin) }),
       })
   }
 
+  /** `limited`: the address whose limit it counts for. */
   #look(
     socket: Socket,
+    limited: string | undefined,
     {
       look,
       atEnd,
     }: { look(start: Uint8Array): { readonly read: number; readonly next: () => void } | undefined; readonly atEnd: () => void },
   ): void {
-    if (this.#undecided.size >= MAX_UNDECIDED) {
+    const isTooMany = limited !== undefined && this.#undecidedOfAddress.of(limited) >= MAX_UNDECIDED_OF_AN_ADDRESS
+    if (isTooMany || this.#undecided.size >= MAX_UNDECIDED) {
       socket.on('error', () => {}).destroy()
       return
     }
@@ -144,6 +150,7 @@ class RuntimeFront {
     const over = (next: () => void): void => {
       clearTimeout(timer)
       this.#undecided.delete(socket)
+      if (limited !== undefined) this.#undecidedOfAddress.remove(limited)
       socket.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError).pause()
       next()
     }
@@ -161,6 +168,7 @@ class RuntimeFront {
     const onError = (): void => {}
     const timer = setTimeout(() => over(atEnd), FRONT_PATIENCE)
     this.#undecided.add(socket)
+    if (limited !== undefined) this.#undecidedOfAddress.add(limited)
     socket.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError).resume()
   }
 

@@ -2,6 +2,7 @@
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { AddressCounts } from './address-counts.ts'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { type PendingLook, takeFirstLook } from './first-look.ts'
 import { FRONT_PATIENCE, headerProblem, lookForHeader, TLS_HANDSHAKE } from './front.ts'
@@ -54,6 +55,13 @@ export function listenNativeFront(sockets: NativeSockets, options: ListenOptions
   }
 }
 
+/** The runtime's socket for a connected descriptor; `undefined` where it makes none, and leaves the descriptor alone (Bun). */
+export function socketOf(descriptor: number): Socket | undefined {
+  const socket = new Socket({ fd: descriptor, readable: true, writable: true })
+  // Whoever is gone has no remote end any more; the local one is there for as long as the descriptor is.
+  return socket.localPort === undefined ? undefined : socket
+}
+
 class NativeFront {
   local: Endpoint | undefined
   /** Open streams, and what may become some, that the listener beneath does not count. */
@@ -63,7 +71,7 @@ class NativeFront {
   readonly #options: ListenOptions
   readonly #onConnection: Accept
   readonly #looks = new Set<PendingLook>()
-  readonly #looksOfAddress = new Map<string, number>()
+  readonly #looksOfAddress = new AddressCounts()
   #isClosed = false
 
   constructor(sockets: NativeSockets, options: ListenOptions, onConnection: Accept) {
@@ -86,7 +94,9 @@ class NativeFront {
     try {
       const found = lookForHeader(start, proxy)
       if (found.kind === 'more') return found.needs
-      return () => this.#behindHeader(descriptor, found.length, found.origin ?? { local: proxy, remote: proxy }, found.origin)
+      // With both ends always: whoever is given the connection is not to look for a header that was read here.
+      const origin = found.origin ?? { local: this.#localOf(descriptor), remote: proxy }
+      return () => this.#behindHeader(descriptor, found.length, origin)
     } catch (error) {
       return () => this.#refuse(descriptor, error as TransportError)
     }
@@ -127,21 +137,19 @@ class NativeFront {
     return typeof decision === 'function' && origin !== undefined ? (given) => decision(given, origin) : decision
   }
 
-  #behindHeader(descriptor: number, length: number, { remote }: Origin, origin: Origin | undefined): void {
+  #behindHeader(descriptor: number, length: number, origin: Origin): void {
+    const { address } = origin.remote
     this.#sockets.calls.receive(descriptor, new Uint8Array(length), 0, length)
-    const looks = this.#looksOfAddress.get(remote.address) ?? 0
-    if (this.#isClosed || this.#looks.size >= MAX_LOOKS || looks >= MAX_LOOKS_OF_AN_ADDRESS) {
+    if (this.#isClosed || this.#looks.size >= MAX_LOOKS || this.#looksOfAddress.of(address) >= MAX_LOOKS_OF_AN_ADDRESS) {
       this.#sockets.close(descriptor)
       return
     }
     this.connections++
-    this.#looksOfAddress.set(remote.address, looks + 1)
+    this.#looksOfAddress.add(address)
     const decided = (isKept: boolean): void => {
       this.connections--
       this.#looks.delete(look)
-      const left = this.#looksOfAddress.get(remote.address)! - 1
-      if (left > 0) this.#looksOfAddress.set(remote.address, left)
-      else this.#looksOfAddress.delete(remote.address)
+      this.#looksOfAddress.remove(address)
       if (isKept) this.#open(descriptor, origin)
     }
     const look = takeFirstLook(
@@ -217,6 +225,11 @@ class NativeFront {
     return maxConnections !== undefined && this.connections >= maxConnections
   }
 
+  #localOf(descriptor: number): Endpoint {
+    const { address, port } = this.#sockets.calls.localAddress(descriptor)
+    return { address: unmapped(address), port }
+  }
+
   #remoteOf(descriptor: number): Endpoint | undefined {
     try {
       const { address, port } = this.#sockets.calls.remoteAddress(descriptor)
@@ -225,15 +238,4 @@ class NativeFront {
       return undefined
     }
   }
-}
-
-let takesDescriptors = true
-
-/** The runtime's socket for a connected descriptor; `undefined` where it makes none, and leaves the descriptor alone (Bun). */
-function socketOf(descriptor: number): Socket | undefined {
-  if (!takesDescriptors) return undefined
-  const socket = new Socket({ fd: descriptor, readable: true, writable: true })
-  if (socket.remoteAddress !== undefined) return socket
-  takesDescriptors = false
-  return undefined
 }

@@ -1,5 +1,6 @@
 // Room: the wire. A listening descriptor.
 import type { Watch } from '@underpass/native'
+import { AddressCounts } from './address-counts.ts'
 import type { ByteStream, Endpoint, StreamHandlers } from './byte-stream.ts'
 import { type PendingLook, takeFirstLook } from './first-look.ts'
 import type { Listener, ListenOptions } from './listen.ts'
@@ -54,8 +55,7 @@ class NativeListener implements Listener {
   readonly #fd: number
   readonly #watch: Watch
   readonly #undecided = new Set<PendingLook>()
-  /** By address: how many of those came from it. */
-  readonly #looks = new Map<string, number>()
+  readonly #looks = new AddressCounts()
   #isClosed = false
 
   constructor(
@@ -112,19 +112,19 @@ class NativeListener implements Listener {
       return
     }
     const address = this.#addressOf(descriptor)
-    const looks = this.#looks.get(address) ?? 0
-    if (this.#undecided.size >= MAX_LOOKS || (looks >= MAX_LOOKS_OF_AN_ADDRESS && firstLook.isRelay?.(address) !== true)) {
+    if (
+      this.#undecided.size >= MAX_LOOKS ||
+      (this.#looks.of(address) >= MAX_LOOKS_OF_AN_ADDRESS && firstLook.isRelay?.(address) !== true)
+    ) {
       this.#accept(descriptor)
       return
     }
     this.connections++
-    this.#looks.set(address, looks + 1)
+    this.#looks.add(address)
     const look = takeFirstLook(this.#sockets, descriptor, firstLook, (isKept) => {
       this.connections--
       this.#undecided.delete(look)
-      const left = this.#looks.get(address)! - 1
-      if (left > 0) this.#looks.set(address, left)
-      else this.#looks.delete(address)
+      this.#looks.remove(address)
       if (isKept) this.#accept(descriptor)
     })
     this.#undecided.add(look)

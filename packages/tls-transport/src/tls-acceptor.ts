@@ -1,7 +1,8 @@
 // Room: the wire. The server's side of TLS around connections, whoever accepted them.
-import { createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { createHash, hkdfSync, randomFillSync } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import { AddressCounts } from './address-counts.ts'
 import type { Endpoint } from './byte-stream.ts'
 import { type CertificatePair, certificateProblem } from './certificate.ts'
 import { serverParameters, type TlsParameters } from './tls-parameters.ts'
@@ -16,7 +17,10 @@ export interface TlsServerOptions extends TlsParameters, CertificatePair {
   readonly tickets?: TicketSecret
 }
 
-/** What session tickets are sealed with is made of it, anew each day (RFC 9325 §3.4). Plain data: it may be sent to another thread. */
+/**
+ * What session tickets are sealed with is made of it, anew each day (RFC 9325 §3.4). Plain data: it may be sent to another thread. A listener
+ * copies the octets: overwrite them once the last one is there, for of them the secrets of all days can be had.
+ */
 export interface TicketSecret {
   readonly octets: Uint8Array
   /** When it was made, by the system's clock. */
@@ -24,7 +28,7 @@ export interface TicketSecret {
 }
 
 export function ticketSecret(): TicketSecret {
-  return { octets: new Uint8Array(randomBytes(32)), since: Date.now() }
+  return { octets: randomFillSync(new Uint8Array(32)), since: Date.now() }
 }
 
 /** Handshakes under way at once, in all and of one address: each takes a descriptor and some hundred kilobytes, and says nothing of who asks. */
@@ -33,10 +37,10 @@ const MAX_HANDSHAKES_OF_AN_ADDRESS = 64
 const DAY = 86_400_000
 
 export class TlsAcceptor {
-  readonly #options: TlsServerOptions
+  readonly #options: Omit<TlsServerOptions, 'tickets' | 'cert' | 'key'>
   readonly #onFailure: (error: TransportError) => void
   readonly #underWay = new Set<Duplex>()
-  readonly #ofAddress = new Map<string, number>()
+  readonly #ofAddress = new AddressCounts()
   #pair: CertificatePair
   #context: SecureContext
   #tickets: TicketSecret
@@ -46,22 +50,22 @@ export class TlsAcceptor {
 
   /** @throws Error where the certificate, its key or the ciphers are not taken */
   constructor(options: TlsServerOptions, onFailure: (error: TransportError) => void) {
-    this.#options = options
+    const { tickets, cert, key, ...rest } = options
+    this.#options = rest
     this.#onFailure = onFailure
-    this.#pair = options
-    this.#tickets = options.tickets ?? ticketSecret()
-    this.#context = this.#contextFor(options)
+    this.#pair = { cert, key }
+    this.#tickets = tickets === undefined ? ticketSecret() : { octets: tickets.octets.slice(), since: tickets.since }
+    this.#context = this.#contextFor(this.#pair)
   }
 
   /** Takes over a connection of which nothing was read, or what was read put back. `accept` is called if the handshake comes to its end. */
   begin(socket: Duplex, remote: Endpoint, accept: (secure: TLSSocket) => void): void {
     const { address } = remote
-    const count = this.#ofAddress.get(address) ?? 0
-    if (this.#isClosed || this.#underWay.size >= MAX_HANDSHAKES || count >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
+    if (this.#isClosed || this.#underWay.size >= MAX_HANDSHAKES || this.#ofAddress.of(address) >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
       socket.on('error', () => {}).destroy()
       return
     }
-    this.#ofAddress.set(address, count + 1)
+    this.#ofAddress.add(address)
     this.#underWay.add(socket)
     this.#changeTicketsDaily()
     const secure = new TLSSocket(socket as ConstructorParameters<typeof TLSSocket>[0], {
@@ -74,9 +78,7 @@ export class TlsAcceptor {
     const settle = (): boolean => {
       if (!this.#underWay.delete(socket)) return false
       clearTimeout(timer)
-      const left = this.#ofAddress.get(address)! - 1
-      if (left > 0) this.#ofAddress.set(address, left)
-      else this.#ofAddress.delete(address)
+      this.#ofAddress.remove(address)
       secure.off('error', fail).off('secure', succeed).off('close', onClose)
       return true
     }
@@ -113,7 +115,11 @@ export class TlsAcceptor {
     if (day <= this.#day) return
     // What was is not to be had of what is: who learns today's secret cannot read yesterday's tickets.
     let { octets } = this.#tickets
-    for (; this.#day < day; this.#day++) octets = new Uint8Array(createHash('sha256').update(octets).digest())
+    for (; this.#day < day; this.#day++) {
+      const next = createHash('sha256').update(octets).digest()
+      octets.fill(0)
+      octets = next
+    }
     this.#tickets = { octets, since: this.#tickets.since }
     this.#context = this.#contextFor(this.#pair)
   }

@@ -125,7 +125,7 @@ function textOf(code: TransportErrorCode, phase: TransportPhase, where: string, 
 }
 
 /** OpenSSL's '80FC…:error:0A00009C:SSL routines:ssl3_get_record:http request:…/ssl3_record.c:354:' and a line end is 'http request'. */
-function plainReason(text: string): string {
+export function plainReason(text: string): string {
   const reason = /error:[0-9a-fA-F]+:[^:]*:[^:]*:([^:\n]+)/.exec(text)?.[1]
   // BoringSSL's are names.
   return reason === undefined ? text.trim() : /^[A-Z0-9_]+$/.test(reason) ? reason.toLowerCase().replaceAll('_', ' ') : reason

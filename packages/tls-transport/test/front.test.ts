@@ -1,6 +1,21 @@
 import { connect as dialTcp, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, SERVER_TLS, type Served, SOCKETS, serve, until, useSockets } from './streams.ts'
+import { socketOf } from '../src/native-front.ts'
+import { nativeSockets } from '../src/native-sockets.ts'
+import {
+  CLIENT_TLS,
+  closeAll,
+  dial,
+  failureOf,
+  LOOPBACK,
+  SERVER_TLS,
+  type Served,
+  SOCKETS,
+  serve,
+  turn,
+  until,
+  useSockets,
+} from './streams.ts'
 
 const raw: Socket[] = []
 
@@ -174,6 +189,19 @@ describe.each(SOCKETS)('the PROXY protocol, %s sockets', (sockets) => {
     expect(served.errors).toEqual([])
   })
 
+  it.each([false, true])('RFC 4291 §2.5.4: a /64 is limited as one host, beside plain streams: %s', async (alsoPlain) => {
+    const served = await serve({ ...fromLoopback, tls: SERVER_TLS, alsoPlain })
+    const { port } = served.listener.local
+    const of = (address: string): ReturnType<typeof spoken> => spoken(port, text(`PROXY TCP6 ${address} 2001:db8::1 5000 443\r\n`))
+    const many = Array.from({ length: 70 }, (_, i) => of(`2001:db8:1:2:${(i + 1).toString(16)}::${(i + 1).toString(16)}`))
+    await until(() => many.filter(({ isClosed }) => isClosed()).length === 6)
+    const elsewhere = of('2001:db8:1:3::1')
+    await until(() => elsewhere.socket.bytesWritten > 0)
+    for (let i = 0; i < 20; i++) await turn()
+    expect(elsewhere.isClosed()).toBe(false)
+    expect(many.filter(({ isClosed }) => isClosed()).length).toBe(6)
+  })
+
   it('who leaves in the middle of a header is told of', async () => {
     const served = await serve(fromLoopback)
     const { socket } = spoken(served.listener.local.port, HEADER.subarray(0, 20))
@@ -198,6 +226,67 @@ describe.each(SOCKETS)('the PROXY protocol, %s sockets', (sockets) => {
     expect(failure.code).toBe('TLS_HANDSHAKE')
     await until(() => served.errors.length > 0)
     expect(served.errors[0]).toMatchObject({ code: 'TLS_HANDSHAKE', context: { host: '192.0.2.8', port: 5001 } })
+  })
+})
+
+describe.skipIf(!SOCKETS.includes('auto'))('RFC 9329 §6.1: connections for another thread', () => {
+  it.each([
+    ['PROXY UNKNOWN', text('PROXY UNKNOWN\r\n')],
+    ['LOCAL', Uint8Array.of(...BINARY.slice(0, 12), 0x20, 0, 0, 0)],
+  ])('a connection of a proxy for itself (%s) goes there with its own ends, whole', async (_, header) => {
+    useSockets('auto')
+    const other = await serve(fromLoopback)
+    const first = await serve({
+      ...fromLoopback,
+      firstLook: {
+        milliseconds: 5_000,
+        decide: (start) => (start.length < 6 ? 6 : (descriptor, origin) => other.listener.adopt!(descriptor, origin)),
+      },
+    })
+    const { port } = first.listener.local
+    const { socket } = spoken(port, Uint8Array.of(...header, ...text('IKETCP')))
+    await until(() => saidTo(other) === 'IKETCP')
+    expect(other.accepted[0]?.stream.remote).toEqual({ address: LOOPBACK, port: socket.localPort })
+    expect(other.accepted[0]?.stream.local).toEqual({ address: LOOPBACK, port })
+    expect([first.accepted.length, first.errors, other.errors]).toEqual([0, [], []])
+  })
+
+  it('whose descriptor a connection is does not depend on whether its peer is still there', async () => {
+    const sockets = nativeSockets()
+    if (!('calls' in sockets)) return
+    const { calls } = sockets
+    const listener = calls.listen({ address: LOOPBACK, port: 0, backlog: 5, reusePort: false, prepare() {} })
+    const { port } = calls.localAddress(listener)
+    const accepted = async (isReset: boolean): Promise<number> => {
+      const { socket } = spoken(port)
+      let descriptor = -1
+      await until(() => {
+        descriptor = calls.accept(listener)
+        return descriptor >= 0
+      })
+      if (!isReset) return descriptor
+      socket.resetAndDestroy()
+      const isGone = (): boolean => {
+        try {
+          calls.remoteAddress(descriptor)
+          return false
+        } catch {
+          return true
+        }
+      }
+      await until(isGone)
+      return descriptor
+    }
+    const taken: boolean[] = []
+    for (const isReset of [false, true, false]) {
+      const descriptor = await accepted(isReset)
+      const socket = socketOf(descriptor)
+      taken.push(socket !== undefined)
+      if (socket === undefined) sockets.close(descriptor)
+      else socket.on('error', () => {}).destroy()
+    }
+    sockets.close(listener)
+    expect(taken).toEqual(Array.from({ length: 3 }, () => !('Bun' in globalThis)))
   })
 })
 

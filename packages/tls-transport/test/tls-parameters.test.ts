@@ -184,11 +184,11 @@ describe('handshakes', () => {
 
   it.skipIf(!choosesCiphers)('RFC 9325 §3.4: what tickets are sealed with is another the next day, on all listeners alike', async () => {
     const yesterday = { ...ticketSecret(), since: Date.now() - 86_400_000 }
-    const listeners = [
-      await serve({ tls: { ...SERVER_TLS, tickets: yesterday } }),
-      await serve({ tls: { ...SERVER_TLS, tickets: yesterday } }),
-    ]
-    const unchanged = await serve({ tls: { ...SERVER_TLS, tickets: { ...yesterday, since: Date.now() } } })
+    const again = structuredClone(yesterday)
+    const unchanged = await serve({ tls: { ...SERVER_TLS, tickets: { ...structuredClone(yesterday), since: Date.now() } } })
+    const listeners = [await serve({ tls: { ...SERVER_TLS, tickets: yesterday } }), await serve({ tls: { ...SERVER_TLS, tickets: again } })]
+    // Whoever made it need not keep it: of these octets all later ones could be had.
+    yesterday.octets.fill(0)
     const sessions: Uint8Array[] = []
     const first = await dial(listeners[0]!.listener.local.port, { tls: { ...CLIENT_TLS, onSession: (session) => sessions.push(session) } })
     await until(() => sessions.length > 0)

@@ -9,7 +9,7 @@ import { readSmallFile } from '../config/pem-file.ts'
 import { reasonOf } from '../host-error.ts'
 
 export interface CertificateWatchHandlers {
-  /** They changed, and fit. */
+  /** They changed, and fit. What it throws is a problem like any other, and the pair is offered again. */
   onPair(pair: CertificatePair): void
   /** They changed, and are of no use. Once for each change, and only of what has lasted from one look to the next: two files cannot be replaced at once. */
   onProblem(problem: string): void
@@ -64,10 +64,15 @@ export function watchCertificate(
     }
     const problem = certificateProblem(found)
     if (problem !== undefined) return doubtful(problem)
+    try {
+      onPair(found)
+    } catch (error) {
+      // Tried again at the next look: a doubt has the files read again.
+      return doubtful(reasonOf(error))
+    }
     doubt = undefined
     told = undefined
     pair = found
-    onPair(found)
   }
   const timer = setInterval(look, interval)
   timer.unref()

@@ -5,7 +5,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import type { Limits, SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { DriverFailure, TunPort } from '@underpass/session-manager/driver'
-import { type CertificatePair, ticketSecret } from '@underpass/tls-transport'
+import { type CertificatePair, type TicketSecret, ticketSecret } from '@underpass/tls-transport'
 import type { RunningSession, SessionOptions } from '../program/ports.ts'
 import type { RuntimeOptions } from '../run/index.ts'
 import { withoutShadowed } from '../run/runtime.ts'
@@ -80,25 +80,31 @@ class Supervisor implements RunningSession {
     const { listeners } = this.#options
     const count = this.#threads.length
     const channels = channelsAmong(count)
+    const tickets = ticketSecret()
     const backlog = new SharedArrayBuffer(4 * count)
-    let ports: RuntimeOptions['listeners'] = { ...listeners, tcp: withTickets(withoutShadowed(listeners.tcp)) }
-    await requireFreePorts(ports)
-    for (const [index, thread] of this.#threads.entries()) {
-      const message: WorkerStart = {
-        kind: 'start',
-        index,
-        count,
-        sessionConfig: this.#configFor(index),
-        crypto: this.#options.crypto,
-        tcpTuning: this.#options.tcpTuning,
-        cpu: this.#options.cpus[index],
-        listeners: ports,
-        neighbours: channels[index]!,
-        backlog,
+    let ports: RuntimeOptions['listeners'] = { ...listeners, tcp: withTickets(withoutShadowed(listeners.tcp), tickets) }
+    try {
+      await requireFreePorts(ports)
+      for (const [index, thread] of this.#threads.entries()) {
+        const message: WorkerStart = {
+          kind: 'start',
+          index,
+          count,
+          sessionConfig: this.#configFor(index),
+          crypto: this.#options.crypto,
+          tcpTuning: this.#options.tcpTuning,
+          cpu: this.#options.cpus[index],
+          listeners: ports,
+          neighbours: channels[index]!,
+          backlog,
+        }
+        const started = await thread.start(message)
+        this.#started ??= started
+        ports = withPorts(ports, this.#started.listening)
       }
-      const started = await thread.start(message)
-      this.#started ??= started
-      ports = withPorts(ports, this.#started.listening)
+    } finally {
+      // Each worker has its own (RFC 9325 §3.4).
+      tickets.octets.fill(0)
     }
   }
 
@@ -166,8 +172,7 @@ export function dividedLimits(limits: Limits, count: number): Limits {
 }
 
 /** RFC 9329 Appendix B.3: a session is resumed whichever worker a connection comes to. */
-function withTickets(listeners: RuntimeOptions['listeners']['tcp']): RuntimeOptions['listeners']['tcp'] {
-  const tickets = ticketSecret()
+function withTickets(listeners: RuntimeOptions['listeners']['tcp'], tickets: TicketSecret): RuntimeOptions['listeners']['tcp'] {
   return listeners.map((config) => (config.tls === undefined ? config : { ...config, tls: { ...config.tls, tickets } }))
 }
 

@@ -9,7 +9,7 @@ import {
   type Shard,
   shardOfStream,
 } from '@underpass/session-manager'
-import type { FirstLook } from '@underpass/tls-transport'
+import type { CertificatePair, FirstLook } from '@underpass/tls-transport'
 import { adoptTunQueue, type TunDevice, type TunQueue } from '@underpass/tun-device'
 import { chooseAeadProvider, type Runtime, startRuntime } from '../run/index.ts'
 import type { StreamLook } from '../run/stream-look.ts'
@@ -38,7 +38,7 @@ export class GatewayWorker {
       case 'attach-tun':
         return this.#attachTun(message.queue)
       case 'certificate':
-        return this.#runtime?.replaceCertificate(message.pair)
+        return this.#replaceCertificate(message.pair)
       case 'command':
         return this.#command(message.command)
       case 'owned':
@@ -92,6 +92,9 @@ export class GatewayWorker {
     } catch (error) {
       this.#neighbours?.close()
       this.#post({ kind: 'start-failed', error: sentError(error) })
+    } finally {
+      // The listeners have what they need of it (RFC 9325 §3.4).
+      for (const { tls } of start.listeners.tcp) tls?.tickets?.octets.fill(0)
     }
   }
 
@@ -101,6 +104,14 @@ export class GatewayWorker {
       this.#runtime?.driver.attachTun(this.#tun)
     } catch (error) {
       this.#post({ kind: 'failure', code: 'TUN_FAILED', isFatal: false, error: sentError(error) })
+    }
+  }
+
+  #replaceCertificate(pair: CertificatePair): void {
+    try {
+      this.#runtime?.replaceCertificate(pair)
+    } catch (error) {
+      this.#post({ kind: 'failure', code: 'COMMAND_REFUSED', isFatal: false, error: sentError(error) })
     }
   }
 

@@ -132,6 +132,52 @@ describe('a certificate and a key in files', () => {
     expect(one.said).toEqual(['new'])
   })
 
+  // BoringSSL finds a short key only in a handshake.
+  const short =
+    'Bun' in globalThis
+      ? []
+      : [['a key that is too short for TLS', { cert: fixture('short-certificate'), key: fixture('short-key') }] as const]
+  it.each([
+    ['a whole certificate and half of its chain', { cert: NEW.cert + OLD.cert.slice(0, OLD.cert.length / 2), key: NEW.key }],
+    ...short,
+  ])('%s: told once, the old pair stays, and the whole one is taken when it is there', (_, pair) => {
+    const one = watched()
+    writeFileSync(one.files.cert, pair.cert)
+    writeFileSync(one.files.key, pair.key)
+    looks(one, 4)
+    expect(one.said.splice(0)).toEqual([expect.stringMatching(/^the certificate, with its chain, is not taken: /)])
+    writeFileSync(one.files.cert, NEW.cert)
+    writeFileSync(one.files.key, NEW.key)
+    looks(one, 4)
+    expect(one.said).toEqual(['new'])
+  })
+
+  it('a pair that could not be put to use is told once, does not end the looking, and is offered until it is', () => {
+    const { files } = watched()
+    const said: string[] = []
+    let isRefused = true
+    const watch = watchCertificate(
+      files,
+      OLD,
+      {
+        onPair() {
+          if (isRefused) throw new Error('refused')
+          said.push('taken')
+        },
+        onProblem: (problem) => said.push(problem),
+      },
+      3_600_000,
+    )
+    onTestFinished(() => watch.close())
+    writeFileSync(files.cert, NEW.cert)
+    writeFileSync(files.key, NEW.key)
+    looks({ watch }, 4)
+    expect(said.splice(0)).toEqual(['refused'])
+    isRefused = false
+    looks({ watch }, 4)
+    expect(said).toEqual(['taken'])
+  })
+
   it('what is wrong only between two looks is not told', () => {
     const one = watched()
     writeFileSync(one.files.cert, NEW.cert)
