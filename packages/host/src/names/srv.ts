@@ -118,7 +118,7 @@ async function recordsOf(name: string, domain: string, { resolveSrv }: ServiceLo
   }
 }
 
-/** RFC 1035 §4.1.1 (RCODE), by node:dns's codes: somebody is there, and it is he who has to be asked why. */
+/** RFC 1035 §4.1.1 (RCODE), by node:dns's codes: somebody is there, and it is he who has to be asked why. Deno has ENOTFOUND for all of them. */
 const REFUSALS: Readonly<Record<string, string>> = {
   EFORMERR: 'FORMERR',
   ESERVFAIL: 'SERVFAIL',
