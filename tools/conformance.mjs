@@ -41,18 +41,30 @@ function citationsById() {
   return citations
 }
 
-/** Without the blocks of `describe.skipIf(…)` and `it.skipIf(…)`, which need not run. The formatter's indentation says where they end. */
-function withoutSkippable(text) {
+/**
+ * Without what need not run: the blocks of `describe.skipIf(…)` and `it.skipIf(…)`, and tests that call `skip(…)`. Each goes on until
+ * something else begins at its indentation or left of it, which the formatter sees to.
+ */
+export function withoutSkippable(text) {
+  const lines = text.split('\n')
   const kept = []
-  let end
-  for (const line of text.split('\n')) {
-    if (end !== undefined) {
-      if (end.test(line)) end = undefined
+  for (let i = 0; i < lines.length; ) {
+    const [, indent, name, mode] = /^( *)(describe|it|test)\b(\.\w+)?/.exec(lines[i]) ?? []
+    if (name === undefined) {
+      kept.push(lines[i++])
       continue
     }
-    const [, indent] = /^( *)(?:describe|it|test)\.(?:skipIf|runIf)\(/.exec(line) ?? []
-    if (indent === undefined) kept.push(line)
-    else end = new RegExp(`^ {${indent.length}}[)}]`)
+    const isNext = new RegExp(`^ {0,${indent.length}}[\\w/]`)
+    const next = lines.findIndex((line, at) => at > i && isNext.test(line))
+    const end = next < 0 ? lines.length : next
+    const block = lines.slice(i, end)
+    const isSkippable = /^\.(skip|run)If$/.test(mode) || (name !== 'describe' && block.some((line) => /\bskip\(/.test(line)))
+    if (isSkippable) i = end
+    else if (name === 'describe') kept.push(lines[i++])
+    else {
+      kept.push(...block)
+      i = end
+    }
   }
   return kept.join('\n')
 }

@@ -107,7 +107,13 @@ export type SessionEvent =
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
     }
-  | { readonly kind: 'connection-closed'; readonly connection: number; readonly remote: Endpoint; readonly reason: string }
+  | {
+      readonly kind: 'connection-closed'
+      readonly connection: number
+      readonly remote: Endpoint
+      readonly role: 'originator' | 'responder'
+      readonly reason: string
+    }
   | {
       readonly kind: 'reconnecting'
       readonly peer: string

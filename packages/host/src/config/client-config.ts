@@ -1,4 +1,5 @@
 /** The client's file: one gateway, how to reach it, who we are, what goes through the tunnel. */
+import { isDeepStrictEqual } from 'node:util'
 import type { DialConfig, Identity, PeerConfig, SessionConfig } from '@underpass/session-manager'
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
@@ -12,6 +13,7 @@ import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 import {
   type ChosenTransports,
+  describeWritten,
   isSameWay,
   isThroughProxy,
   transport,
@@ -115,7 +117,11 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const shared = sharedConfig(written, findings, { tunName: 'underpass0', machinePolicy })
   const options = allowed(peer.transports, shared.policy, findings).map((one, i, all) => {
     const described = transportOption(one, profile)
-    if (all.slice(0, i).some((other) => isSameWay(one, other)))
+    const name = describeWritten(described.option)
+    const before = all.slice(0, i).findIndex((other) => isDeepStrictEqual(transportOption(other, profile), described))
+    if (before >= 0)
+      findings.issue(['peer', 'transports', i], `${name} is the same as ${name} of peer.transports[${before}]: leave one of them out`)
+    else if (all.slice(0, i).some((other) => isSameWay(one, other)))
       findings.issue(['peer', 'transports', i], 'is there already, for another user or with another framing')
     return described
   })

@@ -9,6 +9,7 @@ import {
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
+import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { dscp } from './dscp.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
@@ -139,6 +140,11 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }
+  if ((listen?.additional_addresses ?? []).length > 0 && udp.some(({ address: at }) => at === undefined || isWildcard(at)))
+    findings.warn(
+      ['listen', 'additional_addresses'],
+      'are not heard from over UDP: a listener of every address answers from the one that the kernel picks (RFC 7296 §2.11); name each address of this gateway in listen.address',
+    )
   if (udp.length > 0) warnOfMtu(config.tun, 'listen.udp = []', findings)
   checkWorkers(written, config, findings)
   checkCpus(config, config.workers, findings)

@@ -69,20 +69,40 @@ export function inServiceOrder(records: readonly ServiceRecord[], random: (most:
 /** Of one transport. More would take more time than its head start. */
 const MOST_PLACES = 4
 
+/** While other targets wait: one of each family, as they are interleaved (RFC 8305 §4). */
+const MOST_OF_TARGET = 2
+
 /** `undefined`: it has no records. None: they say that the service is not there (a target of "."). */
 async function placesOf(domain: string, transport: 'udp' | 'tcp', lookup: ServiceLookup): Promise<Place[] | undefined> {
   const records = await recordsOf(`_ipsec-nat-t._${transport}.${domain}`, domain, lookup)
   if (records.length === 0) return undefined
-  const places: Place[] = []
+  const targets: Place[][] = []
+  let taken = 0
   for (const { name, port } of inServiceOrder(records, lookup.random)) {
-    if (name === '' || name === '.' || places.length >= MOST_PLACES) continue
+    if (name === '' || name === '.' || taken >= MOST_PLACES) continue
     const addresses = await lookup.addressesOf(name).catch((error: unknown) => {
       if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
       return []
     })
-    places.push(...addresses.map((address) => ({ address, transport, port })))
+    targets.push(addresses.map((address) => ({ address, transport, port })))
+    taken += Math.min(addresses.length, MOST_OF_TARGET)
   }
-  return places.slice(0, MOST_PLACES)
+  return inTurn(targets)
+}
+
+/** RFC 2782: the next target is for when the first cannot be reached, so many addresses of the first must not leave it out. */
+function inTurn(targets: readonly (readonly Place[])[]): Place[] {
+  let room = MOST_PLACES
+  const first = targets.map((places) => {
+    const count = Math.min(places.length, MOST_OF_TARGET, room)
+    room -= count
+    return count
+  })
+  return targets.flatMap((places, i) => {
+    const more = Math.min(places.length - first[i]!, room)
+    room -= more
+    return places.slice(0, first[i]! + more)
+  })
 }
 
 async function recordsOf(name: string, domain: string, { resolveSrv }: ServiceLookup): Promise<readonly ServiceRecord[]> {
@@ -92,6 +112,16 @@ async function recordsOf(name: string, domain: string, { resolveSrv }: ServiceLo
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (code === 'ENOTFOUND' || code === 'ENODATA') return []
     const reason = `${name}: ${reasonOf(error)}`
-    throw new HostError('NAME_NOT_FOUND', `${domain} has no gateway: no name server answered (${reason})`, { name: domain, reason })
+    const answer = REFUSALS[code]
+    const what = answer === undefined ? 'no name server answered' : `the name server answered ${answer}`
+    throw new HostError('NAME_NOT_FOUND', `${domain} has no gateway: ${what} (${reason})`, { name: domain, reason })
   }
+}
+
+/** RFC 1035 §4.1.1 (RCODE), by node:dns's codes: somebody is there, and it is he who has to be asked why. Deno has ENOTFOUND for all of them. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EFORMERR: 'FORMERR',
+  ESERVFAIL: 'SERVFAIL',
+  ENOTIMP: 'NOTIMP',
+  EREFUSED: 'REFUSED',
 }

@@ -65,8 +65,19 @@ export class NetworkMemory {
       // What lies further off than anything is remembered for is of a clock that was wrong.
       return entries.filter(({ until }) => until > now && until <= now + LONGEST).slice(-MOST_ENTRIES)
     } catch {
-      this.#tell('is not what was written there; it is begun anew')
+      this.#setAside()
       return []
+    }
+  }
+
+  /** So that the next process does not tell it again, and whoever wants to can look. */
+  #setAside(): void {
+    const aside = `${this.path}.broken`
+    try {
+      renameSync(this.path, aside)
+      this.#tell(`is not what was written there; it is begun anew, and what was there is ${aside}`)
+    } catch (error) {
+      this.#tell(`is not what was written there, and cannot be set aside: ${reasonOf(error)}`)
     }
   }
 

@@ -115,8 +115,7 @@ export class Reporter {
       if (!this.#accepted.take()) return false
       this.#acceptedTold.add(describeEndpoint(event.remote))
     }
-    // Ours to dial have even numbers.
-    if (event.kind !== 'connection-closed' || event.connection % 2 === 0) return true
+    if (event.kind !== 'connection-closed' || event.role === 'originator') return true
     return this.#acceptedTold.delete(describeEndpoint(event.remote))
   }
 

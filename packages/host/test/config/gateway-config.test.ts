@@ -85,6 +85,20 @@ ${SECRETS}`)
     expect(() => load(`[listen]\nadditional_addresses = ["vpn.example.com"]\n${PEOPLE}${SECRETS}`)).toThrow('additional_addresses')
   })
 
+  it.each([
+    ['', true],
+    ['address = ["0.0.0.0"]\n', true],
+    ['address = ["198.51.100.1"]\nudp = [500, "[::]:4500"]\n', true],
+    ['address = ["198.51.100.1", "198.51.100.2"]\n', false],
+    ['udp = []\n', false],
+  ])('RFC 7296 §2.11: other addresses, and UDP on every address (%j), are a warning: %s', (listen, isWarned) => {
+    const text = (addresses: string): string => `[listen]\nadditional_addresses = [${addresses}]\n${listen}${PEOPLE}${SECRETS}`
+    const warning =
+      /gw\.toml:2: listen\.additional_addresses: are not heard from over UDP: .* name each address of this gateway in listen\.address$/
+    expect(load(text('"198.51.100.2"')).warnings).toEqual(isWarned ? [expect.stringMatching(warning)] : [])
+    expect(load(text('')).warnings).toEqual([])
+  })
+
   it('makes a peer for whoever has the connection’s own secret', () => {
     const { peers } = load(`${PEOPLE}psk = "0123456789abcdef"\n`)
     expect(peers.map(({ name, remoteId }) => [name, remoteId])).toEqual([['people', undefined]])

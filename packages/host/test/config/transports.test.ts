@@ -69,6 +69,21 @@ describe('srv = true', () => {
   })
 })
 
+it.each([
+  ['["udp", "tcp:4500", "tcp:4500"]', 2, 'tcp:4500', 1],
+  ['["udp", "tcp:4500", "udp:500"]', undefined, '', 0],
+  ['["udp", "tcp:4500", "udp"]', 2, 'udp:500 (4500 where a NAT is found)', 0],
+  ['["tls:443", { transport = "tls", port = 443, framing = "rfc9329" }]', 1, 'tls:443', 0],
+  ['["tcp:4500", { transport = "tcp", port = 4500, framing = "3gpp-ftt" }]', undefined, '', 0],
+] as const)('transports = %s: what stands there twice is an error that names both', (transports, at, name, before) => {
+  const load = (): ClientConfig => config(transports)
+  if (at === undefined) expect(load).not.toThrow()
+  else
+    expect(load).toThrow(
+      `client.toml:5: peer.transports[${at}]: ${name} is the same as ${name} of peer.transports[${before}]: leave one of them out`,
+    )
+})
+
 describe('"via env"', () => {
   const written = (): ClientConfig => config('["tls:443 via env", "udp"]')
   const inIt = (env: Record<string, string>): ClientConfig => ({ ...written(), ...inEnvironment(written(), 'gw.example', env) })

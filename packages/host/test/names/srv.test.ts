@@ -78,6 +78,30 @@ describe('RFC 2782, RFC 9329 §11: _ipsec-nat-t, asked of a name server', () => 
     expect((await servicePlaces('example.test', lookup)).map(({ address }) => address)).toEqual(['192.0.2.2', '192.0.2.2'])
   })
 
+  it('a host of many addresses leaves room for the next priority; alone, it has it all', async () => {
+    const many = [1, 2, 3, 4].map((i) => `192.0.2.1${i}`)
+    const of = async (...hosts: string[]): Promise<string[]> => {
+      const records = hosts.map((host, i) => record(`${host}.example.test`, 10 * i, 0))
+      const places = await servicePlaces('example.test', await served({ '_ipsec-nat-t._udp.example.test': records }))
+      return places.filter(({ transport }) => transport === 'udp').map(({ address }) => address)
+    }
+    expect(await of('many', 'gw2')).toEqual([...many.slice(0, 3), '192.0.2.2'])
+    expect(await of('many', 'gw1', 'gw2')).toEqual([...many.slice(0, 2), '2001:db8::1', '192.0.2.1'])
+    expect(await of('gw2', 'many')).toEqual(['192.0.2.2', ...many.slice(0, 3)])
+    expect(await of('many', 'gone')).toEqual(many)
+    expect(await of('many')).toEqual(many)
+  })
+
+  it.each(['SERVFAIL', 'NOTIMP', 'REFUSED'] as const)(
+    'RFC 1035 §4.1.1: a name server that answers %s is an error that says so',
+    async (code) => {
+      const domain = `${code.toLowerCase()}.test`
+      // Deno's node:dns has ENOTFOUND for every RCODE: there it is a domain without records, and its name is looked up.
+      const expected = 'Deno' in globalThis ? domain : `${domain} has no gateway: the name server answered ${code} (`
+      await expect(servicePlaces(domain, await served({}))).rejects.toThrow(expected)
+    },
+  )
+
   it('a name server that is silent is an error that says so', async () => {
     await expect(servicePlaces('silent.test', await served({}))).rejects.toThrow(/^silent\.test has no gateway: no name server answered/)
   })
@@ -108,9 +132,13 @@ async function served(zone: Readonly<Record<string, readonly ServiceRecord[]>>):
 const HOSTS: Readonly<Record<string, readonly string[]>> = {
   'gw1.example.test': ['2001:db8::1', '192.0.2.1'],
   'gw2.example.test': ['192.0.2.2'],
+  'many.example.test': ['192.0.2.11', '192.0.2.12', '192.0.2.13', '192.0.2.14'],
 }
 
 const NXDOMAIN = 3
+
+/** RFC 1035 §4.1.1, by the names that get them. */
+const REFUSALS: Readonly<Record<string, number>> = { servfail: 2, notimp: 4, refused: 5 }
 
 function answerTo(query: Uint8Array, zone: Readonly<Record<string, readonly ServiceRecord[]>>): Uint8Array | undefined {
   const labels: string[] = []
@@ -122,7 +150,7 @@ function answerTo(query: Uint8Array, zone: Readonly<Record<string, readonly Serv
   const name = labels.join('.').toLowerCase()
   const records = zone[name] ?? []
   if (name.endsWith('silent.test')) return undefined
-  const code = records.length === 0 ? NXDOMAIN : 0
+  const code = REFUSALS[labels.at(-2)!] ?? (records.length === 0 ? NXDOMAIN : 0)
   const head = [query[0]!, query[1]!, 0x84 | (query[2]! & 1), 0x80 | code, 0, 1, 0, records.length, 0, 0, 0, 0]
   return Uint8Array.from([...head, ...query.subarray(12, at + 5), ...records.flatMap(encoded)])
 }

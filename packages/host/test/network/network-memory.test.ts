@@ -53,7 +53,7 @@ describe('RFC 9329 §5.1 (T-FB-4): what is kept of networks', () => {
     ['is no JSON', '{"version": 1, "entr'],
     ['is of another version', '{"version": 2, "entries": []}'],
     ['has something else in it', '{"version": 1, "entries": [{"peer": 3}]}'],
-  ])('a file that %s is told once, and begun anew', (_, text) => {
+  ])('a file that %s is told once, set aside and begun anew', (_, text) => {
     const { memory, path, problems } = fresh()
     mkdirSync(dirname(path), { recursive: true })
     writeFileSync(path, text)
@@ -61,8 +61,22 @@ describe('RFC 9329 §5.1 (T-FB-4): what is kept of networks', () => {
     expect(one.of('gw')).toEqual([])
     expect(one.of('gw')).toEqual([])
     expect(problems).toEqual([expect.stringContaining(`${path}, which keeps what is learnt of networks, is not what was written there`)])
+    expect(readFileSync(`${path}.broken`, 'utf8')).toBe(text)
+    expect(memory().of('gw')).toEqual([])
+    expect(problems).toHaveLength(1)
     one.remember(UDP)
     expect(memory().of('gw')).toEqual([UDP])
+  })
+
+  it('what is set aside takes the place of what was set aside before', () => {
+    const { memory, path } = fresh()
+    mkdirSync(dirname(path), { recursive: true })
+    for (const text of ['one', 'two']) {
+      writeFileSync(path, text)
+      memory().of('gw')
+    }
+    expect(readdirSync(dirname(path))).toEqual(['networks.json.broken'])
+    expect(readFileSync(`${path}.broken`, 'utf8')).toBe('two')
   })
 
   it('a clock that was wrong makes nothing last for years', () => {

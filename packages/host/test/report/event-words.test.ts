@@ -185,7 +185,7 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'TCP connection 1 accepted from 203.0.113.4:50000',
   ],
   [
-    { kind: 'connection-closed', connection: 1, remote: REMOTE, reason: 'reset' },
+    { kind: 'connection-closed', connection: 1, remote: REMOTE, role: 'originator', reason: 'reset' },
     'info',
     'TCP connection 1 with 203.0.113.4:50000 closed: reset',
   ],

@@ -35,7 +35,7 @@ describe('strangers', () => {
         const remote = { address: '192.0.2.66', port: 1_024 + i }
         const connection = 2 * i + 1
         reporter.event({ kind: 'connection-opened', connection, local: { address: '192.0.2.1', port: 443 }, remote, role: 'responder' })
-        reporter.event({ kind: 'connection-closed', connection, remote, reason: 'no prefix' })
+        reporter.event({ kind: 'connection-closed', connection, remote, role: 'responder', reason: 'no prefix' })
         clock.now++
       }
       // Three seconds of a thousand each: 20 that come and go, and the count of the second before.
@@ -59,10 +59,10 @@ describe('strangers', () => {
         remote: { address: '192.0.2.66', port: i },
         role: 'responder',
       })
-    reporter.event({ kind: 'connection-closed', connection: 1, remote: friend, reason: 'FIN' })
+    reporter.event({ kind: 'connection-closed', connection: 1, remote: friend, role: 'responder', reason: 'FIN' })
     for (let i = 0; i < 50; i++) {
-      reporter.event({ kind: 'connection-opened', connection: 2 * i, local, remote: friend, role: 'originator' })
-      reporter.event({ kind: 'connection-closed', connection: 2 * i, remote: friend, reason: 'FIN' })
+      reporter.event({ kind: 'connection-opened', connection: 2_001 + 2 * i, local, remote: friend, role: 'originator' })
+      reporter.event({ kind: 'connection-closed', connection: 2_001 + 2 * i, remote: friend, role: 'originator', reason: 'FIN' })
     }
     expect(lines.filter((line) => /connection 1 with 192\.0\.2\.7:5000 closed/.test(line))).toHaveLength(1)
     expect(lines.filter((line) => /to 192\.0\.2\.7:5000 open/.test(line))).toHaveLength(50)

@@ -59,6 +59,25 @@ it('answers leave through the socket that the core names', async () => {
   expect(received).toEqual([5, 6, 7])
 })
 
+it('RFC 7296 §2.11: with each address named, what came to one is answered from it', async () => {
+  const free = await openUdp({ address: '0.0.0.0', onDatagram: () => {}, onError: () => {} })
+  const { port } = free.local
+  await free.close()
+  const sockets = await openUdpSockets(
+    [LOOPBACK, '127.0.0.2'].map((address) => ({ address, port })),
+    { onDatagram: (local, remote, message, bytes) => sockets.send(local, remote, message, bytes) },
+  )
+  open.push(sockets)
+  const answers: Endpoint[] = []
+  const peer = await openUdp({ address: '0.0.0.0', onDatagram: (_bytes, _kind, from) => answers.push({ ...from }), onError: () => {} })
+  open.push(peer)
+  for (const address of ['127.0.0.2', LOOPBACK]) {
+    peer.send('ike', IKE, { address, port })
+    await until(() => answers.length > 0)
+    expect(answers.splice(0)).toEqual([{ address, port }])
+  }
+})
+
 const wordOf = (word: number | string): string => (typeof word === 'number' ? `esp ${word}` : word)
 
 async function listening(config: UdpListenerConfig, takesBatches: boolean) {

@@ -82,7 +82,7 @@ export class ConnectionTable {
     const lost = connection.waiting?.clear() ?? 0
     if (lost > 0) core.count('queue-lost', lost)
     if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
-    core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, reason })
+    core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, role: connection.role, reason })
     for (const initiator of initiatorsOf(connection)) initiator.connectionClosed(core, connection, reason)
     for (const sa of [...connection.ikeSas]) {
       detachPath(core, sa)

@@ -131,7 +131,7 @@ describe('TS 24.302 F.2.1: the firewall traversal tunnel', () => {
     // The Delete has waited for its answer, the connection for an IKE SA.
     pair.run(7_100)
     expect(pair.gateway.core.ikeSas.size).toBe(0)
-    expect(pair.gateway.eventsOf('connection-closed')).toMatchObject([{ reason: 'no IKE SA uses it' }])
+    expect(pair.gateway.eventsOf('connection-closed')).toMatchObject([{ role: 'responder', reason: 'no IKE SA uses it' }])
   })
 
   it('8.2.4 (F-8): the client asks for TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, and lives by the value of the answer', () => {

@@ -67,7 +67,7 @@ describe('RFC 9329 §7.1, RFC 4555: a live session moves between transports', ()
     pair.link.isUdpBlocked = false
     change(pair)
     expect(pair.pipe.isOpen).toBe(false)
-    expect(pair.client.eventsOf('connection-closed')).toMatchObject([{ reason: 'its IKE SA has moved' }])
+    expect(pair.client.eventsOf('connection-closed')).toMatchObject([{ role: 'originator', reason: 'its IKE SA has moved' }])
   })
 
   it('(T-MOB-8): nothing of a return routability check goes over TCP', () => {

@@ -1,0 +1,1 @@
+export declare function withoutSkippable(text: string): string
