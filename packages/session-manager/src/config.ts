@@ -163,7 +163,7 @@ export interface Timers {
   readonly retransmit: number
   /** An IKE SA of an initiator that has other transports, too, is given up after three, unless something valid comes. */
   readonly maxRetransmissions: number
-  /** No retransmission over TCP: an unanswered request ends the IKE SA after this (T-RTX-1). */
+  /** No retransmission over TCP (T-RTX-1): an unanswered request ends the connection after this, and the IKE SA `resume` later on another. */
   readonly response: number
   /** Silence before a liveness check (RFC 7296 §2.4). */
   readonly liveness: number
