@@ -69,6 +69,9 @@ export function inServiceOrder(records: readonly ServiceRecord[], random: (most:
 /** Of one transport. More would take more time than its head start. */
 const MOST_PLACES = 4
 
+/** Names that are looked up for them. */
+const MOST_TARGETS = 8
+
 /** While other targets wait: one of each family, as they are interleaved (RFC 8305 §4). */
 const MOST_OF_TARGET = 2
 
@@ -78,8 +81,12 @@ async function placesOf(domain: string, transport: 'udp' | 'tcp', lookup: Servic
   if (records.length === 0) return undefined
   const targets: Place[][] = []
   let taken = 0
-  for (const { name, port } of inServiceOrder(records, lookup.random)) {
-    if (name === '' || name === '.' || taken >= MOST_PLACES) continue
+  // Whoever answers may list what he likes: ports that are none, or more names than anybody waits for.
+  const usable = inServiceOrder(records, lookup.random).filter(
+    ({ name, port }) => name !== '' && name !== '.' && port >= 1 && port <= 65_535,
+  )
+  for (const { name, port } of usable.slice(0, MOST_TARGETS)) {
+    if (taken >= MOST_PLACES) break
     const addresses = await lookup.addressesOf(name).catch((error: unknown) => {
       if (!isHostError(error, 'NAME_NOT_FOUND')) throw error
       return []

@@ -2,10 +2,12 @@
  * What did not get through on which network, from one process to the next (RFC 9329 §5.1, T-FB-4): one small file. Nothing in it is worth an
  * error: where it cannot be read or written, it is known for less long.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import * as z from 'zod'
+import { readSmallFile } from '../config/pem-file.ts'
 import { reasonOf } from '../host-error.ts'
 
 /** A transport that did not get through, and how long that is to be believed yet. */
@@ -54,7 +56,7 @@ export class NetworkMemory {
   #read(): Entry[] {
     let text: string
     try {
-      text = readFileSync(this.path, 'utf8')
+      text = readSmallFile(this.path)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#tell(`cannot be read: ${reasonOf(error)}`)
       return []
@@ -83,10 +85,10 @@ export class NetworkMemory {
 
   /** Whoever reads it meanwhile has the file before or the one after. */
   #write(entries: readonly Entry[]): void {
-    const draft = `${this.path}.${process.pid}`
+    const draft = `${this.path}.${randomBytes(8).toString('hex')}`
     try {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
-      writeFileSync(draft, `${JSON.stringify({ version: 1, entries })}\n`, { mode: 0o600 })
+      writeFileSync(draft, `${JSON.stringify({ version: 1, entries })}\n`, { mode: 0o600, flag: 'wx' })
       renameSync(draft, this.path)
     } catch (error) {
       this.#tell(`cannot be written: ${reasonOf(error)}`)

@@ -47,7 +47,12 @@ export function watchCertificate(
     onProblem(problem)
   }
   const look = (): void => {
-    const seen = stateOf(files)
+    let seen: string
+    try {
+      seen = stateOf(files)
+    } catch (error) {
+      return doubtful(reasonOf(error))
+    }
     // Read again for as long as there is a doubt: what was written within one tick of the clock looks the same.
     if (seen === read && doubt === undefined) return
     let found: CertificatePair

@@ -73,6 +73,22 @@ describe('RFC 2782, RFC 9329 §11: _ipsec-nat-t, asked of a name server', () => 
     await expect(servicePlaces('example.test', await served(none))).rejects.toMatchObject({ code: 'NAME_NOT_FOUND' })
   })
 
+  it('a port that is none is passed over, and of very many targets eight are looked up', async () => {
+    const asked: string[] = []
+    const dead = Array.from({ length: 100 }, (_, i) => record(`dead-${i}.example.test`, 10, 0))
+    const lookup: ServiceLookup = {
+      resolveSrv: async () => [record('port-0.example.test', 1, 0, 0), ...dead],
+      addressesOf: async (name) => {
+        asked.push(name)
+        throw new HostError('NAME_NOT_FOUND', `${name} has no address`, { name, reason: '' })
+      },
+      random: () => 0,
+    }
+    await servicePlaces('example.test', lookup).catch(() => {})
+    expect(asked.some((name) => name.startsWith('port-0'))).toBe(false)
+    expect(asked.filter((name) => name.startsWith('dead')).length).toBeLessThanOrEqual(16)
+  })
+
   it('a host that nobody knows is passed over', async () => {
     const lookup = await served({ '_ipsec-nat-t._udp.example.test': [record('gone.example.test', 1, 0), record('gw2.example.test', 2, 0)] })
     expect((await servicePlaces('example.test', lookup)).map(({ address }) => address)).toEqual(['192.0.2.2', '192.0.2.2'])

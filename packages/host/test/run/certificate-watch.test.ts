@@ -132,12 +132,23 @@ describe('a certificate and a key in files', () => {
     expect(one.said).toEqual(['new'])
   })
 
+  it('links that lead round in a circle: told once, and the pair is taken when there is one again', () => {
+    const one = watched()
+    rmSync(one.files.cert)
+    symlinkSync(one.files.cert, one.files.cert)
+    looks(one, 4)
+    expect(one.said.splice(0)).toEqual([expect.stringContaining('ELOOP')])
+    rmSync(one.files.cert)
+    writeFileSync(one.files.cert, NEW.cert)
+    writeFileSync(one.files.key, NEW.key)
+    looks(one, 4)
+    expect(one.said).toEqual(['new'])
+  })
+
   // BoringSSL finds a short key only in a handshake.
-  const short =
-    'Bun' in globalThis
-      ? []
-      : [['a key that is too short for TLS', { cert: fixture('short-certificate'), key: fixture('short-key') }] as const]
-  it.each([
+  const short: [string, { readonly cert: string; readonly key: string }][] =
+    'Bun' in globalThis ? [] : [['a key that is too short for TLS', { cert: fixture('short-certificate'), key: fixture('short-key') }]]
+  it.each<[string, { readonly cert: string; readonly key: string }]>([
     ['a whole certificate and half of its chain', { cert: NEW.cert + OLD.cert.slice(0, OLD.cert.length / 2), key: NEW.key }],
     ...short,
   ])('%s: told once, the old pair stays, and the whole one is taken when it is there', (_, pair) => {
