@@ -8,5 +8,6 @@ export { NativeError, type NativeErrorCode, type NativeErrorContext } from './na
 export { watchNetworkNews } from './network-news.ts'
 export { PollEvent, PollSet } from './poll-set.ts'
 export { Reactor, sharedReactor, type Watch } from './reactor.ts'
+export { countRuntimeStream } from './runtime-streams.ts'
 export { MessageFlag, NAME_WORDS, SocketMessages } from './socket-messages.ts'
 export { type ConnectCall, type ListenCall, loadTcpCalls, type SocketAddress, type TcpCalls, TcpOption } from './tcp-calls.ts'

@@ -2,6 +2,7 @@ import { nativeBuffer } from './address.ts'
 import type { Libc } from './libc.ts'
 import { PollEvent, PollSet } from './poll-set.ts'
 import type { Watcher } from './resident-waiter.ts'
+import { areStarvedByWaits } from './runtime-streams.ts'
 
 /*
  * A thread of the pool inside poll(2) cannot be cancelled, so it also watches an eventfd that unref() writes to. The timeout is a
@@ -49,8 +50,8 @@ export function threadWatcher(libc: Libc, epoll: number, woken: () => void): Wat
 
   return {
     stepAside() {
-      isAside = true
-      return true
+      isAside = !areStarvedByWaits()
+      return isAside
     },
     stepIn() {
       isAside = false
@@ -65,7 +66,7 @@ export function threadWatcher(libc: Libc, epoll: number, woken: () => void): Wat
       isWanted = false
       wake()
     },
-    patience: () => PATIENCE,
+    patience: () => (areStarvedByWaits() ? -1 : PATIENCE),
   }
 }
 

@@ -8,6 +8,8 @@ export interface NativeSockets {
   readonly tcpOption: typeof TcpOption
   readonly pollEvent: typeof PollEvent
   readonly errno: typeof Errno
+  /** A socket of the runtime's carries packets beside them, until what is returned is called. */
+  countRuntimeStream(): () => void
   close(fd: number): void
   nameOf(errno: number): string
 }
@@ -39,6 +41,7 @@ function load(): NativeSockets | { readonly reason: string } {
       tcpOption: native.TcpOption,
       pollEvent: native.PollEvent,
       errno: native.Errno,
+      countRuntimeStream: native.countRuntimeStream,
       close: (fd) => libc.close(fd),
       nameOf: (errno) => libc.errnoName(errno),
     }

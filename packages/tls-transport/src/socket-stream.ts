@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
+import { nativeSockets } from './native-sockets.ts'
 import type { SocketTuning } from './native-tuning.ts'
 import { type TransportError, transportError } from './transport-error.ts'
 
@@ -75,7 +76,10 @@ export class SocketStream implements ByteStream {
       handlers.onEnd?.()
     })
     socket.on('error', (cause) => this.#failed(cause))
+    const sockets = nativeSockets()
+    const gone = 'calls' in sockets ? sockets.countRuntimeStream() : () => {}
     socket.once('close', () => {
+      gone()
       this.#isPaused = false
       this.#deliver()
       if (this.#error === undefined) handlers.onClose?.()
