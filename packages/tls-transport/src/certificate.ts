@@ -11,27 +11,33 @@ export interface CertificatePair {
 
 const BEGINNING = '-----BEGIN CERTIFICATE-----'
 
-/** What is wrong with a certificate and its key, in words; `undefined` where they fit. No octet of a key is in it. */
-export function certificateProblem({ cert, key }: CertificatePair): string | undefined {
+export interface CertificateProblem {
+  readonly of: 'certificate' | 'key'
+  readonly reason: string
+}
+
+/** What is wrong with a certificate and its key; `undefined` where they fit. No octet of a key is in it. */
+export function certificateProblem({ cert, key }: CertificatePair): CertificateProblem | undefined {
   let ofCertificate: Uint8Array
   try {
     ofCertificate = spkiOf(new X509Certificate(cert))
   } catch {
-    return 'the certificate cannot be read: it is no PEM, or only part of one'
+    return { of: 'certificate', reason: 'the certificate cannot be read: it is no PEM, or only part of one' }
   }
   let ofKey: Uint8Array
   try {
     ofKey = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'der' })
   } catch {
-    return 'the private key cannot be read: it is no PEM, only part of one, or has a password'
+    return { of: 'key', reason: 'the private key cannot be read: it is no PEM, only part of one, or has a password' }
   }
-  if (Buffer.compare(ofCertificate, ofKey) !== 0) return 'the private key is not that of the certificate'
+  if (Buffer.compare(ofCertificate, ofKey) !== 0) return { of: 'key', reason: 'the private key is not that of the certificate' }
   try {
     // Not every runtime reads the chain before a handshake.
     for (const rest of cert.split(BEGINNING).slice(2)) new X509Certificate(BEGINNING + rest)
     createSecureContext({ cert, key })
   } catch (cause) {
-    return `the certificate, with its chain, is not taken: ${plainReason(cause instanceof Error ? cause.message : String(cause))}`
+    const why = plainReason(cause instanceof Error ? cause.message : String(cause))
+    return { of: 'certificate', reason: `the certificate, with its chain, is not taken: ${why}` }
   }
   return undefined
 }

@@ -1,7 +1,7 @@
 // Byte streams under the IKE and ESP stream: TCP (RFC 9329), TLS around it (RFC 9329 Appendix A). TCP by the system's calls where
 // @underpass/native can be loaded; names, TLS and all else by node:net and node:tls, on every runtime.
 export type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
-export { type CertificatePair, certificatePin, certificateProblem } from './certificate.ts'
+export { type CertificatePair, type CertificateProblem, certificatePin, certificateProblem } from './certificate.ts'
 export { type ConnectOptions, connect, type TlsClientOptions } from './connect.ts'
 export type { FirstLook } from './first-look.ts'
 export type { FrontOptions } from './front.ts'

@@ -126,7 +126,7 @@ export class TlsAcceptor {
 
   #contextFor(pair: CertificatePair): SecureContext {
     const problem = certificateProblem(pair)
-    if (problem !== undefined) throw new TransportError('BAD_OPTION', problem)
+    if (problem !== undefined) throw new TransportError('BAD_OPTION', problem.reason)
     return createSecureContext({
       ...serverParameters(this.#options),
       cert: pair.cert,

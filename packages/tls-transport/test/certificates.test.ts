@@ -16,11 +16,21 @@ describe('a certificate and its key', () => {
   it('fit, or what is wrong, and no octet of the key', () => {
     expect(certificateProblem({ cert: CERT, key: KEY })).toBe(undefined)
     expect(certificateProblem(RSA)).toBe(undefined)
-    expect(certificateProblem({ cert: CERT, key: RSA.key })).toBe('the private key is not that of the certificate')
+    expect(certificateProblem({ cert: CERT, key: RSA.key })).toEqual({
+      of: 'key',
+      reason: 'the private key is not that of the certificate',
+    })
     for (let cut = 0; cut < CERT.length - 40; cut += 40)
-      expect(certificateProblem({ cert: CERT.slice(0, cut), key: KEY })).toMatch(/^the certificate cannot be read/)
+      expect(certificateProblem({ cert: CERT.slice(0, cut), key: KEY })).toMatchObject({
+        of: 'certificate',
+        reason: expect.stringMatching(/^the certificate cannot be read/),
+      })
     for (let cut = 0; cut < KEY.length - 40; cut += 40)
-      expect(certificateProblem({ cert: CERT, key: KEY.slice(0, cut) })).toMatch(/^the private key cannot be read/)
+      expect(certificateProblem({ cert: CERT, key: KEY.slice(0, cut) })).toMatchObject({
+        of: 'key',
+        reason: expect.stringMatching(/^the private key cannot be read/),
+      })
+    expect(certificateProblem({ cert: CERT + RSA.cert.slice(0, RSA.cert.length / 2), key: KEY })).toMatchObject({ of: 'certificate' })
   })
 
   it.each([undefined, 'shared'])('a listener takes another for new handshakes, and streams that are open stay (%s)', async (kind) => {

@@ -86,7 +86,7 @@ const KEY_FILE = ['tls', 'key_file']
 
 function checkPair(pair: Pick<GatewayTls, 'cert' | 'key'>, hasNullCipher: boolean, findings: Findings): void {
   const problem = certificateProblem(pair)
-  if (problem !== undefined) return findings.issue(problem.startsWith('the certificate') ? CERT_FILE : KEY_FILE, `is of no use: ${problem}`)
+  if (problem !== undefined) return findings.issue(problem.of === 'certificate' ? CERT_FILE : KEY_FILE, `is of no use: ${problem.reason}`)
   const type = new X509Certificate(pair.cert).publicKey.asymmetricKeyType
   if (hasNullCipher && type !== 'rsa')
     findings.issue(['tls', 'null_cipher'], `needs a certificate with an RSA key, and that of cert_file is ${type ?? 'another'}`)

@@ -68,7 +68,7 @@ export function watchCertificate(
       return
     }
     const problem = certificateProblem(found)
-    if (problem !== undefined) return doubtful(problem)
+    if (problem !== undefined) return doubtful(problem.reason)
     try {
       onPair(found)
     } catch (error) {

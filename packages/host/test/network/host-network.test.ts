@@ -167,8 +167,8 @@ describe('what a killed process left behind', () => {
   })
 
   it.skipIf(process.platform !== 'linux')('is nobody’s where its process is a zombie', async () => {
-    // The shell becomes a `sleep`, which never asks how its first child ended.
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // The shell becomes a `sleep`, which never asks how its first child ended; by then, or the shell asks itself.
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] })
     onTestFinished(() => void parent.kill('SIGKILL'))
     const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)))
     await vi.waitFor(() => expect(statOf(pid)[0]).toBe('Z'), { timeout: 5_000, interval: 10 })

@@ -145,13 +145,13 @@ describe('a certificate and a key in files', () => {
     expect(one.said).toEqual(['new'])
   })
 
-  // BoringSSL finds a short key only in a handshake.
-  const short: [string, { readonly cert: string; readonly key: string }][] =
-    'Bun' in globalThis ? [] : [['a key that is too short for TLS', { cert: fixture('short-certificate'), key: fixture('short-key') }]]
-  it.each<[string, { readonly cert: string; readonly key: string }]>([
+  const refused: (readonly [string, typeof NEW])[] = [
     ['a whole certificate and half of its chain', { cert: NEW.cert + OLD.cert.slice(0, OLD.cert.length / 2), key: NEW.key }],
-    ...short,
-  ])('%s: told once, the old pair stays, and the whole one is taken when it is there', (_, pair) => {
+  ]
+  // BoringSSL finds a short key only in a handshake.
+  if (!('Bun' in globalThis))
+    refused.push(['a key that is too short for TLS', { cert: fixture('short-certificate'), key: fixture('short-key') }])
+  it.each(refused)('%s: told once, the old pair stays, and the whole one is taken when it is there', (_, pair) => {
     const one = watched()
     writeFileSync(one.files.cert, pair.cert)
     writeFileSync(one.files.key, pair.key)
