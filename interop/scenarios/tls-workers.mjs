@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { repository } from '../lib/lab.mjs'
+import { until } from '../lib/process.mjs'
 import { startHaproxy } from '../lib/relays.mjs'
 import { hundredPings, transferBetween } from '../lib/transfer.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
@@ -26,8 +27,11 @@ export async function run(lab) {
     proxies: [`${RELAY}/32`],
     workers: 2,
   })
-  const { stdout: listening } = await lab.in(far, ['ss', '-Hltn'])
-  lab.expect(listening.trim().split('\n').length === 2, 'the gateway has two listening sockets on one port', listening)
+  // The second worker opens its own a moment later.
+  await until('the gateway to have two listening sockets on one port', async () => {
+    const { stdout } = await lab.in(far, ['ss', '-Hltn'])
+    return stdout.trim().split('\n').length === 2
+  })
   const ways = [{ at: `${NEAR}:443`, to: `${FAR}:443`, header: 'send-proxy-v2' }]
   const haproxy = await startHaproxy(lab, middle, { port: 443, ways })
 

@@ -58,7 +58,7 @@ async function throttled(lab, { client, router, server, gateway }) {
     gateway: GATEWAY,
     transports: ['udp', 'tcp:4500'],
     remote: ['10.1.0.0/24'],
-    timers: { path_check: '2s', trial: '4s' },
+    timers: { path_check: '2s', trial: '8s' },
   })
   const { ike } = await app.established()
   lab.expect(ike.path.transport === 'udp', 'it comes up over UDP')

@@ -13,7 +13,7 @@ export async function networkIdentity(
   addresses: readonly string[],
   tunnel: string,
   run: CommandRunner,
-  rouse: (hop: string) => Promise<void> = sendNothing,
+  rouse: (hop: string) => Promise<void>,
 ): Promise<string | undefined> {
   const parsed = addresses.flatMap((address) => parseIp(address) ?? []).sort((a, b) => a.family - b.family)
   for (const address of parsed) {
@@ -76,7 +76,7 @@ const WAITS = [5, 20, 50] as const
 const DISCARD = 9
 
 /** An empty datagram, which nobody answers. */
-function sendNothing(hop: string): Promise<void> {
+export function sendNothing(hop: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = createSocket(hop.includes(':') ? 'udp6' : 'udp4')
     const end = (): void => void socket.close(() => resolve())

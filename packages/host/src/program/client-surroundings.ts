@@ -7,7 +7,7 @@ import { reasonOf } from '../host-error.ts'
 import { GatewayName } from '../names/gateway-name.ts'
 import { addressesIn, type Place } from '../names/places.ts'
 import type { ClientNetwork } from '../network/client-network.ts'
-import { networkIdentity } from '../network/network-identity.ts'
+import { networkIdentity, sendNothing } from '../network/network-identity.ts'
 import { NetworkMemory, networkMemoryPath } from '../network/network-memory.ts'
 import { Underlay } from '../network/underlay.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -140,6 +140,8 @@ export class ClientSurroundings {
       addresses.length > 0 ? addresses : ANYWHERE,
       this.#surrounded?.device ?? '',
       this.#options.ports.run,
+      // T-APP-2: where UDP is not to be used, the neighbour is known once TCP has asked for it.
+      this.#options.config.transports.some(({ transport }) => transport === 'udp') ? sendNothing : async () => {},
     )
     this.#surrounded?.session.networkChanged?.(this.#network)
   }

@@ -47,7 +47,14 @@ describe('by what a network is known again', () => {
     expect(await identity({ routes: [] })).toBeUndefined()
     expect(await identity({ link: { link_type: 'loopback', flags: [] } })).toBeUndefined()
     expect(await identity({ got: { type: 'local', dst: GATEWAY, dev: 'lo' } })).toBeUndefined()
-    expect(await networkIdentity([GATEWAY], 'underpass0', async () => ({ exitCode: 127, stdout: '', stderr: '' }))).toBeUndefined()
+    expect(
+      await networkIdentity(
+        [GATEWAY],
+        'underpass0',
+        async () => ({ exitCode: 127, stdout: '', stderr: '' }),
+        async () => {},
+      ),
+    ).toBeUndefined()
   })
 
   it('a point-to-point link has nobody else on it', async () => {

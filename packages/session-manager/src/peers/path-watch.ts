@@ -45,6 +45,8 @@ export class PathWatch {
   #begun: Traffic | undefined
   /** At the last check by this path. */
   #last: Traffic | undefined
+  /** At the half of a trial: what it carries is measured from there, as flows that lost much take their time to come back. */
+  #halfWay: Traffic | undefined
   /** At the last look. */
   #looked: Traffic | undefined
   #isProven = false
@@ -79,10 +81,11 @@ export class PathWatch {
     this.#begun = trafficOf(core, sa)
     this.#last = undefined
     this.#looked = undefined
+    this.#halfWay = undefined
     this.#isProven = sa.transport === 'tcp'
     this.#espFailures = 0
     this.#silentIntervals = 0
-    if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial)
+    if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial / 2)
     else this.#trial = undefined
     if (sa.transport === 'udp' && this.#transports.hasStream) this.#look(core)
     else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
@@ -214,11 +217,17 @@ export class PathWatch {
   #judge(core: Core): void {
     const sa = this.#sa
     const trial = this.#trial
+    if (sa && trial && this.#halfWay === undefined) {
+      this.#halfWay = trafficOf(core, sa)
+      return core.timers.set(this, 'judge', core.now + core.config.timers.trial / 2)
+    }
     this.#trial = undefined
-    if (!sa || !trial || !this.#begun) return
+    // Where nothing came by UDP, anything that has come since is more.
+    const from = trial?.before === 0 ? this.#begun : this.#halfWay
+    if (!sa || !trial || !from) return
     const now = trafficOf(core, sa)
-    const octets = now.octetsIn - this.#begun.octetsIn + (trial.before === 0 ? 0 : now.octetsOut - this.#begun.octetsOut)
-    const octetsPerSecond = (1000 * octets) / (now.at - this.#begun.at)
+    const octets = now.octetsIn - from.octetsIn + (trial.before === 0 ? 0 : now.octetsOut - from.octetsOut)
+    const octetsPerSecond = (1000 * octets) / (now.at - from.at)
     this.#holdUntil = core.now + Math.min(core.config.timers.maxUdpProbe, core.config.timers.blocked * 2 ** this.#holds++)
     const isBetter = isClearlyMore(octetsPerSecond, trial.before)
     const figures = { octetsPerSecond: Math.round(octetsPerSecond), octetsPerSecondBefore: Math.round(trial.before) }
