@@ -26,7 +26,8 @@ interface Captured {
 const enter = process.getuid?.() === 0 ? ['-n'] : ['-Urn']
 const canEnter = spawnSync('unshare', [...enter, '--', 'ip', '-V'], { stdio: 'ignore' }).status === 0
 
-describe.runIf(canEnter && tcpSockets().kind === 'native')('packets of two connections after one another', () => {
+// A capture needs a network of its own and native sockets; CI has both.
+describe.runIf(canEnter && tcpSockets().kind === 'native')('RFC 9329 §6.1, §9.3: packets of two connections after one another', () => {
   it.each(['127.0.0.1', '::1'])(
     'of native sockets over %s: RFC 9329 §9.3 (T-QOS-1, T-SA-2): one DSCP each way, from the SYN on',
     (address) => {
@@ -53,6 +54,7 @@ describe.runIf(canEnter && tcpSockets().kind === 'native')('packets of two conne
     expect(captured(kind, '127.0.0.1').noDelay).toEqual([1, 1, 1, 1])
   })
 
+  // Where the runtime's sockets can be found among the descriptors: Linux, as in CI.
   it.runIf(untunable('runtime') === undefined).each(['127.0.0.1', '::1'])(
     'of the TLS of the runtime over %s: all the same, but the SYN that dials',
     (address) => {

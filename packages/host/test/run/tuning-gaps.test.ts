@@ -30,6 +30,7 @@ describe('what cannot be had of sockets', () => {
     ])
   })
 
+  // Linux with koffi, as in CI: it is the kernel that grants less.
   it.runIf(untunable('native') === undefined)('buffers beyond what the kernel grants, by name', () => {
     const buffers = [
       { key: 'tcp.send_buffer', which: 'send', octets: 0x3fff_ffff },

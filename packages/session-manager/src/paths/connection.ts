@@ -96,7 +96,8 @@ export class Connection {
   readonly path: Path = { transport: 'tcp', connection: this }
 
   opened(local: Endpoint, remote: Endpoint, clock: Clock): void {
-    this.#clock = clock
+    // A time for each write is an object for each: of the one framing that asks when the last one was.
+    if (this.framing === '3gpp-ftt') this.#clock = clock
     this.local = local
     this.remote = remote
     this.isOpen = true
