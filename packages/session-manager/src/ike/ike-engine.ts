@@ -12,6 +12,7 @@ import {
   type IkeMessage,
   NotifyType,
   notify,
+  type Payload,
   PayloadType,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
@@ -29,7 +30,7 @@ import {
   deleteIkeSa,
   learnNat,
   movePath,
-  replyTo,
+  replyToPending,
   resend,
   sendNextRequest,
   sendStateless,
@@ -89,6 +90,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
     if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
+    if (place === 'pending') return awaitAnswer(core, sa, octets, arrival)
     if (place === 'outside') return drop(core, arrival, 'ike-outside-window', `request ${header.messageId}`, 'ignored')
   }
   let message: IkeMessage
@@ -164,11 +166,34 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 }
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
+  sa.window.pending = { request, arrival }
   const step = stepFor(core, sa, opened, arrival)
-  applyStep(core, sa, step)
   const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []
-  replyTo(core, sa, request, header, [...(step.reply ?? []), ...report], arrival)
+  takeRequestStep(core, sa, header, report, step)
+}
+
+/** The answer goes to where the request came from last, at once or when the work for it is done. */
+function takeRequestStep(core: Core, sa: IkeSa, header: IkeHeader, report: readonly Payload[], step: Step): void {
+  applyStep(core, sa, step)
+  if (step.job) {
+    const { work, then } = step.job
+    return core.startJob(work, sa, (_core, _sa, result) => {
+      takeRequestStep(core, sa, header, report, then(core, sa, result))
+      sendNextRequest(core, sa)
+    })
+  }
+  replyToPending(core, sa, header, [...(step.reply ?? []), ...report])
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
+}
+
+function takeResponseStep(core: Core, sa: IkeSa, step: Step): void {
+  applyStep(core, sa, step)
+  if (!step.job) return
+  const { work, then } = step.job
+  core.startJob(work, sa, (_core, _sa, result) => {
+    takeResponseStep(core, sa, then(core, sa, result))
+    sendNextRequest(core, sa)
+  })
 }
 
 function stepFor(core: Core, sa: IkeSa, opened: Opened, arrival: Path): Step {
@@ -200,7 +225,7 @@ function stepForRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): S
     return { reply: [notify(refusal.notifyType, refusal.data)] }
   }
   const row = findTransition(sa.state.kind, message.header.exchangeType, 'request', message.inner)
-  return 'missing' in row ? rejectSyntax(core, sa, row.missing) : row.handle(core, sa, message)
+  return 'missing' in row ? rejectSyntax(core, sa, row.missing) : row.handle(core, sa, message, undefined)
 }
 
 /** An authenticated peer that breaks the syntax loses the SA, not the connection (RFC 7296 §2.21.3, T-LIFE-15). */
@@ -245,9 +270,10 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
-  if (row === undefined) applyStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+  if (row === undefined)
+    takeResponseStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
-  else applyStep(core, sa, row.handle(core, sa, opened.message))
+  else takeResponseStep(core, sa, row.handle(core, sa, opened.message, plan))
 }
 
 function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {
@@ -269,6 +295,15 @@ function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): 
   if (!response) return drop(core, arrival, 'ike-outside-window', 'an answered Message ID with other octets', 'ignored')
   core.count('ike-retransmissions-in')
   sendTo(core, arrival, response)
+  return 'ignored'
+}
+
+/** A repetition of what is being worked on: it says where the answer is waited for, which over TCP may be another connection (T-RTX-3). */
+function awaitAnswer(core: Core, { window }: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
+  if (!window.pending || !equal(window.pending.request, octets))
+    return drop(core, arrival, 'ike-outside-window', 'a Message ID in work with other octets', 'ignored')
+  core.count('ike-retransmissions-in')
+  window.pending.arrival = arrival
   return 'ignored'
 }
 

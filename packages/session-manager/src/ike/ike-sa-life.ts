@@ -54,6 +54,8 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       sa.livenessPeriod = effect.livenessPeriod
       if (sa.path?.transport === 'tcp') keepOpen(core, sa.path.connection)
       return
+    case 'request':
+      return sendRequest(core, sa, effect.plan)
     case 'established':
       return establish(core, sa)
     case 'forget-others':
@@ -108,13 +110,16 @@ export function resend(core: Core, sa: IkeSa): void {
   if (sa.window.outstanding) transmitOutstanding(core, sa)
 }
 
-/** The response to a request, to where the request came from (RFC 7296 §2.11), kept for its repetition. `request` is kept too. */
-export function replyTo(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, payloads: readonly Payload[], arrival: Path): void {
-  if (!sa.protection || sa.state.kind === 'CLOSED') return
+/** The response to the request in work, to where it came from (RFC 7296 §2.11), kept for its repetition. */
+export function replyToPending(core: Core, sa: IkeSa, header: IkeHeader, payloads: readonly Payload[]): void {
+  const { pending } = sa.window
+  if (!sa.protection || !pending || sa.state.kind === 'CLOSED') return
   const response = sealResponse(core, sa, sa.protection, header, payloads)
   if (!response) return closeIkeSa(core, sa, 'the answer to a request would have been too long for a message', false)
-  sa.window.answer(request, response)
-  sendTo(core, arrival, response)
+  sa.window.answer(pending.request, response)
+  // One whose connection is gone is asked again on another (T-RTX-2).
+  const { arrival } = pending
+  if (arrival.transport === 'udp' || core.connections.has(arrival.connection.id)) sendTo(core, arrival, response)
 }
 
 /** `undefined` where the answer does not fit: a request that makes us say too much ends its own SA, and nothing else. */

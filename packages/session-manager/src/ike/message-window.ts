@@ -3,6 +3,7 @@
  * last. Two windows of one, apart from the SA's state: a peer's request may come while ours is out (C-6).
  */
 import type { Payload } from '@underpass/ike-codec'
+import type { Path } from '../paths/path.ts'
 
 /** A request to send when the slot is free. */
 export interface RequestPlan {
@@ -21,10 +22,18 @@ export interface OutstandingRequest {
   transmissions: number
 }
 
+/** A request whose answer is being worked out. */
+export interface PendingRequest {
+  readonly request: Uint8Array
+  /** From where it came last: there the answer is waited for. */
+  arrival: Path
+}
+
 export class MessageWindow {
   /** Requests that wait for the slot, in order. */
   readonly waiting: RequestPlan[] = []
   outstanding: OutstandingRequest | undefined
+  pending: PendingRequest | undefined
   #nextRequest: number
   #expectedRequest: number
   #answered: { readonly request: Uint8Array; readonly response: Uint8Array } | undefined
@@ -40,8 +49,8 @@ export class MessageWindow {
   }
 
   /** What a request's Message ID makes of it. */
-  placeOf(messageId: number): 'new' | 'repeated' | 'outside' {
-    if (messageId === this.#expectedRequest) return 'new'
+  placeOf(messageId: number): 'new' | 'pending' | 'repeated' | 'outside' {
+    if (messageId === this.#expectedRequest) return this.pending ? 'pending' : 'new'
     return messageId === this.#expectedRequest - 1 && this.#answered !== undefined ? 'repeated' : 'outside'
   }
 
@@ -52,6 +61,7 @@ export class MessageWindow {
 
   /** The request is answered: the window moves on and remembers the pair. Both arrays are kept. */
   answer(request: Uint8Array, response: Uint8Array): void {
+    this.pending = undefined
     this.#answered = { request, response }
     this.#expectedRequest++
   }

@@ -2,10 +2,13 @@
  * nothing; `applyStep` in `ike-sa-life.ts` applies the step. */
 import type { Payload } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
+import type { CryptoResult, CryptoWork } from '../contract.ts'
+import type { Core } from '../core.ts'
 import type { AssignedAddress, SessionEvent } from '../events.ts'
 import type { AddressOffer } from '../peers/address-pool.ts'
 import type { VerifiedPeer } from './authentication.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
+import type { RequestPlan } from './message-window.ts'
 
 export interface Step {
   readonly to?: IkeSaState
@@ -15,7 +18,12 @@ export interface Step {
   readonly reply?: readonly Payload[]
   /** Done after the reply has left. */
   readonly afterReply?: readonly Effect[]
+  /** `to` and `effects` are done now; the rest is what `then` makes of the result, unless the SA is closed by then. Excludes `reply`. */
+  readonly job?: { readonly work: CryptoWork; readonly then: StepContinuation }
 }
+
+/** What a message comes to when the work that it asked for is done. It may ask for more. */
+export type StepContinuation = (core: Core, sa: IkeSa, result: CryptoResult) => Step
 
 export type Effect =
   | { readonly kind: 'event'; readonly event: SessionEvent }
@@ -37,6 +45,8 @@ export type Effect =
   | { readonly kind: 'make-room'; readonly supernumerary: readonly IkeSa[] }
   /** IKE SAs of the same identity without a connection, whose addresses are wanted for this one. */
   | { readonly kind: 'close-abandoned'; readonly abandoned: readonly IkeSa[] }
+  /** A request of ours, when the slot is free. */
+  | { readonly kind: 'request'; readonly plan: RequestPlan }
   /** The SA is authenticated on both sides. */
   | { readonly kind: 'established' }
   /** N(INITIAL_CONTACT): whatever else this identity had here is gone (RFC 7296 §2.4). */

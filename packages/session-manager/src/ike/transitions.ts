@@ -11,6 +11,7 @@ import { handleIkeAuthResponse } from './ike-auth-initiator.ts'
 import { answerIkeAuthRequest } from './ike-auth-responder.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
 import { answerInformationalRequest } from './informational.ts'
+import type { RequestPlan } from './message-window.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Step } from './step.ts'
 
@@ -22,7 +23,8 @@ export interface Transition {
   readonly role: 'request' | 'response'
   /** Payloads inside SK, each at least once. */
   readonly required: readonly Payload['type'][]
-  readonly handle: (core: Core, sa: IkeSa, message: AuthenticatedMessage) => Step
+  /** `plan`: the request of ours that a response answers. */
+  readonly handle: (core: Core, sa: IkeSa, message: AuthenticatedMessage, plan: RequestPlan | undefined) => Step
 }
 
 const TRANSITIONS: readonly Transition[] = [
