@@ -1,5 +1,5 @@
 /**
- * IKE_AUTH with a shared secret, the responder's half (RFC 7296 §1.2, §2.15): who is it, is it true, and what may pass.
+ * IKE_AUTH, the responder's half (RFC 7296 §1.2, §2.15): who is it, is it true, and what may pass.
  *
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
@@ -15,7 +15,7 @@ import { remoteOf } from '../paths/path.ts'
 import type { AddressOffer } from '../peers/address-pool.ts'
 import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
-import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
+import { makeAuth, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
@@ -28,25 +28,32 @@ import type { Effect, Step } from './step.ts'
 import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
 export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
-  const { protection, state } = sa
-  if (!protection || state.kind !== 'IKE_SA_INIT_ANSWERED') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH in state ${state.kind}`)
+  const { state } = sa
+  if (state.kind !== 'IKE_SA_INIT_ANSWERED') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH in state ${state.kind}`)
   const { inner } = message
   const idi = find(inner, 'IDi')!
   const remoteId: Identity = { idType: idi.idType, data: idi.data.slice() }
   const candidates = candidatesFor(core, remoteId, find(inner, 'IDr'))
   const auth = find(inner, 'AUTH')
-  const peer =
-    auth &&
-    candidates
-      .map((candidate) => verifyPsk(protection, state.record, 'responder', remoteId, auth, candidate))
-      .find((found) => found !== undefined)
-  if (!peer) return refuseAuthentication(sa, remoteId, candidates, auth)
-  if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
+  if (!auth) return refuseAuthentication(sa, remoteId, candidates, auth)
+  return verifyAuth(sa, state.record, { remoteId, auth }, candidates, (verified) =>
+    verified
+      ? makeAuth(sa, state.record, verified.peer, (ours) => admitInitiator(core, sa, verified, state.record, inner, ours))
+      : refuseAuthentication(sa, remoteId, candidates, auth),
+  )
+}
 
-  const reply: Payload[] = [
-    { type: 'IDr', ...peer.peer.localId },
-    authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
-  ]
+/** It is who it says, and `auth` tells it who we are: what may pass. */
+function admitInitiator(
+  core: Core,
+  sa: IkeSa,
+  peer: VerifiedPeer,
+  record: InitRecord,
+  inner: readonly Payload[],
+  auth: PayloadOf<'AUTH'>,
+): Step {
+  if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
+  const reply: Payload[] = [{ type: 'IDr', ...peer.peer.localId }, auth]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
   const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]
@@ -68,7 +75,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     { kind: 'established' },
   ]
   try {
-    const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, state.record, inner)
+    const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, record, inner)
     return {
       to: { kind: 'ESTABLISHED' },
       reply: [...reply, ...payloads, ...last],
@@ -82,7 +89,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       kind: 'handshake-failed',
       ikeSa: sa.id,
       peer: peer.peer.name,
-      detail: `${describeIdentity(remoteId)}: ${error.message}`,
+      detail: `${describeIdentity(peer.remoteId)}: ${error.message}`,
       notify: nameOfNotify(refusal.notifyType),
       ...remoteIn(sa),
     } as const

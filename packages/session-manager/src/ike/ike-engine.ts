@@ -35,6 +35,7 @@ import {
   sendNextRequest,
   sendStateless,
   sendTo,
+  takeStep,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { suspectLoss } from './liveness.ts'
@@ -186,16 +187,6 @@ function takeRequestStep(core: Core, sa: IkeSa, header: IkeHeader, report: reado
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
 }
 
-function takeResponseStep(core: Core, sa: IkeSa, step: Step): void {
-  applyStep(core, sa, step)
-  if (!step.job) return
-  const { work, then } = step.job
-  core.startJob(work, sa, (_core, _sa, result) => {
-    takeResponseStep(core, sa, then(core, sa, result))
-    sendNextRequest(core, sa)
-  })
-}
-
 function stepFor(core: Core, sa: IkeSa, opened: Opened, arrival: Path): Step {
   if (opened.kind === 'syntax-error') return rejectSyntax(core, sa, opened.error.message)
   if (hasUnexpectedNat(opened.message.inner, arrival)) return refuseNat(core, sa, arrival)
@@ -270,10 +261,9 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
-  if (row === undefined)
-    takeResponseStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
-  else takeResponseStep(core, sa, row.handle(core, sa, opened.message, plan))
+  else takeStep(core, sa, row.handle(core, sa, opened.message, plan))
 }
 
 function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {

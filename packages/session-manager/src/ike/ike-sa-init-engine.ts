@@ -11,7 +11,7 @@ import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import { tellOfferRefused } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
-import { buildIkeAuthRequest } from './ike-auth-initiator.ts'
+import { beginIkeAuth } from './ike-auth-initiator.ts'
 import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
 import {
   buildIkeSaInitRequest,
@@ -24,7 +24,7 @@ import {
   statelessAnswer,
   suitesOfAllPeers,
 } from './ike-sa-init.ts'
-import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendStateless, sendTo } from './ike-sa-life.ts'
+import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, takeStep } from './ike-sa-life.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
@@ -74,15 +74,10 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
 
 /** An initiator that has the keys begins IKE_AUTH. */
 export function sendIkeAuth(core: Core, sa: IkeSa): void {
-  const { state, peer, path } = sa
-  if (state.kind !== 'KEYS_READY' || !peer) return
+  const { state, path } = sa
+  if (state.kind !== 'KEYS_READY') return
   if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(sa, path)
-  const isFirstContact = ![...core.ikeSas.values()].some(
-    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
-  )
-  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact, sa.initiator?.assigned ?? [])
-  sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
-  sendRequest(core, sa, plan)
+  takeStep(core, sa, beginIkeAuth(core, sa))
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */

@@ -26,6 +26,17 @@ import { describeSelector } from './traffic-selectors.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
+/** A step that answers no request, and what follows when its work is done. */
+export function takeStep(core: Core, sa: IkeSa, step: Step): void {
+  applyStep(core, sa, step)
+  if (!step.job) return
+  const { work, then } = step.job
+  core.startJob(work, sa, (_core, _sa, result) => {
+    takeStep(core, sa, then(core, sa, result))
+    sendNextRequest(core, sa)
+  })
+}
+
 /** Everything of a step but its reply. */
 export function applyStep(core: Core, sa: IkeSa, step: Omit<Step, 'reply' | 'afterReply'>): void {
   if (step.to && sa.state.kind !== 'CLOSED') sa.state = step.to

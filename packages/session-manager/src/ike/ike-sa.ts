@@ -55,6 +55,8 @@ export type IkeSaState =
   | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
   /** IKE_AUTH waits for leave: another transport's may be under way. */
   | { readonly kind: 'KEYS_READY'; readonly record: InitRecord }
+  /** Our AUTH payload is being made: the request follows. */
+  | { readonly kind: 'AUTH_MAKE'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
   | {
       readonly kind: 'KE_RESPOND'
