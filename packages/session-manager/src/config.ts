@@ -136,6 +136,11 @@ export interface Limits {
   /** Failed ICVs on a known SPI before the connection is closed (T-LIFE-13). */
   readonly maxIcvFailures: number
   readonly maxMessageLength: number
+  /** Octets of an IP datagram, headers and all: an IKE message that needs more goes over UDP in fragments (RFC 7383 §2.5.1). At least 256. */
+  readonly maxIkeDatagramIpv4: number
+  readonly maxIkeDatagramIpv6: number
+  /** Of one message that comes in fragments; of more none is kept. */
+  readonly maxFragments: number
 }
 
 /** Milliseconds. */
@@ -184,6 +189,8 @@ export interface Timers {
   readonly resume: number
   /** A responder keeps an IKE SA without a connection this long (T-LIFE-4). */
   readonly disconnected: number
+  /** How long fragments wait for the rest of their message (RFC 7383 §2.6). */
+  readonly reassembly: number
   /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
   readonly deletion: number
   /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4). */
@@ -210,6 +217,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxCorruptFrames: 8,
   maxIcvFailures: 1,
   maxMessageLength: 65_533,
+  maxIkeDatagramIpv4: 576,
+  maxIkeDatagramIpv6: 1280,
+  maxFragments: 256,
 }
 
 export const DEFAULT_TIMERS: Timers = {
@@ -235,6 +245,7 @@ export const DEFAULT_TIMERS: Timers = {
   reconnect: 60_000,
   resume: 3_000,
   disconnected: 600_000,
+  reassembly: 30_000,
   deletion: 2_000,
   queueTarget: 5,
   queueInterval: 100,

@@ -12,7 +12,7 @@ import {
   type Payload,
 } from '@underpass/ike-codec'
 import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
-import { openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
+import { type Content, openFragment, openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
 import type { Endpoint, Input, TransportOption } from '../src/index.ts'
 import { type Node, seededRandom } from './network.ts'
 import { Pair } from './pair.ts'
@@ -110,6 +110,22 @@ export class MeddledPair extends Pair {
     const opened = openMessage(protection, octets, decodeMessage(octets))
     if (opened.kind !== 'authenticated') throw new Error(`the message is ${opened.kind}`)
     return opened.message.inner
+  }
+
+  /** What a message holds, in one SK or in fragments. */
+  contentOf(...messages: readonly Uint8Array[]): Content {
+    const chunks = messages.map((octets) => {
+      const message = decodeMessage(octets)
+      const protection = this.keysOf(message.header)
+      const opened = openMessage(protection, octets, message)
+      if (opened.kind === 'authenticated') return opened.message.content.bytes
+      const chunk = openFragment(protection, octets, message)
+      if (!chunk) throw new Error('the message is unauthentic')
+      return chunk
+    })
+    const last = decodeMessage(messages[0]!).payloads.at(-1)
+    if (last?.type !== 'SK' && last?.type !== 'SKF') throw new Error('the message is not encrypted')
+    return { firstPayload: last.firstPayload, bytes: Uint8Array.from(chunks.flatMap((chunk) => [...chunk])) }
   }
 
   keysOf(header: IkeHeader): Protection {

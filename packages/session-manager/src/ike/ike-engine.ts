@@ -18,9 +18,10 @@ import {
 } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
-import { equal, readU32 } from '../octets.ts'
+import { readU32 } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
+import { type FragmentResult, forgetFragments, takeFragment } from './fragmentation.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
@@ -34,7 +35,6 @@ import {
   resend,
   sendNextRequest,
   sendStateless,
-  sendTo,
   takeStep,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
@@ -43,7 +43,8 @@ import type { RequestPlan } from './message-window.ts'
 import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
-import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
+import { type AuthenticatedMessage, type OpenResult, openMessage, type Protection } from './protection.ts'
+import { answerAgain, awaitAnswer } from './repetition.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
 
@@ -104,22 +105,34 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   // Neither forged nor damaged, only unprotected (§2.21.4).
   if (!message.payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF'))
     return drop(core, arrival, 'ike-unprotected', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'ignored')
-  const opened = openMessage(protection, octets, message)
-  if (opened.kind === 'unauthentic')
+  const result = openAny(core, sa, protection, octets, message)
+  if (result.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
+  if (result.kind === 'discarded') return drop(core, arrival, 'ike-fragments-discarded', result.detail, 'ignored')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
+  if (result.kind === 'held') return 'valid'
+  const { opened, first } = result
   const hadTransport = sa.transport
   const hadAddress = addressOf(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
-  else handleRequest(core, sa, octets.slice(), header, opened, arrival)
+  else handleRequest(core, sa, first.slice(), header, opened, arrival)
   // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
   if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
   if (hasMoved && sa.isMobike && arrival.transport === 'udp' && hadAddress !== arrival.remote.address)
     askIfRoutable(core, sa, arrival.remote.address)
   sendNextRequest(core, sa)
   return 'valid'
+}
+
+/** One SK, or the fragment that completes a message; `first` are its octets, or those of its first fragment. */
+function openAny(core: Core, sa: IkeSa, protection: Protection, octets: Uint8Array, message: IkeMessage): FragmentResult {
+  if (message.payloads.at(-1)?.type === 'SKF') return takeFragment(core, sa, protection, octets, message)
+  const opened = openMessage(protection, octets, message)
+  if (opened.kind === 'unauthentic') return opened
+  forgetFragments(sa, message.header)
+  return { kind: 'complete', opened, first: octets }
 }
 
 /** The newest address, whatever moves came before. */
@@ -277,24 +290,6 @@ function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: numbe
 function childrenOf(sa: IkeSa, plan: RequestPlan): ChildSa[] {
   const named = plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : []))
   return [...sa.children].filter((child) => named.some((spi) => spi.length === 4 && readU32(spi) === child.inboundSpi))
-}
-
-/** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */
-function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
-  const response = sa.window.responseTo(octets, equal)
-  if (!response) return drop(core, arrival, 'ike-outside-window', 'an answered Message ID with other octets', 'ignored')
-  core.count('ike-retransmissions-in')
-  sendTo(core, arrival, response)
-  return 'ignored'
-}
-
-/** A repetition of what is being worked on: it says where the answer is waited for, which over TCP may be another connection (T-RTX-3). */
-function awaitAnswer(core: Core, { window }: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
-  if (!window.pending || !equal(window.pending.request, octets))
-    return drop(core, arrival, 'ike-outside-window', 'a Message ID in work with other octets', 'ignored')
-  core.count('ike-retransmissions-in')
-  window.pending.arrival = arrival
-  return 'ignored'
 }
 
 /** C-9: a higher major version is dropped; a request is told which one we speak. */

@@ -11,6 +11,7 @@ import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import { tellOfferRefused } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
+import { fragmentationSupport } from './fragmentation.ts'
 import { beginIkeAuth } from './ike-auth-initiator.ts'
 import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
 import {
@@ -66,7 +67,7 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [...natDetection, ...fragmentationSupport()])
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
@@ -116,6 +117,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(arrival), remote: remoteOf(arrival) },
         answer.payloads,
       )
+      sa.isFragmenting = fragmentationSupport(answer.payloads).length > 0
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       core.startJob(
@@ -170,7 +172,10 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
-  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, natDetection)
+  const fragmentation = fragmentationSupport(state.clear)
+  sa.isFragmenting = fragmentation.length > 0
+  const extensions = [...natDetection, ...fragmentation]
+  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, extensions)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }

@@ -5,6 +5,7 @@ import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
 import type { AssignedAddress, PathDescription } from '../events.ts'
 import type { Path } from '../paths/path.ts'
 import type { Initiator } from '../peers/initiator.ts'
+import type { FragmentSet } from './fragmentation.ts'
 import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
@@ -75,7 +76,7 @@ export type IkeSaState =
   | { readonly kind: 'CLOSED' }
 
 export class IkeSa {
-  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected'
+  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected' | 'reassembly'
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
   readonly role: 'initiator' | 'responder'
@@ -84,6 +85,10 @@ export class IkeSa {
   readonly initiatorSpi: bigint
   responderSpi: bigint
   readonly window: MessageWindow
+  /** Both ends announced IKEV2_FRAGMENTATION_SUPPORTED (RFC 7383 §2.3). */
+  isFragmenting = false
+  /** What has come of a message in fragments, of the other end's requests and of its responses. */
+  readonly fragments: { request: FragmentSet | undefined; response: FragmentSet | undefined } = { request: undefined, response: undefined }
   readonly children: Set<ChildSa> = new Set()
   /** The pool's addresses that this SA holds as responder. */
   leases: Uint8Array[] = []
