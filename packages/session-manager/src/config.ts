@@ -102,6 +102,15 @@ export interface IkeSuite {
   readonly integrity: number | undefined
   readonly prf: number
   readonly keyExchange: number
+  /** In the order in which they take place; absent: there are none (RFC 9370). */
+  readonly additionalKeyExchanges?: readonly AdditionalKeyExchange[]
+}
+
+/** An ADDKE transform (RFC 9370 §2.2.1). */
+export interface AdditionalKeyExchange {
+  /** 1 to 7: of ADDKE1 to ADDKE7. */
+  readonly place: number
+  readonly method: number
 }
 
 export interface EspSuite {

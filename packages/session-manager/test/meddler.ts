@@ -128,10 +128,11 @@ export class MeddledPair extends Pair {
     return { firstPayload: last.firstPayload, bytes: Uint8Array.from(chunks.flatMap((chunk) => [...chunk])) }
   }
 
+  /** Those of whom the message is for: the sender of a response may have the next already. */
   keysOf(header: IkeHeader): Protection {
-    for (const node of this.nodes) {
-      for (const sa of node.core.ikeSas.values()) if (sa.initiatorSpi === header.initiatorSpi && sa.protection) return sa.protection
-    }
+    const receiver = (header.flags & HeaderFlag.INITIATOR) === 0 ? 'initiator' : 'responder'
+    const sas = this.nodes.flatMap((node) => [...node.core.ikeSas.values()]).filter((sa) => sa.initiatorSpi === header.initiatorSpi)
+    for (const { protection } of [...sas.filter(({ role }) => role === receiver), ...sas]) if (protection) return protection
     throw new Error('nobody has the keys')
   }
 

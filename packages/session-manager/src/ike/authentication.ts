@@ -8,6 +8,7 @@ import type { Identity, PeerConfig } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { identificationBody } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { intAuth } from './intermediate.ts'
 import type { Step } from './step.ts'
 
 declare const verified: unique symbol
@@ -56,7 +57,7 @@ function octetsOf(sa: IkeSa, record: InitRecord, role: IkeSa['role'], identity: 
   const { prf, keys } = protectionOf(sa)
   const [message, peerNonce, skp] =
     role === 'initiator' ? [record.request, record.responderNonce, keys.skpi] : [record.response, record.initiatorNonce, keys.skpr]
-  return signedOctets(prf, message, peerNonce, skp, identificationBody(identity))
+  return signedOctets(prf, message, peerNonce, skp, identificationBody(identity), intAuth(record))
 }
 
 function sharedKeyAuth(sa: IkeSa, octets: Uint8Array, secret: Uint8Array): Uint8Array {

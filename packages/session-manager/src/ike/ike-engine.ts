@@ -89,7 +89,8 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
       return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
   } else {
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
-    if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
+    if (sa.role === 'initiator' && sa.isHalfOpen)
+      return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
     if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
     if (place === 'pending') return awaitAnswer(core, sa, octets, arrival)

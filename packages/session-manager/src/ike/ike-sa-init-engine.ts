@@ -12,8 +12,7 @@ import { tellOfferRefused } from '../peers/mismatch.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
 import { fragmentationSupport } from './fragmentation.ts'
-import { beginIkeAuth } from './ike-auth-initiator.ts'
-import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
+import { IkeSa, type InitOffer, type InitRecord, isInitAnswered } from './ike-sa.ts'
 import {
   buildIkeSaInitRequest,
   buildIkeSaInitResponse,
@@ -26,6 +25,7 @@ import {
   suitesOfAllPeers,
 } from './ike-sa-init.ts'
 import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, takeStep } from './ike-sa-life.ts'
+import { continueHandshake, intermediateSupport, nextKeyExchange } from './intermediate.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
@@ -67,18 +67,22 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [...natDetection, ...fragmentationSupport()])
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [
+    ...natDetection,
+    ...fragmentationSupport(),
+    ...state.offer.extensions,
+  ])
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
 }
 
-/** An initiator that has the keys begins IKE_AUTH. */
+/** An initiator that has the keys goes on, to IKE_AUTH at last. */
 export function sendIkeAuth(core: Core, sa: IkeSa): void {
   const { state, path } = sa
   if (state.kind !== 'KEYS_READY') return
   if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(sa, path)
-  takeStep(core, sa, beginIkeAuth(core, sa))
+  takeStep(core, sa, continueHandshake(core, sa))
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
@@ -174,11 +178,11 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
   const fragmentation = fragmentationSupport(state.clear)
   sa.isFragmenting = fragmentation.length > 0
-  const extensions = [...natDetection, ...fragmentation]
+  const extensions = [...natDetection, ...fragmentation, ...intermediateSupport(state.clear)]
   const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, extensions)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
-  sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }
+  sa.state = { kind: nextKeyExchange(sa, record) ? 'IKE_INTERMEDIATE_EXPECTED' : 'IKE_SA_INIT_ANSWERED', record }
   sendTo(core, path, response)
 }
 
@@ -247,7 +251,7 @@ function takeRefusal(core: Core, sa: IkeSa, refusal: { readonly detail: string; 
 
 function repeatAnswer(core: Core, sa: IkeSa, arrival: Path): Verdict {
   core.count('ike-retransmissions-in')
-  if (sa.state.kind === 'IKE_SA_INIT_ANSWERED') sendTo(core, arrival, sa.state.record.response)
+  if (isInitAnswered(sa.state)) sendTo(core, arrival, sa.state.record.response)
   return 'ignored'
 }
 

@@ -20,12 +20,13 @@ import {
   TransformType,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
-import type { IkeSuite, SessionConfig } from '../config.ts'
+import type { AdditionalKeyExchange, IkeSuite, SessionConfig } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { cookieIn } from './cookie.ts'
 import type { InitOffer } from './ike-sa.ts'
+import { announcesIntermediate } from './intermediate.ts'
 import { find, findErrorNotify, findNotify } from './payload-queries.ts'
-import { type ChosenIke, chooseIkeProposal, isAnswerTo } from './proposals.ts'
+import { additionalIn, type ChosenIke, chooseIkeProposal, isAnswerTo } from './proposals.ts'
 
 /** Octets; half the key size of the largest PRF on offer at least (C-20). */
 export const NONCE_LENGTH = 32
@@ -107,7 +108,7 @@ export function readIkeSaInitRequest(request: Uint8Array): IkeSaInitRequest {
 
 /** Throws `SessionError` NO_PROPOSAL_CHOSEN or INVALID_KE_PAYLOAD. */
 export function chooseForRequest(request: IkeSaInitRequest, suites: readonly IkeSuite[]): ChosenIke {
-  const chosen = chooseIkeProposal(request.proposals, suites, request.method)
+  const chosen = chooseIkeProposal(request.proposals, suites, request.method, announcesIntermediate(request.message.payloads))
   if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the IKE proposals fits the configuration')
   if (chosen.suite.keyExchange !== request.method) {
     throw new SessionError(
@@ -138,11 +139,16 @@ function collectSuites(config: SessionConfig): IkeSuite[] {
         other.keyLength === suite.keyLength &&
         other.integrity === suite.integrity &&
         other.prf === suite.prf &&
-        other.keyExchange === suite.keyExchange,
+        other.keyExchange === suite.keyExchange &&
+        isSameOrder(other.additionalKeyExchanges ?? [], suite.additionalKeyExchanges ?? []),
     )
     if (!isKnown) suites.push(suite)
   }
   return suites
+}
+
+function isSameOrder(a: readonly AdditionalKeyExchange[], b: readonly AdditionalKeyExchange[]): boolean {
+  return a.length === b.length && a.every(({ place, method }, index) => b[index]!.place === place && b[index]!.method === method)
 }
 
 /** An unprotected answer that makes no state: a notify alone, SPIs and Message ID as they came (RFC 7296 §2.6, §2.21.4). */
@@ -216,6 +222,9 @@ function chosen(message: IkeMessage, offer: InitOffer, responderSpi: bigint): Ik
   const suite = suiteOf(sa.proposals[0]!)
   if (!suite || suite.keyExchange !== ke.method || ke.method !== offer.method)
     return { kind: 'unusable', detail: 'the KE payload is not of the method chosen' }
+  // RFC 9370 §2.2.1.
+  if (suite.additionalKeyExchanges && !announcesIntermediate(message.payloads))
+    return { kind: 'unusable', detail: 'additional key exchanges were chosen, and IKE_INTERMEDIATE is not known there' }
   return { kind: 'chosen', suite, nonce: nonce.data, peerPublic: ke.data, payloads: message.payloads }
 }
 
@@ -232,6 +241,7 @@ function suiteOf(proposal: Proposal): IkeSuite | undefined {
     integrity: integrity === undefined || integrity.id === 0 ? undefined : integrity.id,
     prf: prf.id,
     keyExchange: ke.id,
+    ...additionalIn(proposal),
   }
 }
 

@@ -30,6 +30,7 @@ type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['ca
 /** A step that answers no request, and what follows when its work is done. */
 export function takeStep(core: Core, sa: IkeSa, step: Step): void {
   applyStep(core, sa, step)
+  if (step.next && sa.state.kind !== 'CLOSED') return takeStep(core, sa, step.next(core, sa))
   if (!step.job) return
   const { work, then } = step.job
   core.startJob(work, sa, (_core, _sa, result) => {
@@ -68,6 +69,10 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       return
     case 'request':
       return sendRequest(core, sa, effect.plan)
+    case 'keys':
+      eraseKeys(sa)
+      sa.protection = effect.protection
+      return
     case 'established':
       return establish(core, sa)
     case 'forget-others':

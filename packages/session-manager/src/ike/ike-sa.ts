@@ -21,6 +21,8 @@ export interface InitOffer {
   readonly cookie: Uint8Array | undefined
   /** UDP: goes in the place of the source's NAT detection hash, the same in each repetition (C-12, C-27). */
   readonly natMismatch: Uint8Array | undefined
+  /** Notifies that announce what the offer needs, the same in each repetition. */
+  readonly extensions: readonly Payload[]
   /** Answers that asked for a repetition (COOKIE, INVALID_KE_PAYLOAD): bounded. */
   readonly repetitions: number
 }
@@ -31,6 +33,8 @@ export interface InitRecord {
   readonly response: Uint8Array
   readonly initiatorNonce: Uint8Array
   readonly responderNonce: Uint8Array
+  /** How many IKE_INTERMEDIATE exchanges are done, and what they come to: IntAuth_i and IntAuth_r (RFC 9242 §3.3.2). */
+  readonly intermediate?: { readonly exchanges: number; readonly initiator: Uint8Array; readonly responder: Uint8Array }
 }
 
 /** What an initiator asked for in IKE_AUTH. */
@@ -56,6 +60,14 @@ export type IkeSaState =
   | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
   /** IKE_AUTH waits for leave: another transport's may be under way. */
   | { readonly kind: 'KEYS_READY'; readonly record: InitRecord }
+  /** A key pair for an additional key exchange is being made: IKE_INTERMEDIATE follows. */
+  | { readonly kind: 'INTERMEDIATE_KE_INITIATE'; readonly record: InitRecord }
+  | {
+      readonly kind: 'IKE_INTERMEDIATE_SENT'
+      readonly record: InitRecord
+      readonly publicValue: Uint8Array
+      readonly secret: Uint8Array
+    }
   /** Our AUTH payload is being made: the request follows. */
   | { readonly kind: 'AUTH_MAKE'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
@@ -67,6 +79,8 @@ export type IkeSaState =
       readonly suite: IkeSuite
       readonly clear: readonly Payload[]
     }
+  /** The responder: additional key exchanges are due before IKE_AUTH. */
+  | { readonly kind: 'IKE_INTERMEDIATE_EXPECTED'; readonly record: InitRecord }
   | { readonly kind: 'IKE_SA_INIT_ANSWERED'; readonly record: InitRecord }
   /** Only there to say AUTHENTICATION_FAILED again over UDP; no message is expected. */
   | { readonly kind: 'IKE_AUTH_REFUSED' }
@@ -74,6 +88,13 @@ export type IkeSaState =
   /** `reason`: why, for people. */
   | { readonly kind: 'DELETING'; readonly reason: string }
   | { readonly kind: 'CLOSED' }
+
+/** Of a responder: IKE_SA_INIT is answered, and IKE_AUTH has not come. */
+export function isInitAnswered(
+  state: IkeSaState,
+): state is Extract<IkeSaState, { kind: 'IKE_INTERMEDIATE_EXPECTED' | 'IKE_SA_INIT_ANSWERED' }> {
+  return state.kind === 'IKE_INTERMEDIATE_EXPECTED' || state.kind === 'IKE_SA_INIT_ANSWERED'
+}
 
 export class IkeSa {
   declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected' | 'reassembly'

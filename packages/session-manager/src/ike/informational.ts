@@ -57,7 +57,7 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
     }
   }
   // §2.21.2: right behind IKE_AUTH these say, without a Delete, that the initiator could not take our answer.
-  const isAfterIkeAuth = sa.role === 'responder' && header.messageId === 2
+  const isAfterIkeAuth = sa.role === 'responder' && header.messageId === 2 + (sa.suite?.additionalKeyExchanges?.length ?? 0)
   const untaken = isAfterIkeAuth ? UNTAKEN.find((notifyType) => findNotify(inner, notifyType) !== undefined) : undefined
   if (untaken !== undefined)
     return { reply: [], afterReply: [{ kind: 'close', reason: `the peer said ${nameOfNotify(untaken)} to IKE_AUTH`, byPeer: true }] }

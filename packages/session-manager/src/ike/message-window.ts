@@ -7,7 +7,15 @@ import type { Path } from '../paths/path.ts'
 
 /** A request to send when the slot is free. */
 export interface RequestPlan {
-  readonly purpose: 'ike-auth' | 'liveness' | 'update-sa-addresses' | 'path-check' | 'return-routability' | 'delete-ike-sa' | 'delete-child'
+  readonly purpose:
+    | 'ike-intermediate'
+    | 'ike-auth'
+    | 'liveness'
+    | 'update-sa-addresses'
+    | 'path-check'
+    | 'return-routability'
+    | 'delete-ike-sa'
+    | 'delete-child'
   readonly exchangeType: number
   /** Of a return routability check: the address that is to answer. */
   readonly address?: string

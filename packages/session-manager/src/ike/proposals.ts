@@ -2,7 +2,15 @@
  * Negotiation of algorithms (RFC 7296 §2.7, §3.3). The responder takes exactly one transform of each type from one proposal
  * and gives it back unchanged; the initiator checks that what came back was on offer (C-14 to C-17).
  */
-import { IntegrityId, type Proposal, ProtocolId, SequenceNumbers, type Transform, TransformType } from '@underpass/ike-codec'
+import {
+  IntegrityId,
+  KeyExchangeMethod,
+  type Proposal,
+  ProtocolId,
+  SequenceNumbers,
+  type Transform,
+  TransformType,
+} from '@underpass/ike-codec'
 import type { EspSuite, IkeSuite } from '../config.ts'
 
 export interface ChosenIke {
@@ -50,10 +58,17 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
 const MAX_PROPOSALS = 255
 
 /** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
-export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly IkeSuite[], method?: number): ChosenIke | undefined {
+export function chooseIkeProposal(
+  offered: readonly Proposal[],
+  suites: readonly IkeSuite[],
+  method?: number,
+  knowsIntermediate = false,
+): ChosenIke | undefined {
   const usable = offered
     .slice(0, MAX_PROPOSALS)
-    .filter((proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, IKE_TYPES))
+    .filter(
+      (proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, knowsIntermediate ? IKE_TYPES_AND_ADDKE : IKE_TYPES),
+    )
   const preferred = method === undefined ? [] : suites.filter((suite) => suite.keyExchange === method)
   for (const suite of [...preferred, ...suites]) {
     for (const proposal of usable) {
@@ -62,6 +77,7 @@ export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly
         { type: TransformType.PRF, id: suite.prf },
         integrityTransform(suite.integrity),
         { type: TransformType.KE, id: suite.keyExchange },
+        ...additionalKeyExchanges(proposal, suite),
       ])
       if (transforms) return { suite, proposal: { ...proposal, spi: new Uint8Array(0), transforms } }
     }
@@ -112,9 +128,42 @@ export function isAnswerTo(answer: readonly Proposal[], offer: readonly Proposal
   return chosen.transforms.every(isOnOffer) && offered.transforms.every((transform) => types.has(transform.type))
 }
 
+/** The additional key exchanges that transforms name, in order; nothing where there are none (RFC 9370 §2.2.1). */
+export function additionalIn({ transforms }: Pick<Proposal, 'transforms'>): Pick<IkeSuite, 'additionalKeyExchanges'> {
+  const named = ADDKE_TYPES.flatMap((type, index) => {
+    const transform = transforms.find((candidate) => candidate.type === type)
+    return transform && transform.id !== KeyExchangeMethod.NONE ? [{ place: index + 1, method: transform.id }] : []
+  })
+  return named.length === 0 ? {} : { additionalKeyExchanges: named }
+}
+
+/** Each of the suite's, and NONE for whatever else is on offer. */
+function additionalKeyExchanges(proposal: Proposal, suite: IkeSuite): Transform[] {
+  const wanted = additionalTransforms(suite)
+  const others = ADDKE_TYPES.filter(
+    (type) => proposal.transforms.some((transform) => transform.type === type) && !wanted.some((transform) => transform.type === type),
+  )
+  return [...wanted, ...others.map((type) => ({ type, id: KeyExchangeMethod.NONE }))]
+}
+
+function additionalTransforms({ additionalKeyExchanges = [] }: IkeSuite): Transform[] {
+  return additionalKeyExchanges.map(({ place, method }) => ({ type: ADDKE_TYPES[place - 1]!, id: method }))
+}
+
 type Wanted = Transform | 'absent-or-none-integrity' | 'absent-or-none-ke' | 'absent'
 
 const IKE_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE])
+/** RFC 9370 §2.2.1: unknown, where IKE_INTERMEDIATE is not agreed on. */
+const ADDKE_TYPES: readonly number[] = [
+  TransformType.ADDKE1,
+  TransformType.ADDKE2,
+  TransformType.ADDKE3,
+  TransformType.ADDKE4,
+  TransformType.ADDKE5,
+  TransformType.ADDKE6,
+  TransformType.ADDKE7,
+]
+const IKE_TYPES_AND_ADDKE: ReadonlySet<number> = new Set([...IKE_TYPES, ...ADDKE_TYPES])
 const ESP_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN])
 
 /** A proposal with a transform type that is not known here is passed over whole (C-17). */
@@ -184,6 +233,7 @@ function ikeTransforms(suite: IkeSuite): Transform[] {
     { type: TransformType.PRF, id: suite.prf },
     ...(suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]),
     { type: TransformType.KE, id: suite.keyExchange },
+    ...additionalTransforms(suite),
   ]
 }
 

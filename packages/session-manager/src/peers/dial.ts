@@ -1,4 +1,5 @@
 /** What a transport that is dialled begins with: an IKE SA of its own (T-FB-3), and a connection, where it has one. */
+import { NotifyType, notify } from '@underpass/ike-codec'
 import type { PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
 import { IkeSa } from '../ike/ike-sa.ts'
@@ -64,6 +65,10 @@ function offerOf(core: Core, peer: PeerConfig, way: Way): Parameters<typeof star
     refusedMethods: [],
     cookie: undefined,
     natMismatch: way.transport === 'udp' ? core.random(20) : undefined,
+    // RFC 9370 §2.2.1: a proposal with additional key exchanges needs it.
+    extensions: suites.some(({ additionalKeyExchanges }) => additionalKeyExchanges)
+      ? [notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)]
+      : [],
     repetitions: 0,
   }
 }

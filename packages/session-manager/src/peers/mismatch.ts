@@ -5,7 +5,8 @@ import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { formatIkeSpi } from '../ike/ike-sa.ts'
 import { type IkeSaInitRequest, readIkeSaInitRequest, suitesOfAllPeers } from '../ike/ike-sa-init.ts'
-import { chooseIkeProposal } from '../ike/proposals.ts'
+import { announcesIntermediate } from '../ike/intermediate.ts'
+import { additionalIn, chooseIkeProposal } from '../ike/proposals.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
 import { SessionError } from '../session-error.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
@@ -15,7 +16,7 @@ export function tellOfferRefused(core: Core, octets: Uint8Array, initiatorSpi: b
   if (!mayTell(core, initiatorSpi)) return
   const asked = readOffer(octets)
   const configured = suitesOfAllPeers(core.config)
-  if (!asked || chooseIkeProposal(asked.proposals, configured, asked.method)) return
+  if (!asked || chooseIkeProposal(asked.proposals, configured, asked.method, announcesIntermediate(asked.message.payloads))) return
   const detail = `no common algorithms: ${ikeMismatch(asked.proposals, configured)}`
   core.event({ kind: 'handshake-failed', ikeSa: formatIkeSpi(initiatorSpi), peer: '', detail, notify: 'NO_PROPOSAL_CHOSEN', remote })
 }
@@ -29,6 +30,7 @@ export function ikeMismatch(offered: readonly Proposal[], configured: readonly I
           ...cipherOf(encryption, integrity),
           prf: prf?.id ?? 0,
           keyExchange: keyExchange?.id ?? 0,
+          ...additionalIn(proposal),
         }),
     ),
   )
