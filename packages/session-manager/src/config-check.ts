@@ -85,10 +85,18 @@ function checkShard({ shard, peers }: CheckedConfig): void {
 }
 
 /** By their keys: the text that is made ranges of. */
-function subnetsOf({ localSubnets, remoteSubnets, pool }: PeerConfig): Readonly<Record<string, readonly string[]>> {
+function subnetsOf({
+  localSubnets,
+  remoteSubnets,
+  pool,
+  localAddresses,
+  remoteAddresses,
+}: PeerConfig): Readonly<Record<string, readonly string[]>> {
   return {
     ...(localSubnets === 'virtual' ? {} : { localSubnets }),
     ...(remoteSubnets === 'virtual' ? {} : { remoteSubnets }),
+    ...(localAddresses && { localAddresses }),
+    ...(remoteAddresses && { remoteAddresses }),
     ...(pool ? { 'pool.ranges': pool.ranges, 'pool.subnets': pool.subnets } : {}),
   }
 }

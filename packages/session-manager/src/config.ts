@@ -46,6 +46,9 @@ export interface PeerConfig {
   readonly requestAddresses: readonly ('ipv4' | 'ipv6')[]
   /** Responder: what to hand out. */
   readonly pool: PoolConfig | undefined
+  /** Responder: from where it may call, and at which addresses of ours, in CIDR or range text; absent: from anywhere, at any. */
+  readonly remoteAddresses?: readonly string[]
+  readonly localAddresses?: readonly string[]
   readonly replayWindow: number
   /** Responder: other addresses of ours that an initiator may move to (RFC 4555 §3.4). */
   readonly additionalAddresses?: readonly string[]

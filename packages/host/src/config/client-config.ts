@@ -4,6 +4,7 @@ import type { DialConfig, Identity, PeerConfig, SessionConfig } from '@underpass
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { addressesIn, type Place } from '../names/places.ts'
+import { warnOfAlgorithms } from './algorithms.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
@@ -115,6 +116,8 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
   const shared = sharedConfig(written, findings, { tunName: 'underpass0', machinePolicy })
+  const algorithms = peerAlgorithms(peer)
+  warnOfAlgorithms(['peer'], algorithms, findings)
   const options = allowed(peer.transports, shared.policy, findings).map((one, i, all) => {
     const described = transportOption(one, profile)
     const name = describeWritten(described.option)
@@ -145,7 +148,7 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
       localId: peer.local_id,
       remoteId: anyIdentity(peer.remote_id),
       psk,
-      ...peerAlgorithms(peer),
+      ...algorithms,
       localSubnets: local ?? 'virtual',
       remoteSubnets: remote ?? everything(requestAddresses),
       requestAddresses,

@@ -11,6 +11,7 @@ import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
+import { warnOfAlgorithms } from './algorithms.ts'
 import { dscp } from './dscp.ts'
 import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
@@ -54,6 +55,8 @@ const CONNECTION_SHAPE = {
   name: z.string().min(1),
   local_id: identity,
   remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
+  local_addresses: z.array(subnet).min(1).optional(),
+  remote_addresses: z.array(subnet).min(1).optional(),
   local: z.array(subnet).min(1).optional(),
   remote: z.array(subnet).min(1).optional(),
   pool: table({
@@ -195,13 +198,19 @@ function peersOf(
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
   const local = written.local && findings.subnets([...at, 'local'], written.local)
   const remote = written.remote && findings.subnets([...at, 'remote'], written.remote)
+  const algorithms = peerAlgorithms(written)
+  warnOfAlgorithms(at, algorithms, findings)
+  const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
+  const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
   const admitted = admittedBy(written, index, secrets, findings)
   return admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
     localId: written.local_id,
     remoteId: id,
     psk,
-    ...peerAlgorithms(written),
+    ...algorithms,
+    ...(localAddresses && { localAddresses }),
+    ...(remoteAddresses && { remoteAddresses }),
     dial: undefined,
     localSubnets: local ?? everythingFor(pool),
     remoteSubnets: remote ?? 'virtual',
@@ -240,11 +249,15 @@ function checkDistinct(written: WrittenGateway, peers: readonly PeerConfig[], fi
   }
   const pairs = new Map<string, string>()
   for (const peer of peers) {
-    const pair = `${describeIdentity(peer.localId)} for ${peer.remoteId ? describeIdentity(peer.remoteId) : 'any identity'}`
+    const pair = `${describeIdentity(peer.localId)} for ${peer.remoteId ? describeIdentity(peer.remoteId) : 'any identity'}${callersOf(peer)}`
     const first = pairs.get(pair)
     if (first !== undefined) findings.issue(['connection'], `${JSON.stringify(first)} and ${JSON.stringify(peer.name)} are both ${pair}`)
     pairs.set(pair, peer.name)
   }
+}
+
+function callersOf({ localAddresses, remoteAddresses }: PeerConfig): string {
+  return [remoteAddresses && ` from ${remoteAddresses.join(', ')}`, localAddresses && ` at ${localAddresses.join(', ')}`].join('')
 }
 
 /** Each connection leases on its own: an address in two pools would be two peers' at once. */
