@@ -15,6 +15,8 @@ const LONGEST_MESSAGE = 65_533
 const SMALLEST_WINDOW = 32
 const LARGEST_WINDOW = 4096
 
+const SHORTEST_CRASH_SECRET = 32
+
 /** All that can contradict itself. */
 export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
 
@@ -22,6 +24,8 @@ export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
 export function checkConfig(config: CheckedConfig): void {
   checkNumbers(config)
   checkShard(config)
+  if (config.crashSecret && config.crashSecret.length < SHORTEST_CRASH_SECRET)
+    refuse(`crashSecret has ${config.crashSecret.length} octets, which is below ${SHORTEST_CRASH_SECRET} (RFC 6290 §5.1)`)
   const names = new Set<string>()
   for (const peer of config.peers) {
     if (names.has(peer.name)) refuse(`peer "${peer.name}": the name is taken`)

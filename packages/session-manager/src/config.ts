@@ -12,6 +12,8 @@ export interface SessionConfig {
   readonly acceptsPeers: boolean
   /** Of the TCP acknowledgements of one connection that wait behind each other only the last is sent (RFC 3449 §5.2.1). Off by default. */
   readonly thinsAcks?: boolean
+  /** What tokens for quick crash detection are made of (RFC 6290 §5.1): 32 octets or more that outlive the process; absent: none are made. */
+  readonly crashSecret?: Uint8Array
   /** This core's share of a gateway whose IKE SAs are spread over several cores; absent where it is the only one. */
   readonly shard?: Shard
 }

@@ -34,6 +34,8 @@ export interface GatewayConfig extends SharedConfig {
   readonly peers: readonly PeerConfig[]
   /** Threads that share the work. */
   readonly workers: number
+  /** Give clients a token by which they know at once that this gateway has lost their IKE SA (RFC 6290). */
+  readonly detectsCrashes: boolean
   /** Turn on the host's IP forwarding while running. */
   readonly forwarding: boolean
   /** Route the pools and the peers' subnets to the TUN. */
@@ -75,6 +77,7 @@ const CONNECTION = table(CONNECTION_SHAPE).superRefine((written, context) => {
 const GATEWAY_FILE = table({
   ...SHARED_KEYS,
   workers: z.int().min(1).max(MAX_SHARDS).optional(),
+  crash_detection: z.boolean().optional(),
   listen: table({
     address: z.array(address).min(1).optional(),
     udp: z.array(listener).optional(),
@@ -140,6 +143,7 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
     proxies: findings.subnets(['listen', 'proxy_protocol'], listen?.proxy_protocol ?? []),
     peers,
     workers: written.workers ?? 1,
+    detectsCrashes: written.crash_detection ?? true,
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }

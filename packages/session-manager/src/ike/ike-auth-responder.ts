@@ -25,6 +25,7 @@ import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
 import type { Effect, Step } from './step.ts'
 import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -47,6 +48,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   const reply: Payload[] = [
     { type: 'IDr', ...peer.peer.localId },
     authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
+    ...crashToken(core, sa),
   ]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)

@@ -28,6 +28,7 @@ import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendStateless
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
 import type { Verdict } from './step.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
@@ -82,7 +83,7 @@ export function sendIkeAuth(core: Core, sa: IkeSa): void {
   )
   const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact, sa.initiator?.assigned ?? [])
   sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
-  sendRequest(core, sa, plan)
+  sendRequest(core, sa, { ...plan, payloads: [...plan.payloads, ...crashToken(core, sa)] })
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */

@@ -121,13 +121,18 @@ export function chooseForRequest(request: IkeSaInitRequest, suites: readonly Ike
 }
 
 /** An unprotected answer that makes no state: a notify alone, SPIs and Message ID as they came (RFC 7296 §2.6, §2.21.4). */
-export function statelessAnswer(message: Pick<IkeMessage, 'header'>, notifyType: number, data: Uint8Array): Uint8Array {
+export function statelessAnswer(
+  message: Pick<IkeMessage, 'header'>,
+  notifyType: number,
+  data: Uint8Array,
+  more: readonly Payload[] = [],
+): Uint8Array {
   const { initiatorSpi, responderSpi, exchangeType, messageId } = message.header
   // C-30: who answers the original responder is the original initiator.
   const flags = HeaderFlag.RESPONSE | ((message.header.flags & HeaderFlag.INITIATOR) === 0 ? HeaderFlag.INITIATOR : 0)
   return encodeMessage({
     header: { initiatorSpi, responderSpi, exchangeType, messageId, flags },
-    payloads: [notify(notifyType, data)],
+    payloads: [notify(notifyType, data), ...more],
   })
 }
 
