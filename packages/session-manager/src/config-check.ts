@@ -1,5 +1,6 @@
 /** What of a `SessionConfig` contradicts itself, said before anything is made of it. */
 import type { Limits, PeerConfig, SessionConfig, TransportOption } from './config.ts'
+import { isDomain } from './ike/internal-names.ts'
 import { parseAddress, parseRange, prefixLengthOf } from './ip-address.ts'
 import { SessionError } from './session-error.ts'
 import { MAX_SHARDS } from './shard-spi.ts'
@@ -52,6 +53,9 @@ function checkPeer(peer: PeerConfig): void {
   for (const text of peer.pool?.subnets ?? [])
     if (prefixLengthOf(parseRange(text)!) === undefined) refusePeer(`pool.subnets: ${JSON.stringify(text)} is no single prefix`)
   for (const text of peer.pool?.dns ?? []) if (!parseAddress(text)) refusePeer(`pool.dns: ${JSON.stringify(text)} is no address`)
+  for (const text of peer.pool?.pCscf ?? []) if (!parseAddress(text)) refusePeer(`pool.pCscf: ${JSON.stringify(text)} is no address`)
+  for (const text of peer.pool?.domains ?? []) if (!isDomain(text)) refusePeer(`pool.domains: ${JSON.stringify(text)} is no domain name`)
+  if ((peer.pool?.domains ?? []).length > 0 && peer.pool?.dns.length === 0) refusePeer('pool.domains needs pool.dns (RFC 8598 §3.2)')
   if (!(peer.replayWindow >= SMALLEST_WINDOW && peer.replayWindow <= LARGEST_WINDOW))
     refusePeer(`replayWindow is ${peer.replayWindow}, which is not ${SMALLEST_WINDOW} to ${LARGEST_WINDOW}`)
   if (peer.fttKeepalive && !isKeepalive(peer.fttKeepalive))

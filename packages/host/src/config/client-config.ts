@@ -72,6 +72,7 @@ const PEER_SHAPE = {
   local_id: identity,
   remote_id: z.union([z.literal('any'), identity]).optional(),
   request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
+  request_p_cscf: z.boolean().optional(),
   local: z.array(subnet).min(1).optional(),
   remote: z.array(subnet).min(1).optional(),
 }
@@ -152,6 +153,7 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
       localSubnets: local ?? 'virtual',
       remoteSubnets: remote ?? everything(requestAddresses),
       requestAddresses,
+      ...(peer.request_p_cscf !== undefined && { requestsPCscf: peer.request_p_cscf }),
       pool: undefined,
       ...(peer.ftt_keepalive && { fttKeepalive: peer.ftt_keepalive }),
     },

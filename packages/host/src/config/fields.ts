@@ -1,7 +1,7 @@
 /** The kinds of value that configuration keys hold. Each parses its text into what the core takes, or says what would have been right. */
 import { isIP } from 'node:net'
 import type { FramingProfileName, Identity } from '@underpass/session-manager'
-import { parseIdentity } from '@underpass/session-manager'
+import { isDomain, parseIdentity } from '@underpass/session-manager'
 // Not `import { z }`: on Bun, vitest loses that name.
 import * as z from 'zod'
 import { parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
@@ -66,6 +66,12 @@ export const host: z.ZodType<string, string> = textAs(
 )
 
 export const address: z.ZodType<string, string> = textAs((text) => (parseIp(text) ? text : undefined), 'is not an IP address')
+
+/** Of the DNS, without a dot at the end, in A-labels (RFC 5890). */
+export const domain: z.ZodType<string, string> = textAs(
+  (text) => (isDomain(text.trim()) ? text.trim().replace(/\.$/, '').toLowerCase() : undefined),
+  'is not a domain name; write "corp.example.com", and "xn--…" for what is not ASCII',
+)
 
 /** '10.99.0.1/24': an address on an interface and the length of its network. */
 export const interfaceAddress: z.ZodType<string, string> = textAs(

@@ -13,7 +13,7 @@ import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { warnOfAlgorithms } from './algorithms.ts'
 import { dscp } from './dscp.ts'
-import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
+import { address, domain, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
@@ -65,6 +65,8 @@ const CONNECTION_SHAPE = {
     ranges: z.array(subnet).min(1).max(2),
     dns: z.array(address).optional(),
     subnets: z.array(prefix).optional(),
+    domains: z.array(domain).optional(),
+    p_cscf: z.array(address).optional(),
   }).optional(),
 }
 
@@ -197,7 +199,11 @@ function peersOf(
     ranges: findings.subnets([...at, 'pool', 'ranges'], written.pool.ranges),
     dns: written.pool.dns ?? [],
     subnets: findings.subnets([...at, 'pool', 'subnets'], written.pool.subnets ?? []),
+    ...(written.pool.domains && { domains: written.pool.domains }),
+    ...(written.pool.p_cscf && { pCscf: written.pool.p_cscf }),
   }
+  if (pool?.domains && pool.dns.length === 0)
+    findings.issue([...at, 'pool', 'domains'], 'needs name servers that know them: add dns (RFC 8598 §3.2)')
   if (pool && written.remote)
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
   const local = written.local && findings.subnets([...at, 'local'], written.local)

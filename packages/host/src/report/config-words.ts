@@ -129,7 +129,7 @@ function tlsLines({ tls }: GatewayConfig): string[] {
 function poolLines({ pool }: PeerConfig): string[] {
   if (!pool) return []
   return [
-    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}`,
+    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}${pool.domains ? `; names in ${pool.domains.join(', ')}` : ''}${pool.pCscf ? `; P-CSCF ${pool.pCscf.join(', ')}` : ''}`,
   ]
 }
 

@@ -20,6 +20,7 @@ import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { familiesAllowed } from './internal-names.ts'
 import { additionalAddresses, mobikeSupport } from './mobike.ts'
 import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
@@ -91,10 +92,15 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     } as const
     return {
       to: { kind: 'ESTABLISHED' },
-      reply: [...reply, notify(refusal.notifyType, refusal.data)],
+      reply: [...reply, notify(refusal.notifyType, refusal.data), ...familiesFor(peer.peer, refusal.notifyType)],
       effects: [...effects(NOTHING_LEASED), { kind: 'event', event }],
     }
   }
+}
+
+/** Where no address could be had: which there are. */
+function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
+  return pool && refusal === NotifyType.INTERNAL_ADDRESS_FAILURE ? familiesAllowed(pool) : []
 }
 
 /**
@@ -151,10 +157,13 @@ function answerFirstChild(
     child,
     leased,
     payloads: [
-      ...(pool && addresses.length > 0 ? [configurationReply(addresses, pool, request && tunnelTimes(request, core.config.timers))] : []),
+      ...(pool && addresses.length > 0
+        ? [configurationReply(addresses, pool, request, request && tunnelTimes(request, core.config.timers))]
+        : []),
       { type: 'SA', proposals: [chosen.proposal] },
       { type: 'TSi', selectors: remoteTs },
       { type: 'TSr', selectors: localTs },
+      ...(request && pool ? familiesAllowed(pool) : []),
     ],
   }
 }
