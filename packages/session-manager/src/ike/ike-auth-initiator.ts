@@ -32,12 +32,14 @@ import { makeAuth, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
+import { whyNoAddress } from './internal-names.ts'
 import type { RequestPlan } from './message-window.ts'
 import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
 import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findErrorNotify, nameOfNotify } from './payload-queries.ts'
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -55,7 +57,8 @@ function sendIkeAuthRequest(core: Core, sa: IkeSa, peer: PeerConfig, record: Ini
     (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
   )
   const { plan, child } = buildIkeAuthRequest(core, peer, auth, isFirstContact, sa.initiator?.assigned ?? [])
-  return { to: { kind: 'IKE_AUTH_SENT', record, child }, effects: [{ kind: 'request', plan }] }
+  const payloads = [...plan.payloads, ...crashToken(core, sa)]
+  return { to: { kind: 'IKE_AUTH_SENT', record, child }, effects: [{ kind: 'request', plan: { ...plan, payloads } }] }
 }
 
 /**
@@ -131,7 +134,8 @@ function acceptResponder(
     leases: [],
   })
   if (refusal) {
-    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}`
+    const why = refusal.notifyType === NotifyType.INTERNAL_ADDRESS_FAILURE ? whyNoAddress(peer.requestAddresses, inner) : undefined
+    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}${why === undefined ? '' : `; ${why}`}`
     return {
       to: { kind: 'ESTABLISHED' },
       effects: [

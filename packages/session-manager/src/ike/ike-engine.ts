@@ -38,12 +38,13 @@ import {
   takeStep,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
-import { suspectLoss } from './liveness.ts'
+import { declareDead, suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
 import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage, type Protection } from './protection.ts'
+import { crashTokenFor, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
 import { answerAgain, awaitAnswer } from './repetition.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
@@ -79,7 +80,9 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
 function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   const { protection, window } = sa
   if (!protection || sa.state.kind === 'CLOSED') return drop(core, arrival, 'ike-unexpected', 'no keys yet', 'ignored')
-  if (saysInvalidIkeSpi(octets, header)) {
+  const loss = readLoss(octets, header)
+  if (loss) {
+    if (provesCrash(sa, loss)) return believeCrash(core, sa)
     suspectLoss(core, sa)
     return drop(core, arrival, 'ike-unprotected', `INVALID_IKE_SPI, Message ID ${header.messageId}`, 'ignored')
   }
@@ -114,6 +117,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   sa.lastInboundAt = core.now
   if (result.kind === 'held') return 'valid'
   const { opened, first } = result
+  if (opened.kind === 'authenticated') keepCrashTokens(sa, opened.message.inner)
   const hadTransport = sa.transport
   const hadAddress = addressOf(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
@@ -146,17 +150,24 @@ function addressOf({ path, lastPath }: IkeSa): string | undefined {
   return (path ? remoteOf(path) : lastPath?.remote)?.address
 }
 
-/** In the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8). */
-function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
-  if (header.nextPayload !== PayloadType.N) return false
+/** INVALID_IKE_SPI in the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8), but with its token. */
+function readLoss(octets: Uint8Array, header: IkeHeader): readonly Payload[] | undefined {
+  if (header.nextPayload !== PayloadType.N) return undefined
   try {
     const { payloads } = decodeMessage(octets)
     const isProtected = payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF')
-    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) !== undefined
+    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) ? payloads : undefined
   } catch (error) {
-    if (error instanceof CodecError) return false
+    if (error instanceof CodecError) return undefined
     throw error
   }
+}
+
+/** RFC 6290 §4.5: discarded without a word. */
+function believeCrash(core: Core, sa: IkeSa): Verdict {
+  core.count('ike-crashes-proved')
+  declareDead(core, sa, 'the peer has lost it, as its token shows')
+  return 'ignored'
 }
 
 /**
@@ -303,7 +314,7 @@ function refuseVersion(core: Core, header: IkeHeader, isResponse: boolean, arriv
 /** C-26: said without protection, changes no state, and never in answer to a response. */
 function refuseUnknownSpi(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   if (!isResponse && core.mayAnswerStranger())
-    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
+    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0), crashTokenFor(core, header)))
   return drop(core, arrival, 'ike-unknown-spi', `exchange ${header.exchangeType}`, 'ignored')
 }
 

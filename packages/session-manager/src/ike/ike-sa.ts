@@ -142,6 +142,8 @@ export class IkeSa {
   isMobike = false
   /** Other addresses of the peer, in text (RFC 4555 §3.4). */
   additionalAddresses: readonly string[] = []
+  /** Of the peer's, the newest first: with one of them it says that it has lost this SA (RFC 6290). */
+  crashTokens: readonly Uint8Array[] = []
   /** Both ends know them. */
   pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
