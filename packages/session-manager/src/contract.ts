@@ -149,6 +149,7 @@ export type Command =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      readonly isHalfWay?: boolean
     }
   /** The peer has other addresses, or ports: from the next race or move on. Each has its `address`, where it is not that of `DialConfig`. */
   | { readonly kind: 'set-transports'; readonly peer: string; readonly transports: readonly TransportOption[] }

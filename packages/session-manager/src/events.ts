@@ -26,6 +26,8 @@ export type SessionEvent =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      /** IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+      readonly isHalfWay?: boolean
     }
   /**
    * Nothing is left to try, or the tunnel is lost: the whole list is tried again in `inMilliseconds`. `round`: 1 for the first wait since

@@ -26,7 +26,7 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport}: ${JUDGEMENTS[event.decision]}${figures(event)}`
     case 'transport-remembered':
       return event.blockedForMilliseconds > 0
-        ? `${event.peer}: ${event.transport} does not get through on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
+        ? `${event.peer}: ${event.transport} ${event.isHalfWay === true ? 'gets half way' : 'does not get through'} on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
         : `${event.peer}: ${event.transport} gets through on this network again`
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`

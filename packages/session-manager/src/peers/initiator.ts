@@ -187,7 +187,7 @@ export class Initiator {
     const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
     if (!isOurs || sa.transport !== 'udp' || this.transports.length < 2) return false
     if (sa.isMobike) {
-      this.transports.block(core, state.index)
+      this.transports.block(core, state.index, 'silent')
       this.#move(core, sa, state.index, reason)
     } else this.#startAnew(core, sa, reason)
     return true

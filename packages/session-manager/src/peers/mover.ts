@@ -207,6 +207,8 @@ export class Mover {
         next: this.#next,
         transportOf: (place) => this.#options.transports.at(order[place]!).transport,
         isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
+        // Nobody authenticates here.
+        isBlockedHalfWay: () => false,
         times: { headStart, stagger },
       })
       if (move.kind === 'begin') this.#begin(core, move.index)

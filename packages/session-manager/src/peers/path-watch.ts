@@ -208,7 +208,7 @@ export class PathWatch {
     }
     const udp = this.#index
     this.#say(core, sa, judgement)
-    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp)
+    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp, 'half-way')
     else this.#trial = { before: rate }
     this.#initiator.leaveForStream(core, sa, udp, REASONS[judgement.decision])
   }

@@ -3,6 +3,7 @@
  * through on this network lately are given no start over others (RFC 9329 §5.1, T-FB-4).
  */
 import type { DialConfig, TransportOption } from '../config.ts'
+import type { Command } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { PeerStatus } from '../status.ts'
 
@@ -10,6 +11,16 @@ import type { PeerStatus } from '../status.ts'
 export type Way = TransportOption & { readonly address: string }
 
 export type StreamWay = Extract<Way, { transport: 'tcp' }>
+
+/** Nothing came back by it, or IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+export type Blocking = 'silent' | 'half-way'
+
+type Known = Extract<Command, { kind: 'remember-transport' }>
+
+interface Blocked {
+  readonly until: number
+  readonly how: Blocking
+}
 
 /** A peer that names ever more of them is heard no further. */
 const MAX_LEARNED = 8
@@ -22,8 +33,8 @@ export class TransportList {
   /** Addresses that the peer named itself (RFC 4555 §3.4). */
   #learned: readonly string[] = []
   #ways: readonly Way[]
-  /** By network and transport: until when. */
-  readonly #blockedUntil = new Map<string, Map<string, number>>()
+  /** By network and transport. */
+  readonly #blocked = new Map<string, Map<string, Blocked>>()
   #network = ''
 
   constructor(peer: string, { address, transports }: DialConfig) {
@@ -95,11 +106,15 @@ export class TransportList {
   }
 
   isBlocked(core: Core, index: number): boolean {
-    return (this.#ofNetwork().get(this.nameOf(index)) ?? Number.NEGATIVE_INFINITY) > core.now
+    return this.#howBlocked(core, index) !== undefined
   }
 
-  block(core: Core, index: number): void {
-    this.#remember(core, index, core.config.timers.blocked)
+  isBlockedHalfWay(core: Core, index: number): boolean {
+    return this.#howBlocked(core, index) === 'half-way'
+  }
+
+  block(core: Core, index: number, how: Blocking): void {
+    this.#remember(core, index, core.config.timers.blocked, how)
   }
 
   unblock(core: Core, index: number): void {
@@ -108,29 +123,43 @@ export class TransportList {
 
   /** On this network, now. */
   blocked(now: number): NonNullable<PeerStatus['blocked']> {
-    return [...this.#ofNetwork()].flatMap(([transport, until]) =>
+    return [...this.#ofNetwork()].flatMap(([transport, { until }]) =>
       until > now ? [{ transport, forMilliseconds: Math.round(until - now) }] : [],
     )
   }
 
   /** What was known on `network` before: said by whoever kept it. */
-  recall(core: Core, network: string, transport: string, milliseconds: number): void {
-    const known = this.#blockedUntil.get(network) ?? new Map<string, number>()
-    this.#blockedUntil.set(network, known.set(transport, core.now + milliseconds))
+  recall(core: Core, { network, transport, blockedForMilliseconds, isHalfWay }: Known): void {
+    const known = this.#blocked.get(network) ?? new Map<string, Blocked>()
+    const how = isHalfWay === true ? 'half-way' : 'silent'
+    this.#blocked.set(network, known.set(transport, { until: core.now + blockedForMilliseconds, how }))
   }
 
   /** Another network, or the same once more. One without a name is never known again. */
   enter(network: string): void {
-    this.#blockedUntil.delete('')
+    this.#blocked.delete('')
     this.#network = network
   }
 
-  #remember(core: Core, index: number, milliseconds: number): void {
+  #howBlocked(core: Core, index: number): Blocking | undefined {
+    const blocked = this.#ofNetwork().get(this.nameOf(index))
+    return blocked && blocked.until > core.now ? blocked.how : undefined
+  }
+
+  #remember(core: Core, index: number, blockedForMilliseconds: number, how: Blocking = 'silent'): void {
     const transport = this.nameOf(index)
     const known = this.#ofNetwork()
-    if (milliseconds > 0) known.set(transport, core.now + milliseconds)
+    if (blockedForMilliseconds > 0) known.set(transport, { until: core.now + blockedForMilliseconds, how })
     else known.delete(transport)
-    core.event({ kind: 'transport-remembered', peer: this.#peer, network: this.#network, transport, blockedForMilliseconds: milliseconds })
+    const isHalfWay = how === 'half-way' ? { isHalfWay: true } : {}
+    core.event({
+      kind: 'transport-remembered',
+      peer: this.#peer,
+      network: this.#network,
+      transport,
+      blockedForMilliseconds,
+      ...isHalfWay,
+    })
   }
 
   #waysOf(transports: readonly TransportOption[]): readonly Way[] {
@@ -145,9 +174,9 @@ export class TransportList {
     return this.#learned.flatMap((address) => (known.has(address) ? [] : templates.map((way) => ({ ...way, address }))))
   }
 
-  #ofNetwork(): Map<string, number> {
-    const known = this.#blockedUntil.get(this.#network) ?? new Map<string, number>()
-    this.#blockedUntil.set(this.#network, known)
+  #ofNetwork(): Map<string, Blocked> {
+    const known = this.#blocked.get(this.#network) ?? new Map<string, Blocked>()
+    this.#blocked.set(this.#network, known)
     return known
   }
 }
