@@ -25,6 +25,9 @@ interface Blocked {
 /** A peer that names ever more of them is heard no further. */
 const MAX_LEARNED = 8
 
+/** Of a peer whose addresses change for months. */
+const MAX_NAMES = 256
+
 export class TransportList {
   readonly #peer: string
   readonly #address: string
@@ -36,6 +39,8 @@ export class TransportList {
   /** By network and transport. */
   readonly #blocked = new Map<string, Map<string, Blocked>>()
   #network = ''
+  /** By transport and address. */
+  readonly #names = new Map<string, string>()
 
   constructor(peer: string, { address, transports }: DialConfig) {
     this.#peer = peer
@@ -80,12 +85,22 @@ export class TransportList {
     return this.#ways[index]!
   }
 
-  /** 'udp:500', 'tcp:4500 at 192.0.2.1' where the peer has several addresses, 'tls:443 via http://proxy:3128'. */
+  /**
+   * 'udp:500', 'tcp:4500 at 192.0.2.1' where the peer has several addresses, 'tls:443 via http://proxy:3128'. What it was called once it is called
+   * always, and nothing else is, whatever the list becomes: what is remembered of it and what was tried go by its name.
+   */
   nameOf(index: number): string {
     const way = this.at(index)
-    const name = describeTransport(way)
-    const isOneOfSeveral = this.#given.some((other) => other.address !== way.address && describeTransport(other) === name)
-    return isOneOfSeveral ? `${name} at ${way.address}` : name
+    const plain = describeTransport(way)
+    const key = `${plain} ${way.address}`
+    const known = this.#names.get(key)
+    if (known !== undefined) return known
+    const isOneOfSeveral = this.#given.some((other) => other.address !== way.address && describeTransport(other) === plain)
+    const isAnothers = [...this.#names.values()].includes(plain)
+    const name = isOneOfSeveral || isAnothers ? `${plain} at ${way.address}` : plain
+    for (const oldest of this.#names.keys()) if (this.#names.size >= MAX_NAMES) this.#names.delete(oldest)
+    this.#names.set(key, name)
+    return name
   }
 
   hasUdpBefore(index: number): boolean {
