@@ -130,6 +130,8 @@ export type SessionEvent =
       readonly from: PathDescription
       readonly to: PathDescription
     }
+  /** Initiator: where else the responder is, all of it (RFC 4555 §3.4, §3.6): the SA may move there. Said where it is news. */
+  | { readonly kind: 'additional-addresses'; readonly peer: string; readonly ikeSa: string; readonly addresses: readonly string[] }
   | { readonly kind: 'liveness'; readonly ikeSa: string; readonly peer: string; readonly result: 'alive' | 'dead' }
   /** A named limit of the configuration was met; `limit` is its key in `Limits`, or 'prefix' of `Timers`. */
   | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }

@@ -55,6 +55,8 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: connecting again in ${formatDuration(event.inMilliseconds)}: ${event.reason}`
     case 'path-moved':
       return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}${localWords(event)}`
+    case 'additional-addresses':
+      return `${event.peer}: its other addresses: ${listOf(event.addresses, 'none')}`
     case 'liveness':
       return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
     case 'limit-reached':
@@ -94,6 +96,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'connection-closed':
       return 'info'
     case 'transport-remembered':
+    case 'additional-addresses':
     case 'dropped':
       return 'debug'
     default:

@@ -211,13 +211,17 @@ export class Initiator {
     return true
   }
 
+  /** RFC 4555 §3.4, §3.6: of this IKE SA, which may be with another machine than the one before it. */
+  learnAddresses(core: Core, sa: IkeSa, addresses: readonly string[]): void {
+    if (this.transports.learn(addresses)) core.event({ kind: 'additional-addresses', peer: this.peer.name, ikeSa: sa.id, addresses })
+  }
+
   /** One has a Child SA. `hasStrayIkeAuth`: the peer may still get the IKE_AUTH of one that was dropped. */
   raceWon(core: Core, sa: IkeSa, index: number, hasStrayIkeAuth: boolean): void {
     this.#rounds = 0
     this.#probes = 0
     this.assigned = sa.addresses
-    this.transports.unlearn()
-    this.transports.learn(sa.additionalAddresses)
+    this.learnAddresses(core, sa, sa.additionalAddresses)
     this.#settle(core, sa, index)
     // Its INITIAL_CONTACT would have ended this SA at a peer that goes by the order of arrival: that is found out soon.
     if (hasStrayIkeAuth) core.timers.set(this, 'recheck', core.now + core.config.timers.resume)

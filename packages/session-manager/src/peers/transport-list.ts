@@ -109,15 +109,12 @@ export class TransportList {
 
   /**
    * The peer's other addresses, each by every transport that leads straight there. They replace those that it named before (RFC 4555 §3.6), from
-   * the next move on.
+   * the next move on. Answers whether they are others than before.
    */
-  learn(addresses: readonly string[]): void {
+  learn(addresses: readonly string[]): boolean {
+    const before = this.#learned
     this.#learned = addresses.slice(0, MAX_LEARNED)
-  }
-
-  /** Another IKE SA, which may be with another machine. */
-  unlearn(): void {
-    this.#learned = []
+    return before.join() !== this.#learned.join()
   }
 
   isBlocked(core: Core, index: number): boolean {
