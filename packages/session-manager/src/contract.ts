@@ -45,6 +45,8 @@ export type Input =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly framing: FramingProfileName
+      /** Of one that was accepted: what is around it, in words for people: 'tls:443'. */
+      readonly carrier?: string
     }
   /** Octets of the stream, in order. Lent: the core is done with them before `handleInput` returns. */
   | { readonly kind: 'connection-bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }

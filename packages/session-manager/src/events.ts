@@ -1,7 +1,7 @@
 /** What the core tells people and apps. A closed union; no secret is ever in it. */
 import type { Endpoint } from './contract.ts'
 
-/** How an SA's packets travel. `carrier`: of a stream that we dialled, see `StreamTransport`. */
+/** How an SA's packets travel. `carrier`: what is around a stream, see `StreamTransport`; of one that was accepted 'tls:443' or none. */
 export type PathDescription =
   | { readonly transport: 'udp'; readonly local: Endpoint; readonly remote: Endpoint }
   | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string; readonly carrier?: string }
@@ -108,12 +108,15 @@ export type SessionEvent =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      /** See `PathDescription`. */
+      readonly carrier?: string
     }
   | {
       readonly kind: 'connection-closed'
       readonly connection: number
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      readonly carrier?: string
       readonly reason: string
     }
   | {

@@ -193,6 +193,7 @@ export class Connection {
       role: this.role,
       remote: `${this.remote.address} port ${this.remote.port}`,
       framing: this.framing,
+      ...(this.carrier === undefined ? {} : { carrier: this.carrier }),
       ikeSas: [...this.ikeSas].map((sa) => sa.id),
       queuedOctets: this.#queuedIkeOctets + (this.waiting?.octets ?? 0),
     }
