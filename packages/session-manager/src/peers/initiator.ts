@@ -107,9 +107,10 @@ export class Initiator {
       detachPath(core, state.sa)
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(state.sa, 'response')
-      const isFruitless = state.loss !== undefined && state.sa.isResuming
       const isSudden = core.now - state.since >= SERVED
-      this.#redial(core, state, isFruitless ? state.loss : { since: core.now, isSudden, tries: 0, fruitless: 0 }, reason)
+      const before = state.sa.isResuming ? state.loss : undefined
+      const loss = before ?? { since: core.now, isSudden, tries: 0, fruitless: 0 }
+      this.#redial(core, state, before && connection.isForeign ? { ...before, fruitless: before.fruitless - 1 } : loss, reason)
     }
   }
 

@@ -103,7 +103,7 @@ export class Mover {
     if (candidate === undefined) return
     this.#candidates = this.#candidates.filter((other) => other !== candidate)
     // That the old connection dies says nothing of the peer.
-    if (candidate.isAsked && !candidate.isOld) this.#unanswered++
+    if (candidate.isAsked && !candidate.isOld && !connection.isForeign) this.#unanswered++
     this.#race(core)
   }
 
@@ -284,7 +284,7 @@ export class Mover {
   #giveUpSilent(core: Core): void {
     const silent = this.#candidates.filter(({ due }) => due !== undefined && due <= core.now)
     this.#candidates = this.#candidates.filter((candidate) => !silent.includes(candidate))
-    this.#unanswered += silent.filter(({ isAsked, isOld }) => isAsked && !isOld).length
+    this.#unanswered += silent.filter(({ path, isAsked, isOld }) => isAsked && !isOld && !isForeign(path)).length
     for (const { path } of silent) if (path.transport === 'tcp') core.closeConnection(path.connection, 'reset', 'no answer on it')
     this.#watchDue(core)
     this.#race(core)
@@ -315,6 +315,10 @@ export class Mover {
   #ofConnection(connection: Connection): Candidate | undefined {
     return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
   }
+}
+
+function isForeign(path: Path): boolean {
+  return path.transport === 'tcp' && path.connection.isForeign
 }
 
 function orderOf({ transports, index, lookFor }: MoverOptions, all: readonly number[]): readonly number[] {
