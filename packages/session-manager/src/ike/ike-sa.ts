@@ -96,8 +96,25 @@ export function isInitAnswered(
   return state.kind === 'IKE_INTERMEDIATE_EXPECTED' || state.kind === 'IKE_SA_INIT_ANSWERED'
 }
 
+/** Does the peer hear us where it is (RFC 4555 §3.7)? */
+interface Routability {
+  /** The address that is asked. */
+  readonly unproven: string | undefined
+  /** Each address that it came to was proven in time. */
+  readonly isTrusted: boolean
+  readonly isEspHeld: boolean
+}
+
 export class IkeSa {
-  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected' | 'reassembly'
+  declare readonly timerNames:
+    | 'retransmit'
+    | 'response'
+    | 'handshake'
+    | 'liveness'
+    | 'nat-keepalive'
+    | 'disconnected'
+    | 'routability'
+    | 'reassembly'
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
   readonly role: 'initiator' | 'responder'
@@ -144,6 +161,8 @@ export class IkeSa {
   additionalAddresses: readonly string[] = []
   /** Of the peer's, the newest first: with one of them it says that it has lost this SA (RFC 6290). */
   crashTokens: readonly Uint8Array[] = []
+  /** As responder: `return-routability.ts`. */
+  routability: Routability = { unproven: undefined, isTrusted: true, isEspHeld: false }
   /** Both ends know them. */
   pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */

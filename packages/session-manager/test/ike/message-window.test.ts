@@ -33,7 +33,7 @@ describe('RFC 7296 §2.3 Window Size for Overlapping Requests: one', () => {
     const window = new MessageWindow('responder')
     window.pending = { request: Uint8Array.of(1), arrival: { transport: 'udp', local: NOWHERE, remote: NOWHERE } }
     expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'pending', 'outside'])
-    window.answer(Uint8Array.of(1), Uint8Array.of(11))
+    window.answer(Uint8Array.of(1), sealed(11))
     expect(window.pending).toBeUndefined()
     expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'repeated', 'new'])
   })
