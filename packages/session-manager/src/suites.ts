@@ -78,6 +78,11 @@ export function isEspSuite(suite: EspSuite): boolean {
 
 /** Conformance §4: what is offered where the configuration names nothing. */
 export const DEFAULT_IKE_SUITES: readonly string[] = [
+  'aes256gcm16-prfsha512-x25519-ke1_mlkem768',
+  'aes256gcm16-prfsha256-x25519-ke1_mlkem768',
+  'aes128gcm16-prfsha256-x25519-ke1_mlkem768',
+  'chacha20poly1305-prfsha256-x25519-ke1_mlkem768',
+  'aes256-sha256-x25519-ke1_mlkem768',
   'aes256gcm16-prfsha512-x25519',
   'aes256gcm16-prfsha256-x25519',
   'aes128gcm16-prfsha256-x25519',

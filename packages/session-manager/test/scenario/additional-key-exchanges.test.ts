@@ -1,6 +1,6 @@
 import { decodeHeader, decodeMessage, ExchangeType, NotifyType } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { parseIkeSuite } from '../../src/index.ts'
+import { DEFAULT_IKE_SUITES, parseIkeSuite } from '../../src/index.ts'
 import { type InTransit, isIkeSaInit, isResponse, MeddledPair, replacing, rewritten } from '../meddler.ts'
 import { type PairOptions, TCP, UDP } from '../pair.ts'
 
@@ -147,6 +147,93 @@ describe('RFC 9370, RFC 9242 additional key exchanges', () => {
     }
   })
 })
+
+describe('draft-ietf-ipsecme-ikev2-mlkem ML-KEM', () => {
+  it.each(['mlkem512', 'mlkem768', 'mlkem1024'])('RFC 9370 §2.2.2 (P-4): X25519 and %s', (kem) => {
+    for (const transport of [TCP, UDP]) {
+      const pair = pairOf([`${PLAIN}-ke1_${kem}`], [`${PLAIN}-ke1_${kem}`], { transports: [transport] })
+      pair.connect()
+      expect(pair.client.eventsOf('ike-sa-established')).toMatchObject([{ proposal: `${PLAIN}-ke1_${kem}` }])
+      expect(pair.passesTraffic()).toBe(true)
+    }
+  })
+
+  it('(P-4): it is on where the configuration names nothing, and is gone without where the other end has it not', () => {
+    const both = pairOf(DEFAULT_IKE_SUITES, DEFAULT_IKE_SUITES)
+    both.connect()
+    expect(both.client.eventsOf('ike-sa-established')).toMatchObject([{ proposal: 'aes256gcm16-prfsha512-x25519-ke1_mlkem768' }])
+    const old = DEFAULT_IKE_SUITES.filter((suite) => !suite.includes('mlkem'))
+    for (const pair of [pairOf(DEFAULT_IKE_SUITES, old), pairOf(old, DEFAULT_IKE_SUITES)]) {
+      pair.connect()
+      expect(pair.gateway.eventsOf('ike-sa-established')).toMatchObject([{ proposal: 'aes256gcm16-prfsha512-x25519' }])
+    }
+  })
+
+  it.each([
+    ['a coefficient that is not reduced', (data: Uint8Array) => new Uint8Array(data.length).fill(0xff)],
+    ['another length', (data: Uint8Array) => data.subarray(1)],
+    ['nothing', () => new Uint8Array(0)],
+  ])('FIPS 203 §7.2 (P-4): the responder refuses an encapsulation key with %s: INVALID_SYNTAX', (_what, change) => {
+    const pair = pairOf([HYBRID], [HYBRID])
+    pair.meddle = (message) => (isIntermediate(message, 'request') ? [pair.resealed(message, withKe(change))] : undefined)
+    pair.initiate()
+    pair.run(1_000)
+    expect(pair.transcript()).toContain('R → I  HDR, SK {N(INVALID_SYNTAX)}')
+    expect(pair.isUp).toBe(false)
+    expect(pair.gateway.core.ikeSas.size).toBe(0)
+  })
+
+  it('FIPS 203 §7.3 (P-4): the initiator gives up on a ciphertext of another length', () => {
+    const pair = pairOf([HYBRID], [HYBRID])
+    pair.meddle = (message) =>
+      isIntermediate(message, 'response')
+        ? [
+            pair.resealed(
+              message,
+              withKe((data) => data.subarray(1)),
+            ),
+          ]
+        : undefined
+    pair.initiate()
+    pair.run(1_000)
+    expect(pair.client.eventsOf('handshake-failed')[0]!.detail).toContain('additional key exchange')
+    expect(pair.log.some(({ octets }) => decodeHeader(octets).exchangeType === ExchangeType.IKE_AUTH)).toBe(false)
+  })
+
+  it('FIPS 203 §6.3 (P-4): a ciphertext that was changed gives keys that fit nobody’s', () => {
+    const pair = pairOf([HYBRID], [HYBRID])
+    pair.meddle = (message) =>
+      isIntermediate(message, 'response')
+        ? [
+            pair.resealed(
+              message,
+              withKe((data) => data.map((octet, index) => (index === 7 ? octet ^ 1 : octet))),
+            ),
+          ]
+        : undefined
+    pair.initiate()
+    pair.run(1_000)
+    expect(pair.counter(pair.gateway, 'ike-icv-failures')).toBeGreaterThan(0)
+    expect(pair.isUp).toBe(false)
+  })
+
+  it('§2 (P-5): in IKE_SA_INIT it goes over TCP, and not over UDP where there is anything else', () => {
+    const suites = ['aes256gcm16-prfsha256-mlkem1024', PLAIN]
+    const overTcp = pairOf(suites, suites)
+    overTcp.connect()
+    expect(overTcp.client.eventsOf('ike-sa-established')).toMatchObject([{ proposal: suites[0] }])
+    const overUdp = pairOf(suites, suites, { transports: [UDP] })
+    overUdp.connect()
+    expect(overUdp.client.eventsOf('ike-sa-established')).toMatchObject([{ proposal: PLAIN }])
+    expect(overUdp.log[0]!.octets.length).toBeLessThan(576)
+  })
+})
+
+const HYBRID = `${PLAIN}-ke1_mlkem768`
+
+function withKe(change: (data: Uint8Array) => Uint8Array): ReturnType<typeof replacing> {
+  return replacing('KE', (payload) => ({ ...payload, data: change(payload.data) }))
+}
 
 function pairOf(client: readonly string[], gateway: readonly string[], options: PairOptions = {}): MeddledPair {
   return new MeddledPair({
