@@ -41,6 +41,7 @@ export function checkConfig(config: CheckedConfig): void {
 function checkPeer(peer: PeerConfig): void {
   const refusePeer = (why: string): never => refuse(`peer "${peer.name}": ${why}`)
   if (peer.psk.length === 0) refusePeer('the shared secret is empty')
+  if (peer.ppk && (peer.ppk.key.length === 0 || peer.ppk.id.length === 0)) refusePeer('the PPK, or its ID, is empty')
   if (peer.ikeProposals.length === 0) refusePeer('no IKE proposal')
   if (peer.espProposals.length === 0) refusePeer('no ESP proposal')
   for (const suite of peer.ikeProposals) if (!isIkeSuite(suite)) refusePeer(`"${describeIkeSuite(suite)}" cannot protect an IKE SA`)

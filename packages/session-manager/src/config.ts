@@ -60,8 +60,19 @@ export interface PeerConfig {
   readonly pathChecks?: boolean
   /** The keep-alive envelope that is sent in the framing 3gpp-ftt, whole. Absent: `00 03 ff`. */
   readonly fttKeepalive?: Uint8Array
+  /** A post-quantum preshared key beside what authenticates (RFC 8784). */
+  readonly ppk?: Ppk
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
+}
+
+export interface Ppk {
+  /** PPK_ID without its type, which is PPK_ID_FIXED (RFC 8784 §5.1). */
+  readonly id: Uint8Array
+  /** At least 32 octets, to be worth anything (RFC 8784 §6). */
+  readonly key: Uint8Array
+  /** mandatory_or_not: whether there is no IKE SA without it. */
+  readonly isRequired: boolean
 }
 
 export interface DialConfig {

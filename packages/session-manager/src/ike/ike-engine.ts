@@ -191,6 +191,7 @@ function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHe
 /** The answer goes to where the request came from last, at once or when the work for it is done. */
 function takeRequestStep(core: Core, sa: IkeSa, header: IkeHeader, report: readonly Payload[], step: Step): void {
   applyStep(core, sa, step)
+  if (step.next && sa.state.kind !== 'CLOSED') return takeRequestStep(core, sa, header, report, step.next(core, sa))
   if (step.job) {
     const { work, then } = step.job
     return core.startJob(work, sa, (_core, _sa, result) => {

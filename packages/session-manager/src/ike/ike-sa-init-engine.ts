@@ -28,6 +28,7 @@ import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, tak
 import { continueHandshake, intermediateSupport, nextKeyExchange } from './intermediate.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
+import { announcesPpk, ppkSupport } from './ppk.ts'
 import { prfOf, protectionFor } from './protection.ts'
 import type { Verdict } from './step.ts'
 
@@ -114,6 +115,8 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
     case 'unusable':
       return takeRefusal(core, sa, { detail: `IKE_SA_INIT: ${answer.detail}` })
     case 'chosen': {
+      if (sa.peer?.ppk?.isRequired && !announcesPpk(answer.payloads))
+        return takeRefusal(core, sa, { detail: 'IKE_SA_INIT: a PPK is required, and the responder announces none (RFC 8784)' })
       core.timers.clear(sa, 'retransmit')
       sa.responderSpi = header.responderSpi
       sa.suite = answer.suite
@@ -122,6 +125,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         answer.payloads,
       )
       sa.isFragmenting = fragmentationSupport(answer.payloads).length > 0
+      sa.usesPpk = sa.peer?.ppk !== undefined && announcesPpk(answer.payloads)
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       core.startJob(
@@ -178,7 +182,9 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
   const fragmentation = fragmentationSupport(state.clear)
   sa.isFragmenting = fragmentation.length > 0
-  const extensions = [...natDetection, ...fragmentation, ...intermediateSupport(state.clear)]
+  const ppk = ppkSupport(core.config.peers, state.clear)
+  sa.usesPpk = ppk.length > 0
+  const extensions = [...natDetection, ...ppk, ...fragmentation, ...intermediateSupport(state.clear)]
   const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, extensions)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)

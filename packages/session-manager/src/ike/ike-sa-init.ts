@@ -24,7 +24,7 @@ import type { IkeSuite } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { cookieIn } from './cookie.ts'
 import type { InitOffer } from './ike-sa.ts'
-import { announcesIntermediate } from './intermediate.ts'
+import { additionalFor, announcesIntermediate } from './intermediate.ts'
 import { find, findErrorNotify, findNotify } from './payload-queries.ts'
 import { additionalIn, type ChosenIke, chooseIkeProposal, isAnswerTo } from './proposals.ts'
 
@@ -108,7 +108,7 @@ export function readIkeSaInitRequest(request: Uint8Array): IkeSaInitRequest {
 
 /** Throws `SessionError` NO_PROPOSAL_CHOSEN or INVALID_KE_PAYLOAD. */
 export function chooseForRequest(request: IkeSaInitRequest, suites: readonly IkeSuite[]): ChosenIke {
-  const chosen = chooseIkeProposal(request.proposals, suites, request.method, announcesIntermediate(request.message.payloads))
+  const chosen = chooseIkeProposal(request.proposals, suites, request.method, additionalFor(request.message.payloads))
   if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the IKE proposals fits the configuration')
   if (chosen.suite.keyExchange !== request.method) {
     throw new SessionError(

@@ -258,6 +258,7 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
   detachPath(core, sa)
   eraseKeys(sa)
+  for (const key of Object.values(sa.withoutPpk ?? {})) key.fill(0)
   if (!wasHalfOpen)
     core.event({
       kind: 'ike-sa-closed',

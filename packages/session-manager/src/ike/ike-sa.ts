@@ -1,5 +1,6 @@
 /** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
 import type { Payload, Proposal } from '@underpass/ike-codec'
+import type { IkeKeys } from '@underpass/ike-crypto'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
 import type { AssignedAddress, PathDescription } from '../events.ts'
@@ -125,6 +126,10 @@ export class IkeSa {
   readonly window: MessageWindow
   /** Both ends announced IKEV2_FRAGMENTATION_SUPPORTED (RFC 7383 §2.3). */
   isFragmenting = false
+  /** Both ends announced USE_PPK (RFC 8784 §3). */
+  usesPpk = false
+  /** What the keys were before a PPK was mixed in. */
+  withoutPpk: Pick<IkeKeys, 'skd' | 'skpi' | 'skpr'> | undefined
   /** What has come of a message in fragments, of the other end's requests and of its responses. */
   readonly fragments: { request: FragmentSet | undefined; response: FragmentSet | undefined } = { request: undefined, response: undefined }
   readonly children: Set<ChildSa> = new Set()

@@ -36,6 +36,11 @@ export function announcesIntermediate(payloads: readonly Payload[]): boolean {
   return findNotify(payloads, NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED) !== undefined
 }
 
+/** Of an IKE_SA_INIT request: whether its additional key exchanges can be done (RFC 9370 §2.2.1). */
+export function additionalFor(payloads: readonly Payload[]): 'agreed' | 'refused' {
+  return announcesIntermediate(payloads) ? 'agreed' : 'refused'
+}
+
 /** The initiator, with the first keys in hand: the next additional key exchange, or IKE_AUTH where all are done. */
 export function continueHandshake(core: Core, sa: IkeSa): Step {
   const { state } = sa

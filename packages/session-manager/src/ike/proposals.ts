@@ -29,10 +29,12 @@ export interface ChosenEsp {
 
 /**
  * The SA payload of IKE_SA_INIT. Suites that differ in nothing but one type share a proposal, so that no combination is on offer
- * that the configuration does not name; AEADs and the others are apart (RFC 5282 §8). The order is that of the configuration.
+ * that the configuration does not name; AEADs and the others are apart (RFC 5282 §8). The order is that of the configuration. `additional`: key
+ * exchanges, which IKE_INTERMEDIATE takes and a rekeying does without.
  */
-export function ikeOffer(suites: readonly IkeSuite[]): Proposal[] {
-  return groupByOneType(suites.map(ikeTransforms)).map((transforms, index) => ({
+export function ikeOffer(suites: readonly IkeSuite[], additional: 'offered' | 'left-out' = 'left-out'): Proposal[] {
+  const offered = additional === 'offered' ? suites : suites.map(withoutAdditional)
+  return groupByOneType(offered.map(ikeTransforms)).map((transforms, index) => ({
     number: index + 1,
     protocol: ProtocolId.IKE,
     spi: new Uint8Array(0),
@@ -57,20 +59,25 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
 /** One octet numbers them, from 1 (RFC 7296 §3.3.1); 60,000 octets have room for thousands, each to be compared with each suite. */
 const MAX_PROPOSALS = 255
 
-/** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
+/**
+ * The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. `additional`: whether
+ * IKE_INTERMEDIATE is agreed on for the additional key exchanges; where they are left out, a suite is taken without its own.
+ */
 export function chooseIkeProposal(
   offered: readonly Proposal[],
   suites: readonly IkeSuite[],
   method?: number,
-  knowsIntermediate = false,
+  additional: 'agreed' | 'refused' | 'left-out' = 'left-out',
 ): ChosenIke | undefined {
+  const ours = additional === 'left-out' ? suites.map(withoutAdditional) : suites
   const usable = offered
     .slice(0, MAX_PROPOSALS)
     .filter(
-      (proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, knowsIntermediate ? IKE_TYPES_AND_ADDKE : IKE_TYPES),
+      (proposal) =>
+        proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, additional === 'agreed' ? IKE_TYPES_AND_ADDKE : IKE_TYPES),
     )
-  const preferred = method === undefined ? [] : suites.filter((suite) => suite.keyExchange === method)
-  for (const suite of [...preferred, ...suites]) {
+  const preferred = method === undefined ? [] : ours.filter((suite) => suite.keyExchange === method)
+  for (const suite of [...preferred, ...ours]) {
     for (const proposal of usable) {
       const transforms = pick(proposal, [
         encryptionTransform(suite),
@@ -135,6 +142,11 @@ export function additionalIn({ transforms }: Pick<Proposal, 'transforms'>): Pick
     return transform && transform.id !== KeyExchangeMethod.NONE ? [{ place: index + 1, method: transform.id }] : []
   })
   return named.length === 0 ? {} : { additionalKeyExchanges: named }
+}
+
+/** What a suite is where its key is mixed into the next, which needs no additional key exchange again (RFC 7296 §2.18). */
+function withoutAdditional({ additionalKeyExchanges: _, ...suite }: IkeSuite): IkeSuite {
+  return suite
 }
 
 /** Each of the suite's, and NONE for whatever else is on offer. */

@@ -6,6 +6,7 @@ import { IkeSa } from '../ike/ike-sa.ts'
 import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
 import { freshIkeSpi, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
 import { attachPath } from '../ike/ike-sa-life.ts'
+import { ppkSupport } from '../ike/ppk.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
@@ -67,16 +68,17 @@ const LONG_METHODS: readonly number[] = [KeyExchangeMethod.ML_KEM_768, KeyExchan
 function offerOf(core: Core, peer: PeerConfig, way: Way): Parameters<typeof startKeyExchange>[2] {
   const suites = suitesFor(way.transport, peer.ikeProposals)
   return {
-    proposals: ikeOffer(suites),
+    proposals: ikeOffer(suites, 'offered'),
     nonce: core.random(NONCE_LENGTH),
     method: suites[0]!.keyExchange,
     refusedMethods: [],
     cookie: undefined,
     natMismatch: way.transport === 'udp' ? core.random(20) : undefined,
     // RFC 9370 §2.2.1: a proposal with additional key exchanges needs it.
-    extensions: suites.some(({ additionalKeyExchanges }) => additionalKeyExchanges)
-      ? [notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)]
-      : [],
+    extensions: [
+      ...(suites.some(({ additionalKeyExchanges }) => additionalKeyExchanges) ? [notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)] : []),
+      ...ppkSupport([peer]),
+    ],
     repetitions: 0,
   }
 }
