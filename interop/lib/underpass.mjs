@@ -13,7 +13,11 @@ const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
  * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
  * @param {{gateway: string, transports: (string | object)[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {} }) {
+export function startClient(
+  lab,
+  namespace,
+  { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {}, limits },
+) {
   return start(
     lab,
     namespace,
@@ -21,6 +25,7 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
     {
       peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...(tls && { tls }), ...suites(ike, esp) },
       timers: { liveness: '30s', ...timers },
+      ...(limits && { limits }),
     },
   )
 }
@@ -33,7 +38,7 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {} },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {}, limits },
 ) {
   const gateway = start(
     lab,
@@ -45,6 +50,7 @@ export async function startGateway(
       ...(tls && { tls: { cert_file: tls.cert_file, key_file: tls.key_file } }),
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
+      ...(limits && { limits }),
       connection: [
         {
           name: 'road',
