@@ -16,14 +16,24 @@ const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 export function startClient(
   lab,
   namespace,
-  { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {}, limits },
+  { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {}, limits, ppk },
 ) {
   return start(
     lab,
     namespace,
     { program: CLIENT, command: 'up', label },
     {
-      peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...(tls && { tls }), ...suites(ike, esp) },
+      peer: {
+        gateway,
+        transports,
+        local_id: id,
+        remote_id: GATEWAY_ID,
+        psk: SECRET,
+        remote,
+        ...(tls && { tls }),
+        ...(ppk && { ppk }),
+        ...suites(ike, esp),
+      },
       timers: { liveness: '30s', ...timers },
       ...(limits && { limits }),
     },
@@ -38,7 +48,7 @@ export function startClient(
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {}, limits },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {}, limits, ppk },
 ) {
   const gateway = start(
     lab,
@@ -59,6 +69,7 @@ export async function startGateway(
           psk: SECRET,
           local: ['10.1.0.0/24'],
           pool: { ranges: ['10.9.0.10-10.9.0.100'] },
+          ...(ppk && { ppk }),
           ...suites(ike, esp),
         },
       ],

@@ -17,6 +17,7 @@ import { espSuites, ikeSuites } from './algorithms.ts'
 import { interfaceAddress, table } from './fields.ts'
 import type { Findings } from './load.ts'
 import { type Forbidden, type Policy, policyTable, readPolicy } from './policy.ts'
+import { ppkTable, type WrittenPpk } from './ppk.ts'
 import { limits, timers } from './tunables.ts'
 
 export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl' | 'ipsec-mb'
@@ -70,6 +71,7 @@ interface PeerKeys {
   readonly esn: boolean
   readonly replay_window: number
   readonly path_checks: boolean
+  readonly ppk: WrittenPpk
 }
 
 interface WrittenBuffers {
@@ -101,6 +103,7 @@ export const PEER_KEYS: Keys<PeerKeys> = {
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
   path_checks: z.boolean().optional(),
+  ppk: ppkTable.optional(),
 }
 
 /** The least that the kernel takes is about this; the most an int. */

@@ -7,6 +7,7 @@ import {
   type EspSuite,
   type IkeSuite,
   type PeerConfig,
+  type Ppk,
 } from '@underpass/session-manager'
 import { certificatePin } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
@@ -143,9 +144,14 @@ function describeDevice(tun: TunConfig): string {
   return `${tun.name}${kind}, mtu ${tun.mtu}${tun.addresses.length > 0 ? `, ${tun.addresses.join(', ')}` : ''}`
 }
 
+function describePpk({ id, key, isRequired }: Ppk): object {
+  return { id: new TextDecoder().decode(id), psk: `${key.length} octets`, isRequired }
+}
+
 function redact(key: string, value: unknown): unknown {
   if (key === 'key' && typeof value === 'string') return 'a private key'
   if (key === 'credentials' && value !== undefined) return 'a user and a password'
+  if (key === 'ppk' && value !== undefined) return describePpk(value as Ppk)
   if (key === 'psk' && value instanceof Uint8Array) return `${value.length} octets`
   if (key === 'ikeProposals') return (value as readonly IkeSuite[]).map(describeIkeSuite)
   if (key === 'espProposals') return (value as readonly EspSuite[]).map(describeEspSuite)
