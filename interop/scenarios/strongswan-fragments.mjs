@@ -4,10 +4,10 @@ import { hundredPings } from '../lib/transfer.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
 
 export const title =
-  'IKE fragmentation with strongSwan over UDP, both roles and both ways, of datagrams of 300 octets; our default offer, with ML-KEM in it, falls back'
+  'IKE fragmentation with strongSwan over UDP, both roles and both ways, of datagrams of 260 octets; our default offer, with ML-KEM in it, falls back'
 
 /** Octets of an IP datagram. */
-const SMALL = 300
+const SMALL = 260
 
 export async function run(lab) {
   const [near, far] = [await lab.namespace('a'), await lab.namespace('b')]

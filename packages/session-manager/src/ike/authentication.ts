@@ -8,7 +8,7 @@ import type { Identity, PeerConfig } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { identificationBody } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
-import { intAuth } from './intermediate.ts'
+import { intAuth } from './int-auth.ts'
 import type { Step } from './step.ts'
 
 declare const verified: unique symbol

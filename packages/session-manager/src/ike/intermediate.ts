@@ -15,11 +15,10 @@ import {
   notify,
   type Payload,
 } from '@underpass/ike-codec'
-import { concat, rekeySkeyseed } from '@underpass/ike-crypto'
+import { rekeySkeyseed } from '@underpass/ike-crypto'
 import type { AdditionalKeyExchange } from '../config.ts'
 import type { CryptoResult } from '../contract.ts'
 import type { Core } from '../core.ts'
-import { u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
 import { beginIkeAuth } from './ike-auth-initiator.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
@@ -112,13 +111,6 @@ export function handleIkeIntermediateResponse(_core: Core, sa: IkeSa, message: A
       next: continueHandshake,
     }
   })
-}
-
-/** What of IKE_INTERMEDIATE goes into AUTH: IntAuth_iN | IntAuth_rN | IKE_AUTH_MID, nothing where there was none (RFC 9242 §3.3.2). */
-export function intAuth({ intermediate }: InitRecord): Uint8Array {
-  if (!intermediate) return new Uint8Array(0)
-  // Message IDs go on from IKE_SA_INIT's 0.
-  return concat(intermediate.initiator, intermediate.responder, u32(intermediate.exchanges + 1))
 }
 
 /** The one after those that are done (RFC 9370 §2.2.1). */
