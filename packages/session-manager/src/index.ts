@@ -1,7 +1,7 @@
 // The core: pure, sync. What drives it with sockets, a TUN and a clock is './driver'.
 
 export type * from './config.ts'
-export { DEFAULT_LIMITS, DEFAULT_TIMERS } from './config.ts'
+export { DEFAULT_LIFETIMES, DEFAULT_LIMITS, DEFAULT_TIMERS } from './config.ts'
 export { type CheckedConfig, checkConfig } from './config-check.ts'
 export type * from './contract.ts'
 export type * from './events.ts'

@@ -153,6 +153,16 @@ export class Initiator {
     if (sa.state.kind === 'ESTABLISHED' && reason === 'deleted by the peer') deleteIkeSa(core, sa, 'the peer deleted the last Child SA')
   }
 
+  /** The IKE SA is another now, the same in all that concerns its path. */
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    const state = this.#state
+    if (!('sa' in state) || state.sa !== old) return
+    this.#state = { ...state, sa }
+    if (state.kind === 'redialling') state.redialling.sa = sa
+    if (state.kind === 'moving') state.mover.sa = sa
+    this.#watch.rekeyed(old, sa)
+  }
+
   ikeSaClosed(core: Core, sa: IkeSa, why: string): void {
     const state = this.#state
     if (state.kind === 'connecting') return state.racing.ikeSaClosed(core, sa, why)

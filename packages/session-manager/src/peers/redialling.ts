@@ -27,7 +27,8 @@ export interface ConnectionLoss {
 export class Redialling {
   declare readonly timerNames: 'redial'
   readonly timers: Map<string, unknown> = new Map()
-  readonly sa: IkeSa
+  /** Rekeying makes another of it. */
+  sa: IkeSa
   readonly index: number
   readonly #initiator: Initiator
   readonly #transports: TransportList
