@@ -27,6 +27,7 @@ import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.t
 import {
   applyStep,
   closeIkeSa,
+  confirm,
   deleteIkeSa,
   learnNat,
   movePath,
@@ -108,7 +109,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   sa.lastInboundAt = core.now
-  sa.isUnconfirmed = false
+  if (sa.isUnconfirmed) confirm(sa)
   const hadTransport = sa.transport
   const hadAddress = addressOf(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)

@@ -253,6 +253,7 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   detachPath(core, sa)
   eraseKeys(sa)
   if (!sa.isCurrent) return leaveSeries(core, sa)
+  confirm(sa)
   sa.series.members.delete(sa)
   for (const other of [...sa.series.members]) closeIkeSa(core, other, reason, byPeer)
   if (!wasHalfOpen)
@@ -273,10 +274,21 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
 /** One that was replaced, or was not needed, is gone: nobody has to hear of it. */
 function leaveSeries(core: Core, sa: IkeSa): void {
   const { members, current } = sa.series
-  members.delete(sa)
   // The other end has what replaced this one.
-  current.isUnconfirmed = false
+  confirm(current)
+  members.delete(sa)
   sendNextRequest(core, current)
+}
+
+/** The other end has this IKE SA, which we answered with: it is what is kept up now, and asked on. */
+export function confirm(sa: IkeSa): void {
+  sa.isUnconfirmed = false
+  if (!sa.isCurrent) return
+  for (const other of sa.series.members) {
+    if (other === sa) continue
+    other.initiator?.rekeyed(other, sa)
+    other.initiator = undefined
+  }
 }
 
 /** C-4: the wait doubles. T-FB-2 needs the first repetition to come before a fallback. */
@@ -357,7 +369,8 @@ export function closeForNewcomer(core: Core, other: IkeSa, identity: string, fro
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {
-  if (!sa.owesPathProbe || sa.state.kind !== 'ESTABLISHED') return undefined
+  // One that is replaced is asked on as long as the peer is not known to have the new one.
+  if (!sa.owesPathProbe || (sa.state.kind !== 'ESTABLISHED' && sa.isCurrent)) return undefined
   sa.owesPathProbe = false
   return sa.isMobike && sa.path ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck()
 }

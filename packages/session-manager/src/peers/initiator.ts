@@ -77,7 +77,7 @@ export class Initiator {
       resend(core, state.sa)
     }
     if (state.kind === 'redialling') state.redialling.stop(core, 'terminated')
-    if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+    if ('sa' in state) deleteIkeSa(core, state.sa.series.current, 'terminated')
   }
 
   /** The command 'set-transports': for what is begun from now on. What has not come to anything yet is begun anew. */
@@ -337,7 +337,7 @@ export class Initiator {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
     this.#watch.pause(core)
-    declareDead(core, sa, reason)
+    declareDead(core, sa.series.current, reason)
     this.start(core)
   }
 

@@ -164,7 +164,6 @@ function finish(
   const other = rival && sa.children.has(rival.child) ? rival : undefined
   // §2.8.1: the SA of the lowest of the four nonces is deleted by who asked for it, the old one by who asked for the other.
   if (other && compareNonces(lowestOf(nonce, responderNonce), other.lowestNonce) < 0) {
-    child.successor = other.child
     return { effects: [{ kind: 'install-child', child, outbound: 'none' }, deletion(child)] }
   }
   const apply = (): void => {

@@ -8,7 +8,7 @@ import type { IkeSuite } from '../../config.ts'
 import type { Core } from '../../core.ts'
 import { SessionError } from '../../session-error.ts'
 import { formatIkeSpi, IkeSa } from '../ike-sa.ts'
-import { attachPath, closeIkeSa, deleteIkeSa, keepNatMapping, sendNextRequest, sendRequest } from '../ike-sa-life.ts'
+import { attachPath, closeIkeSa, confirm, deleteIkeSa, keepNatMapping, sendNextRequest, sendRequest } from '../ike-sa-life.ts'
 import { buildIkeSaDelete } from '../informational-requests.ts'
 import type { RequestPlan } from '../message-window.ts'
 import { protectionFor } from '../protection.ts'
@@ -76,10 +76,8 @@ export function replaceIkeSa(core: Core, old: IkeSa, successor: IkeSa): void {
     by: successor.role === 'initiator' ? 'us' : 'peer',
     ...(core.config.shard && { localSpi: formatIkeSpi(successor.localSpi), formerLocalSpi: formatIkeSpi(old.localSpi) }),
   })
-  const { initiator } = old
-  old.initiator = undefined
-  successor.initiator = initiator
-  initiator?.rekeyed(old, successor)
+  successor.initiator = old.initiator
+  if (!successor.isUnconfirmed) confirm(successor)
   // It was to be deleted, when the answer came that made another of it.
   if (reason !== undefined) return deleteIkeSa(core, successor, reason)
   sendNextRequest(core, successor)
