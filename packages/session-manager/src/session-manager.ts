@@ -13,6 +13,7 @@
  *                7. failed datagrams   paths/datagram-failures.ts
  */
 
+import { isUnconfirmed } from './child/child-life.ts'
 import { ChildSa } from './child/child-sa.ts'
 import { Sad } from './child/sad.ts'
 import { Spd } from './child/spd.ts'
@@ -252,7 +253,8 @@ export class SessionManager implements Core {
         return
       case 'delete-child':
         for (const sa of ofPeer)
-          if (sa.state.kind === 'ESTABLISHED' && sa.children.size > 0) sendRequest(this, sa, buildChildSaDelete([...sa.children]))
+          if (sa.state.kind === 'ESTABLISHED' && sa.children.size > 0)
+            sendRequest(this, sa, buildChildSaDelete([...sa.children].filter((child) => !isUnconfirmed(child))))
         return
       case 'create-child':
         for (const sa of ofPeer) createFurtherChildSa(this, sa)

@@ -35,6 +35,11 @@ export function takeOver(core: Core, child: ChildSa): void {
   core.spd.install(child)
 }
 
+/** It is to replace another by our answer, and the peer has not shown that it has it. */
+export function isUnconfirmed(child: ChildSa): boolean {
+  return child.awaitsTraffic && [...child.ikeSa.children].some(({ successor }) => successor === child)
+}
+
 /** Nothing is sent by it any more; `successor` is what its packets leave by, also those that wait already. */
 export function replaceChild(core: Core, child: ChildSa, successor: ChildSa): void {
   child.successor = successor

@@ -5,7 +5,7 @@
  *                          <--  HDR, SK {SA, Nr, [KEr,] TSi, TSr}
  */
 import { ExchangeType, NotifyType, notify, type Payload, ProtocolId, TransformType } from '@underpass/ike-codec'
-import { replaceChild } from '../../child/child-life.ts'
+import { isUnconfirmed, replaceChild } from '../../child/child-life.ts'
 import type { ChildSa } from '../../child/child-sa.ts'
 import { addressOctets, allocateEspSpi, type ChildPlan, configuredSelectors, makeChild, usableEspSuites } from '../../child/negotiation.ts'
 import type { PeerConfig } from '../../config.ts'
@@ -33,6 +33,8 @@ export function rekeyChildSa(core: Core, child: ChildSa): void {
   const { ikeSa: sa, localTs, remoteTs } = child
   if (sa.state.kind !== 'ESTABLISHED' || !sa.isCurrent || !sa.children.has(child) || child.successor) return
   if (isBeingDeleted(sa, child) || creationReplacing(sa, child)) return
+  // Our answer that made it may be lost: to the peer there is no such Child SA yet.
+  if (isUnconfirmed(child)) return core.timers.set(child, 'rekey', core.now + core.config.timers.rekeyRetry)
   createChildSa(core, sa, { replaces: child, localTs, remoteTs })
 }
 
