@@ -3,11 +3,12 @@
  * (`ike/path-check.ts`), else by what comes back. UDP that lets only IKE through is left for a stream; UDP that loses much is compared with one.
  * A stream by which packets leave and nothing comes back is asked, and given up if it is silent, long before TCP or a liveness check would.
  */
+import { Traffic } from '../child/traffic.ts'
 import type { Core } from '../core.ts'
 import type { PathJudgement } from '../events.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { sendRequest } from '../ike/ike-sa-life.ts'
-import { buildLivenessCheck } from '../ike/informational.ts'
+import { buildLivenessCheck } from '../ike/informational-requests.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
@@ -25,13 +26,7 @@ const BUSY = 50
 const UNANSWERED = 5
 const UNANSWERED_INTERVALS = 2
 
-interface Traffic {
-  readonly at: number
-  readonly packetsIn: number
-  readonly packetsOut: number
-  readonly octetsIn: number
-  readonly octetsOut: number
-}
+type Look = Pick<Traffic, 'packetsIn' | 'packetsOut' | 'octetsIn' | 'octetsOut'> & { readonly at: number }
 
 export class PathWatch {
   declare readonly timerNames: 'look' | 'judge' | 'stalled'
@@ -42,11 +37,11 @@ export class PathWatch {
   #index = 0
   /** Since the path was taken. */
   #samples: readonly Sample[] = []
-  #begun: Traffic | undefined
+  #begun: Look | undefined
   /** At the last check by this path. */
-  #last: Traffic | undefined
+  #last: Look | undefined
   /** At the half of a trial: what it carries is measured from there, as flows that lost much take their time to come back. */
-  #halfWay: Traffic | undefined
+  #halfWay: Look | undefined
   #isProven = false
   #espFailures = 0
   /** The last check was begun as the one before it left a doubt. */
@@ -89,6 +84,10 @@ export class PathWatch {
     else this.#trial = undefined
     if (sa.transport === 'udp' && this.#transports.hasStream) this.#look(core)
     else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
+  }
+
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    if (this.#sa === old) this.#sa = sa
   }
 
   /** The SA has no path, or is about to have another. */
@@ -265,15 +264,10 @@ const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
   'no-other-way': '',
 }
 
-function trafficOf(core: Core, sa: IkeSa): Traffic {
-  let [packetsIn, packetsOut, octetsIn, octetsOut] = [0, 0, 0, 0]
-  for (const child of sa.children) {
-    packetsIn += child.packetsIn
-    octetsIn += child.octetsIn
-    packetsOut += child.outbound.packets - child.dummiesOut
-    octetsOut += child.outbound.octets
-  }
-  return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }
+function trafficOf(core: Core, sa: IkeSa): Look {
+  const traffic = Object.assign(new Traffic(), sa.series.past)
+  for (const child of [...sa.children, ...sa.draining]) traffic.add(child)
+  return { ...traffic, at: core.now }
 }
 
 function rounded(share: number): number {
