@@ -16,6 +16,7 @@ export interface LibsslFunctions {
   contextSuites(context: number, list: string): number
   contextCertificate(context: number, certificate: number): number
   contextKey(context: number, key: number): number
+  contextCheckKey(context: number): number
   contextStore(context: number): number
   contextProtocols(context: number, list: number, length: number): number
   contextSelection(context: number, callback: number, argument: number): void
@@ -91,6 +92,7 @@ const DECLARATIONS: Readonly<Record<Exclude<keyof LibsslFunctions, 'version'>, s
   contextSuites: 'int SSL_CTX_set_ciphersuites(uintptr_t context, const char *list)',
   contextCertificate: 'int SSL_CTX_use_certificate(uintptr_t context, uintptr_t certificate)',
   contextKey: 'int SSL_CTX_use_PrivateKey(uintptr_t context, uintptr_t key)',
+  contextCheckKey: 'int SSL_CTX_check_private_key(uintptr_t context)',
   contextStore: 'uintptr_t SSL_CTX_get_cert_store(uintptr_t context)',
   contextProtocols: 'int SSL_CTX_set_alpn_protos(uintptr_t context, uintptr_t list, unsigned int length)',
   contextSelection: 'void SSL_CTX_set_alpn_select_cb(uintptr_t context, uintptr_t callback, uintptr_t argument)',

@@ -151,6 +151,7 @@ function setKey(functions: LibsslFunctions, context: number, pem: string, orThro
   const result = functions.contextKey(context, key)
   functions.keyFree(key)
   orThrow(result, 'SSL_CTX_use_PrivateKey')
+  orThrow(functions.contextCheckKey(context), 'SSL_CTX_check_private_key')
 }
 
 function trust(functions: LibsslFunctions, context: number, pem: string): void {

@@ -183,8 +183,12 @@ class OpenSession implements TlsSession {
     checkRange(bytes, offset, length)
     if (length === 0) return
     const functions = this.#functions
-    this.#records += Math.ceil(length / RECORD)
-    if (this.#records > this.#recordsOfKey) this.#changeKey()
+    const records = Math.ceil(length / RECORD)
+    this.#records += records
+    if (this.#records > this.#recordsOfKey) {
+      this.#records = records
+      this.#changeKey()
+    }
     if (functions.write(this.#ssl, addressOf(bytes) + offset, length) !== length) throw libsslError(functions, 'SSL_write')
   }
 
@@ -243,7 +247,6 @@ class OpenSession implements TlsSession {
 
   /** RFC 8446 §4.6.3. TLS 1.2 has no such thing, and its explicit nonces count as far as the sequence number does. */
   #changeKey(): void {
-    this.#records = 0
     const functions = this.#functions
     if (functions.versionOf(this.#ssl) !== 'TLSv1.3') return
     if (functions.updateKey(this.#ssl, SSL_KEY_UPDATE_REQUESTED) !== 1) throw libsslError(functions, 'SSL_key_update')
