@@ -31,7 +31,7 @@ export interface TlsClientOptions extends TlsParameters {
   readonly pins?: readonly string[]
   /**
    * A session that `onSession` gave before, to resume (RFC 9329 Appendix B.3). What its connection was checked by then is not checked again
-   * by every runtime: give it back only beside the same `ca`, `pins` and name. Deno ignores it.
+   * by every runtime: give it back only beside the same `ca`, `pins` and name. Deno's own TLS ignores it.
    */
   readonly session?: Uint8Array
   onSession?(session: Uint8Array): void

@@ -1,5 +1,5 @@
 // Byte streams under the IKE and ESP stream: TCP (RFC 9329), TLS around it (RFC 9329 Appendix A). TCP by the system's calls where
-// @underpass/native can be loaded; names, TLS and all else by node:net and node:tls, on every runtime.
+// @underpass/native can be loaded, and TLS by libssl where that can be, too; names and all else by node:net and node:tls, on every runtime.
 export type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
 export { type CertificatePair, type CertificateProblem, certificatePin, certificateProblem } from './certificate.ts'
 export { type ConnectOptions, connect, type TlsClientOptions } from './connect.ts'

@@ -31,11 +31,16 @@ export function tlsLibrary(): { readonly kind: 'libssl'; readonly version: strin
 function load(): NativeTls | { readonly reason: string } {
   const sockets = nativeSockets()
   if ('reason' in sockets || native === undefined) return 'reason' in sockets ? sockets : { reason: '@underpass/native is not installed' }
+  if (writesKeys()) return { reason: 'node was started with --tls-keylog, which tells the secrets of its own TLS' }
   try {
     return { libssl: native.loadLibssl(), sockets, closed: native.CLOSED, ticketKeys: native.TICKET_KEYS }
   } catch (cause) {
     return { reason: cause instanceof Error ? cause.message : String(cause) }
   }
+}
+
+function writesKeys(): boolean {
+  return [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((words) => words.includes('--tls-keylog'))
 }
 
 /** An error of libssl's under the name that the runtimes give it: 'ERR_SSL_NO_SHARED_CIPHER'. */

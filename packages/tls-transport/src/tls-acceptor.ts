@@ -13,7 +13,7 @@ export interface TlsServerOptions extends TlsParameters, CertificatePair {
   readonly alpn?: readonly string[]
   /** Milliseconds for a handshake. Default 10,000. */
   readonly handshakeTimeout?: number
-  /** Of whoever resumes the sessions of another listener, of another thread, too. Default: one of its own. Node only. */
+  /** Of whoever resumes the sessions of another listener, of another thread, too. Default: one of its own. libssl and Node. */
   readonly tickets?: TicketSecret
 }
 

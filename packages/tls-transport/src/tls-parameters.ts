@@ -9,7 +9,7 @@ export interface TlsParameters {
   /** Default 'TLSv1.2' (RFC 9325 §3.1.1). */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  /** OpenSSL cipher string in the place of what RFC 9325 §4.2 recommends. Bun takes part of it, Deno none. */
+  /** OpenSSL cipher string in the place of what RFC 9325 §4.2 recommends. Of it Bun's own TLS takes a part, Deno's nothing. */
   readonly ciphers?: string | undefined
   /**
    * Takes NULL-SHA256, TLS_RSA_WITH_NULL_SHA256 (RFC 9329 Appendix A): TLS 1.2, an RSA certificate, and nothing is encrypted twice. A client
