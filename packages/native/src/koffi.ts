@@ -19,7 +19,7 @@ export interface Koffi {
   proto(declaration: string): unknown
   pointer(type: unknown): unknown
   /** The address by which C calls `callback`, on this thread and within calls that were made from it. */
-  register(callback: (...values: never[]) => number, type: unknown): bigint
+  register(callback: (...values: never[]) => unknown, type: unknown): bigint
   readonly os: { readonly errno: Readonly<Record<string, number>> }
   readonly node: { poll(fd: number, events: { readonly readable: true }, callback: () => void): KoffiPollHandle }
 }

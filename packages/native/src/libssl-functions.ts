@@ -18,6 +18,7 @@ export interface LibsslFunctions {
   contextKey(context: number, key: number): number
   contextCheckKey(context: number): number
   contextStore(context: number): number
+  contextKeyLog(context: number, callback: number): void
   contextProtocols(context: number, list: number, length: number): number
   contextSelection(context: number, callback: number, argument: number): void
   selectProtocol(out: number, outLength: number, ours: number, ourLength: number, theirs: number, theirLength: number): number
@@ -50,6 +51,7 @@ export interface LibsslFunctions {
   decodeSession(reuse: 0, data: number, length: number): number
   sessionFree(session: number): void
   peerCertificate(ssl: number): number
+  inputOf(ssl: number): number
   setInput(ssl: number, bio: number): void
   setOutput(ssl: number, bio: number): void
 
@@ -94,6 +96,7 @@ const DECLARATIONS: Readonly<Record<Exclude<keyof LibsslFunctions, 'version'>, s
   contextKey: 'int SSL_CTX_use_PrivateKey(uintptr_t context, uintptr_t key)',
   contextCheckKey: 'int SSL_CTX_check_private_key(uintptr_t context)',
   contextStore: 'uintptr_t SSL_CTX_get_cert_store(uintptr_t context)',
+  contextKeyLog: 'void SSL_CTX_set_keylog_callback(uintptr_t context, uintptr_t callback)',
   contextProtocols: 'int SSL_CTX_set_alpn_protos(uintptr_t context, uintptr_t list, unsigned int length)',
   contextSelection: 'void SSL_CTX_set_alpn_select_cb(uintptr_t context, uintptr_t callback, uintptr_t argument)',
   selectProtocol:
@@ -127,6 +130,7 @@ const DECLARATIONS: Readonly<Record<Exclude<keyof LibsslFunctions, 'version'>, s
   decodeSession: 'uintptr_t d2i_SSL_SESSION(uintptr_t reuse, uintptr_t data, long length)',
   sessionFree: 'void SSL_SESSION_free(uintptr_t session)',
   peerCertificate: 'uintptr_t SSL_get1_peer_certificate(uintptr_t ssl)',
+  inputOf: 'uintptr_t SSL_get_rbio(uintptr_t ssl)',
   setInput: 'void SSL_set0_rbio(uintptr_t ssl, uintptr_t bio)',
   setOutput: 'void SSL_set0_wbio(uintptr_t ssl, uintptr_t bio)',
 

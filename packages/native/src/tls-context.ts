@@ -2,7 +2,9 @@ import { nativeBuffer } from './address.ts'
 import { loadKoffi } from './koffi.ts'
 import { type LibsslFunctions, libsslError } from './libssl-functions.ts'
 import { NativeError } from './native-error.ts'
-import { createSession, type TlsSession, type TlsSessionOptions } from './tls-session.ts'
+import { createSession } from './open-session.ts'
+import { loggedSecrets } from './tls-secrets.ts'
+import type { TlsSession, TlsSessionOptions } from './tls-session.ts'
 
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
@@ -24,6 +26,8 @@ export interface TlsContextOptions {
   readonly roots?: readonly string[] | undefined
   /** Client: whether a handshake fails where the server's certificate does not verify. */
   readonly isVerifying?: boolean | undefined
+  /** Whether libssl protects all records itself, even where there is something faster. Default false. */
+  readonly isPlain?: boolean | undefined
   /** Server: {@link TICKET_KEYS} octets that session tickets are sealed with. Default: of its own. */
   readonly ticketKeys?: Uint8Array | undefined
 }
@@ -66,9 +70,11 @@ export function createContext(functions: LibsslFunctions, options: TlsContextOpt
     functions.contextFree(address)
     throw error
   }
+  const secrets = options.isPlain === true ? undefined : loggedSecrets(functions)
+  if (secrets !== undefined) functions.contextKeyLog(address, secrets.callback)
   let isFreed = false
   const context: TlsContext = {
-    createSession: (of = {}) => createSession(functions, address, options.role, of, kept),
+    createSession: (of = {}) => createSession(functions, address, options.role, of, kept, secrets),
     free() {
       if (isFreed) return
       isFreed = true

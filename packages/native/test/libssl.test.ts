@@ -10,7 +10,10 @@ const CIPHERS = 'TLS_AES_256_GCM_SHA384:ECDHE-ECDSA-AES128-GCM-SHA256'
 const SERVER: TlsContextOptions = { role: 'server', minVersion: 'TLSv1.2', ciphers: CIPHERS, cert: CERT, key: fixture('key') }
 const CLIENT: TlsContextOptions = { role: 'client', minVersion: 'TLSv1.2', ciphers: CIPHERS, roots: [CERT], isVerifying: true }
 
-describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
+// Where there is no libIPSec_MB both are libssl's.
+describe.each([true, false])('RFC 8446, RFC 5246: TLS from octets to octets, all records by libssl: %s', (isPlain) => {
+  const connected = (differing: Differing = {}): ReturnType<typeof connectedBy> => connectedBy(isPlain, differing)
+
   it.each(['TLSv1.2', 'TLSv1.3'] as const)('%s: a handshake, octets both ways whatever pieces they come in, close_notify', (version) => {
     const { client, server } = connected({ client: { maxVersion: version }, of: { host: 'gateway.test', servername: 'gateway.test' } })
     expect(client.describe()).toMatchObject({ protocol: version, alpn: undefined, isResumed: false })
@@ -20,8 +23,7 @@ describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
       [client, server],
       [server, client],
     ] as const) {
-      from.write(octets, 100, 39_000)
-      const wire = taken(from)
+      const wire = seal(from, octets, 100, 39_000)
       const read: number[] = []
       for (let at = 0; at < wire.length; at += 1_111) read.push(...readBy(to, wire.subarray(at, at + 1_111)).octets)
       expect(Uint8Array.from(read)).toEqual(octets.subarray(100, 39_100))
@@ -32,8 +34,7 @@ describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
 
   it('RFC 8446 §5.2: an octet that was changed ends it with bad_record_mac', () => {
     const { client, server } = connected()
-    client.write(Uint8Array.of(1, 2, 3), 0, 3)
-    const wire = taken(client)
+    const wire = seal(client, Uint8Array.of(1, 2, 3))
     wire[wire.length - 1] ^= 1
     expect(() => readBy(server, wire)).toThrow(
       expect.objectContaining({ code: 'CRYPTO', message: expect.stringMatching(/bad record mac/) }),
@@ -47,8 +48,7 @@ describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
     const read: number[] = []
     let updates = 0
     for (let i = 0; i < 20; i++) {
-      client.write(Uint8Array.of(i), 0, 1)
-      read.push(...readBy(server, taken(client)).octets)
+      read.push(...readBy(server, seal(client, Uint8Array.of(i))).octets)
       // What it has to say by itself is its own KeyUpdate.
       const answer = taken(server)
       if (answer.length > 0) updates++
@@ -56,8 +56,17 @@ describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
     }
     expect(read).toEqual(Array.from({ length: 20 }, (_, i) => i))
     expect(updates).toBeGreaterThan(3)
-    server.write(Uint8Array.of(9), 0, 1)
-    expect(readBy(client, taken(server)).octets).toEqual([9])
+    expect(readBy(client, seal(server, Uint8Array.of(9))).octets).toEqual([9])
+  })
+
+  it('one end’s records by libssl, the other’s not: octets both ways, and tickets', () => {
+    const { client, server } = connected({ client: { isPlain: !isPlain } })
+    const octets = Uint8Array.from({ length: 50_000 }, (_, i) => i * 11)
+    expect(Uint8Array.from(readBy(server, seal(client, octets)).octets)).toEqual(octets)
+    expect(Uint8Array.from(readBy(client, seal(server, octets)).octets)).toEqual(octets)
+    expect(client.takeTicket()).toBeDefined()
+    client.end()
+    expect(readBy(server, taken(client)).isClosed).toBe(true)
   })
 
   it('RFC 8446 §4.6.1: a ticket resumes the session at whoever has the keys, and nowhere else', () => {
@@ -94,7 +103,7 @@ describe('RFC 8446, RFC 5246: TLS from octets to octets', () => {
     const { client } = connected()
     client.free()
     client.free()
-    expect(() => client.write(Uint8Array.of(1), 0, 1)).toThrow(expect.objectContaining({ message: 'the session was freed' }))
+    expect(() => seal(client, Uint8Array.of(1))).toThrow(expect.objectContaining({ message: 'the session was freed' }))
     expect([client.problem(), client.take(new Uint8Array(9), 0)]).toEqual([undefined, 0])
   })
 })
@@ -106,10 +115,10 @@ interface Differing {
 }
 
 /** Both ends of a connection, the server's tickets read. */
-function connected(differing: Differing = {}): { client: TlsSession; server: TlsSession } {
+function connectedBy(isPlain: boolean, differing: Differing): { client: TlsSession; server: TlsSession } {
   const contexts = [
-    loadLibssl().createContext({ ...CLIENT, ...differing.client }),
-    loadLibssl().createContext({ ...SERVER, ...differing.server }),
+    loadLibssl().createContext({ ...CLIENT, isPlain, ...differing.client }),
+    loadLibssl().createContext({ ...SERVER, ...differing.server, isPlain }),
   ] as const
   const client = contexts[0].createSession(differing.of)
   const server = contexts[1].createSession()
@@ -130,6 +139,11 @@ function connected(differing: Differing = {}): { client: TlsSession; server: Tls
   return { client, server }
 }
 
+function seal(session: TlsSession, octets: Uint8Array, offset = 0, length: number = octets.length): Uint8Array {
+  const into = new Uint8Array(new ArrayBuffer(100_000))
+  return into.slice(0, session.seal(octets, offset, length, into, 0))
+}
+
 function taken(session: TlsSession): Uint8Array {
   const into = new Uint8Array(new ArrayBuffer(100_000))
   let length = 0
@@ -139,7 +153,7 @@ function taken(session: TlsSession): Uint8Array {
 
 function readBy(session: TlsSession, wire: Uint8Array): { octets: number[]; isClosed: boolean } {
   if (wire.length > 0) session.feed(wire)
-  const into = new Uint8Array(20_000)
+  const into = new Uint8Array(17_000)
   const octets: number[] = []
   for (;;) {
     const length = session.read(into, 0, into.length)

@@ -16,8 +16,10 @@ export interface HandshakeEvents {
 
 /** Octets of a record at most (RFC 8446 §5.1). */
 const RECORD = 0x4000
-/** What TLS adds to a record at most, and to a write: TLS 1.2 with HMAC-SHA256 37 octets, TLS 1.3 with its tag 22. */
-const OVERHEAD = 40
+/** For what a record is opened to (RFC 8446 §5.2). */
+const ROOM = RECORD + 256
+/** What TLS may add to a record, and to a write. */
+const OVERHEAD = 64
 /** Octets that are sealed at once: what they become is still in the core's cache when it is moved. */
 const SEALED_AT_ONCE = 4 * RECORD
 /** Octets that are sent at once. */
@@ -132,9 +134,8 @@ export class TlsStream implements ByteStream {
     let isReady = true
     let length = 0
     for (let at = 0; at < bytes.length; at += SEALED_AT_ONCE) {
-      session.write(bytes, at, Math.min(SEALED_AT_ONCE, bytes.length - at))
-      length += session.take(output, length)
-      if (output.length - length > SEALED_AT_ONCE + 8 * OVERHEAD) continue
+      length += session.seal(bytes, at, Math.min(SEALED_AT_ONCE, bytes.length - at), output, length)
+      if (output.length - length >= SEALED_AT_ONCE + 8 * OVERHEAD) continue
       isReady = stream.write(output.subarray(0, length))
       length = 0
     }
@@ -193,12 +194,12 @@ export class TlsStream implements ByteStream {
   /** All that `received` octets become, in as few pieces as may be. */
   #read(received: number): void {
     // Of a record that began before, too.
-    if (opened.length < received + 2 * RECORD) opened = new Uint8Array(received + 2 * RECORD)
+    if (opened.length < received + 2 * ROOM) opened = new Uint8Array(received + 2 * ROOM)
     let length = 0
     while (this.#state === 'open') {
       const result = this.#readRecord(length)
       if (result > 0) length += result
-      if (result > 0 && opened.length - length >= RECORD) continue
+      if (result > 0 && opened.length - length >= ROOM) continue
       const octets = length
       length = 0
       if (octets > 0) this.#handlers?.onData(opened.subarray(0, octets))
