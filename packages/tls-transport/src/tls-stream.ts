@@ -65,6 +65,8 @@ export class TlsStream implements ByteStream {
   /** The stream below is connected: a client says the first word. */
   begin(stream: ByteStream): void {
     this.#stream = stream
+    // Given up since.
+    if (this.#state === 'over') return stream.reset()
     this.#shakeHands()
   }
 
@@ -251,7 +253,8 @@ export class TlsStream implements ByteStream {
     clearTimeout(this.#linger)
     const was = this.#state
     this.#state = 'over'
-    if (was === 'handshake') this.#events.failed(error ?? closedError())
+    // However it was closed: no TLS came of it.
+    if (was === 'handshake') this.#events.failed(closedError())
     this.#session.free()
     if (was === 'open' && error === undefined) this.#handlers?.onClose?.()
     else if (was === 'open') this.#handlers?.onClose?.(error)

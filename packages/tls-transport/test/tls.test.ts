@@ -1,4 +1,4 @@
-import { createServer, connect as tcpConnect } from 'node:net'
+import { createServer, type Socket, connect as tcpConnect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, listen } from '../src/index.ts'
 import {
@@ -183,6 +183,42 @@ describe.each(TLS_OF)('handshakes that fail, TLS of $library', ({ sockets }) => 
     expect(errors[0].code).toBe('TLS_HANDSHAKE')
     await dial(listener.local.port, { tls: CLIENT_TLS })
     await until(() => accepted.length === 1)
+  })
+
+  it('a connection that is reset in the handshake is TLS_HANDSHAKE, on either side', async () => {
+    const { listener, errors } = await serve({ tls: SERVER_TLS })
+    const socket = tcpConnect(listener.local.port, LOOPBACK, () => socket.write(Uint8Array.of(0x16, 3, 1, 1, 0, 1)))
+    await until(() => socket.bytesWritten === 6)
+    // It has been read.
+    for (let i = 0; i < 10; i++) await turn()
+    socket.resetAndDestroy()
+    await until(() => errors.length > 0)
+    expect(errors.map(({ code }) => code)).toEqual(['TLS_HANDSHAKE'])
+    const rude = createServer((accepted) => accepted.on('error', () => {}).once('data', () => void accepted.resetAndDestroy()))
+    await new Promise<void>((resolve) => rude.listen(0, LOOPBACK, resolve))
+    const address = rude.address()
+    const failure = await failureOf(dial(typeof address === 'object' && address !== null ? address.port : 0, { tls: CLIENT_TLS }))
+    expect(failure.code).toBe('TLS_HANDSHAKE')
+    await new Promise((resolve) => rude.close(resolve))
+  })
+
+  it('an attempt that is given up while it shakes hands is ABORTED, and leaves no connection', async () => {
+    const accepted: Socket[] = []
+    let closed = 0
+    const silent = createServer((socket) => {
+      accepted.push(socket.on('error', () => {}).on('close', () => closed++))
+      socket.resume()
+    })
+    await new Promise<void>((resolve) => silent.listen(0, LOOPBACK, resolve))
+    const address = silent.address()
+    const attempt = new AbortController()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const failure = failureOf(dial(port, { tls: CLIENT_TLS, signal: attempt.signal }))
+    await until(() => accepted.length === 1)
+    attempt.abort()
+    expect((await failure).code).toBe('ABORTED')
+    await until(() => closed === 1)
+    await new Promise((resolve) => silent.close(resolve))
   })
 
   it('RFC 9329 §10 (T-SEC-1): a client that says nothing is closed after handshakeTimeout', async () => {
