@@ -51,6 +51,8 @@ export interface ProgramStatus {
 export interface RunsOn {
   readonly runtime: { readonly name: 'node' | 'bun' | 'deno'; readonly version: string; readonly platform: string; readonly arch: string }
   readonly tcp: Way<'native' | 'node'>
+  /** Where it is used. */
+  readonly tls?: Way<'libssl' | 'node'> | undefined
   readonly udp: Way<'native' | 'dgram'> | undefined
   /** `kind`: 'ipsec-mb', 'openssl', 'node' or 'noble'. */
   readonly esp: Way<string> | undefined

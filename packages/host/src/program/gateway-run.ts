@@ -33,6 +33,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       config,
       session: { sessionConfig: { ...gatewaySessionConfig(config), ...crashDetection(options) }, listeners: gatewayListeners(config) },
       usesRuntimeTcp: config.tcp.some(({ isTls }) => isTls),
+      usesTls: config.tcp.some(({ isTls }) => isTls),
       usesTcp: config.tcp.length > 0,
       network: (host) => new GatewayNetwork(config, host, ports.run),
       io,
