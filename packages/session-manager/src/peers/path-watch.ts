@@ -25,6 +25,9 @@ const BUSY = 50
 const UNANSWERED = 5
 const UNANSWERED_INTERVALS = 2
 
+/** Why UDP is left. */
+type Leaving = Extract<PathJudgement['decision'], 'esp-blocked' | 'esp-silent' | 'try-stream'>
+
 interface Traffic {
   readonly at: number
   readonly packetsIn: number
@@ -202,7 +205,7 @@ export class PathWatch {
     } else this.#leaveUdp(core, sa, { decision: 'esp-silent' }, 0)
   }
 
-  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement, rate: number): void {
+  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement & { readonly decision: Leaving }, rate: number): void {
     if (!this.#transports.hasStream || !sa.isMobike) {
       this.#say(core, sa, { ...judgement, decision: 'no-other-way' })
       // Said once for each path.
@@ -256,13 +259,10 @@ export class PathWatch {
   }
 }
 
-const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
+const REASONS: Readonly<Record<Leaving, string>> = {
   'esp-blocked': 'UDP lets IKE through and drops ESP',
   'esp-silent': 'over UDP nothing comes back by ESP',
   'try-stream': 'UDP loses much: a stream is tried',
-  'stay-on-stream': '',
-  'return-to-udp': '',
-  'no-other-way': '',
 }
 
 function trafficOf(core: Core, sa: IkeSa): Traffic {
