@@ -12,6 +12,8 @@ export interface SessionConfig {
   readonly acceptsPeers: boolean
   /** Of the TCP acknowledgements of one connection that wait behind each other only the last is sent (RFC 3449 §5.2.1). Off by default. */
   readonly thinsAcks?: boolean
+  /** What tokens for quick crash detection are made of (RFC 6290 §5.1): 32 octets or more that outlive the process; absent: none are made. */
+  readonly crashSecret?: Uint8Array
   /** This core's share of a gateway whose IKE SAs are spread over several cores; absent where it is the only one. */
   readonly shard?: Shard
 }
@@ -44,8 +46,13 @@ export interface PeerConfig {
   readonly remoteSubnets: readonly string[] | 'virtual'
   /** Initiator: ask for an inner address of these families (CP, RFC 7296 §2.19). */
   readonly requestAddresses: readonly ('ipv4' | 'ipv6')[]
+  /** Initiator: ask for the P-CSCFs of an IMS, too (RFC 7651). */
+  readonly requestsPCscf?: boolean
   /** Responder: what to hand out. */
   readonly pool: PoolConfig | undefined
+  /** Responder: from where it may call, and at which addresses of ours, in CIDR or range text; absent: from anywhere, at any. */
+  readonly remoteAddresses?: readonly string[]
+  readonly localAddresses?: readonly string[]
   readonly replayWindow: number
   /** Responder: other addresses of ours that an initiator may move to (RFC 4555 §3.4). */
   readonly additionalAddresses?: readonly string[]
@@ -92,6 +99,10 @@ export interface PoolConfig {
   readonly dns: readonly string[]
   /** INTERNAL_IP4_SUBNET / INTERNAL_IP6_SUBNET to announce. */
   readonly subnets: readonly string[]
+  /** INTERNAL_DNS_DOMAIN (RFC 8598): whose names `dns` is to be asked; with `dns` only. */
+  readonly domains?: readonly string[]
+  /** P_CSCF_IP4_ADDRESS, P_CSCF_IP6_ADDRESS (RFC 7651). */
+  readonly pCscf?: readonly string[]
 }
 
 /** One set of IKE algorithms, transform IDs of the registries; the initiator offers them in order. */

@@ -55,6 +55,10 @@ export type SessionEvent =
       readonly addresses: readonly AssignedAddress[]
       readonly dns: readonly string[]
       readonly subnets: readonly string[]
+      /** Whose names `dns` is to be asked (RFC 8598). */
+      readonly domains: readonly string[]
+      /** P-CSCFs (RFC 7651). */
+      readonly pCscf: readonly string[]
     }
   | {
       readonly kind: 'child-sa-installed'

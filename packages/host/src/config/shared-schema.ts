@@ -13,7 +13,8 @@ import {
   type Timers,
 } from '@underpass/session-manager'
 import * as z from 'zod'
-import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
+import { espSuites, ikeSuites } from './algorithms.ts'
+import { interfaceAddress, table } from './fields.ts'
 import type { Findings } from './load.ts'
 import { type Forbidden, type Policy, policyTable, readPolicy } from './policy.ts'
 import { limits, timers } from './tunables.ts'
@@ -95,8 +96,8 @@ interface SharedKeys {
 
 /** Keys of one peer that mean the same on both sides. */
 export const PEER_KEYS: Keys<PeerKeys> = {
-  ike: z.array(ikeSuite).min(1).optional(),
-  esp: z.array(espSuite).min(1).optional(),
+  ike: ikeSuites.optional(),
+  esp: espSuites.optional(),
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
   path_checks: z.boolean().optional(),

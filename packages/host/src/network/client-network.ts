@@ -39,6 +39,7 @@ export class ClientNetwork {
   /** The addresses that the device has. */
   #assigned: readonly Step[] = []
   #dns: readonly string[] = []
+  #domains: readonly string[] = []
   #remoteTs: readonly string[] = []
   /** Notices that hold now: a rekeyed SA repeats none. */
   #told: ReadonlySet<string> = new Set()
@@ -94,6 +95,7 @@ export class ClientNetwork {
       case 'addresses-assigned':
         this.#addresses = event.addresses.map(({ address }) => address)
         this.#dns = event.dns
+        this.#domains = event.domains
         return
       case 'child-sa-installed':
         this.#remoteTs = event.remoteTs
@@ -123,7 +125,8 @@ export class ClientNetwork {
       .filter((prefix) => inTheWay.some(({ key }) => key === routeStep(prefix, this.#device).key))
       .map(formatIpPrefix)
     const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
-    await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.#dns, device: this.#device, isDefaultRoute }))
+    const dns = { handling: config.dns, servers: this.#dns, domains: this.#domains, device: this.#device, isDefaultRoute }
+    await host.replace('dns', dnsSteps(dns))
   }
 
   async #gatewaySteps(prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {

@@ -4,11 +4,11 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import { readSmallFile } from '../config/pem-file.ts'
 import { reasonOf } from '../host-error.ts'
+import { statePath } from '../run/state-path.ts'
 
 /** A transport that did not get through, and how long that is to be believed yet. */
 export interface Remembered {
@@ -20,11 +20,8 @@ export interface Remembered {
   readonly isHalfWay?: boolean
 }
 
-/** In the state directory of the XDG Base Directory Specification; of root's, /var/lib. */
-export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot: boolean = process.getuid?.() === 0): string {
-  const state = env['XDG_STATE_HOME']
-  if (state?.startsWith('/')) return join(state, FILE)
-  return isRoot ? join('/var/lib', FILE) : join(homedir(), '.local/state', FILE)
+export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot?: boolean): string {
+  return statePath(env, 'networks.json', isRoot)
 }
 
 export class NetworkMemory {
@@ -109,8 +106,6 @@ export class NetworkMemory {
     this.#isTold = true
   }
 }
-
-const FILE = 'underpass/networks.json'
 
 /** Of all networks and peers; the oldest go first. */
 const MOST_ENTRIES = 256

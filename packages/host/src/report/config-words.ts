@@ -108,8 +108,15 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
     `  let through: ${subnets(peer.localSubnets)} on this side <-> ${subnets(peer.remoteSubnets)} on theirs`,
     `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
     `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}${peer.pathChecks === false ? '; no path checks' : ''}`,
+    ...callerLine(peer),
     ...(peer.additionalAddresses ? [`  other addresses of this gateway: ${peer.additionalAddresses.join(', ')}`] : []),
   ]
+}
+
+function callerLine({ localAddresses, remoteAddresses }: Omit<PeerConfig, 'dial'>): string[] {
+  const from = remoteAddresses && `from ${remoteAddresses.join(', ')}`
+  const at = localAddresses && `at ${localAddresses.join(', ')}`
+  return from || at ? [`  only where it is called ${[from, at].filter((words) => words !== undefined).join(' ')}`] : []
 }
 
 /** The pin is for `peer.tls` of clients. */
@@ -122,7 +129,7 @@ function tlsLines({ tls }: GatewayConfig): string[] {
 function poolLines({ pool }: PeerConfig): string[] {
   if (!pool) return []
   return [
-    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}`,
+    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}${pool.domains ? `; names in ${pool.domains.join(', ')}` : ''}${pool.pCscf ? `; P-CSCF ${pool.pCscf.join(', ')}` : ''}`,
   ]
 }
 

@@ -33,7 +33,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'ike-sa-established':
       return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId} (${event.proposal}, ${event.role})`
     case 'addresses-assigned':
-      return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('subnets', event.subnets)}`
+      return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('for names in', event.domains)}${suffix('subnets', event.subnets)}${suffix('P-CSCF', event.pCscf)}`
     case 'child-sa-installed':
       return `${event.peer}: Child SA ${event.inboundSpi}/${event.outboundSpi} installed: ${event.localTs.join(', ')} <-> ${event.remoteTs.join(', ')} (${event.proposal})`
     case 'child-sa-removed':

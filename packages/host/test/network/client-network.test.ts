@@ -173,6 +173,22 @@ describe('the client’s routes', () => {
     }
   })
 
+  it('RFC 8598 §5: name servers are asked for names of the domains that the gateway names, and for no others', async () => {
+    const { network, fake } = client({ dns: 'resolvectl' })
+    const domains = ['corp.example.com', 'city.other.test']
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24'], domains })) await network.follow(event)
+    expect(fake.commands.filter((command) => command.startsWith('resolvectl'))).toEqual([
+      'resolvectl dns underpass0 10.2.0.53',
+      'resolvectl domain underpass0 ~corp.example.com ~city.other.test',
+    ])
+  })
+
+  it('RFC 8598 §2: with everything in the tunnel the domains are not heeded', async () => {
+    const { network, fake } = client({ dns: 'resolvectl' })
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'], domains: ['corp.example.com'] })) await network.follow(event)
+    expect(fake.commands).toContain('resolvectl domain underpass0 ~.')
+  })
+
   it('a packet device’s veth pair is written down, and a strange one of its name left alone', async () => {
     const tun = { device: 'packet', name: 'underpass0', mtu: 1400, addresses: [] } as const
     const { network, fake, host } = client({ tun })

@@ -96,9 +96,11 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
       ],
       dns: ['10.2.0.53'],
       subnets: ['10.2.0.0/24'],
+      domains: ['corp.example.com'],
+      pCscf: ['10.2.0.60'],
     },
     'info',
-    'gw: assigned 10.99.0.2, fd00::2/64; name servers 10.2.0.53; subnets 10.2.0.0/24',
+    'gw: assigned 10.99.0.2, fd00::2/64; name servers 10.2.0.53; for names in corp.example.com; subnets 10.2.0.0/24; P-CSCF 10.2.0.60',
   ],
   [
     {

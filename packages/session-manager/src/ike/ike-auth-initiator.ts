@@ -32,6 +32,7 @@ import { authPayload, verifyPsk } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
+import { whyNoAddress } from './internal-names.ts'
 import type { RequestPlan } from './message-window.ts'
 import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
 import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
@@ -108,7 +109,8 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
     leases: [],
   })
   if (refusal) {
-    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}`
+    const why = refusal.notifyType === NotifyType.INTERNAL_ADDRESS_FAILURE ? whyNoAddress(peer.requestAddresses, inner) : undefined
+    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}${why === undefined ? '' : `; ${why}`}`
     return {
       to: { kind: 'ESTABLISHED' },
       effects: [

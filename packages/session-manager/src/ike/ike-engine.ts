@@ -37,12 +37,13 @@ import {
   sendTo,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
-import { suspectLoss } from './liveness.ts'
+import { declareDead, suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
 import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
+import { crashTokenFor, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
@@ -78,7 +79,9 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
 function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   const { protection, window } = sa
   if (!protection || sa.state.kind === 'CLOSED') return drop(core, arrival, 'ike-unexpected', 'no keys yet', 'ignored')
-  if (saysInvalidIkeSpi(octets, header)) {
+  const loss = readLoss(octets, header)
+  if (loss) {
+    if (provesCrash(sa, loss)) return believeCrash(core, sa)
     suspectLoss(core, sa)
     return drop(core, arrival, 'ike-unprotected', `INVALID_IKE_SPI, Message ID ${header.messageId}`, 'ignored')
   }
@@ -108,6 +111,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
+  if (opened.kind === 'authenticated') keepCrashTokens(sa, opened.message.inner)
   sa.lastInboundAt = core.now
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
@@ -121,17 +125,24 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   return 'valid'
 }
 
-/** In the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8). */
-function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
-  if (header.nextPayload !== PayloadType.N) return false
+/** INVALID_IKE_SPI in the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8), but with its token. */
+function readLoss(octets: Uint8Array, header: IkeHeader): readonly Payload[] | undefined {
+  if (header.nextPayload !== PayloadType.N) return undefined
   try {
     const { payloads } = decodeMessage(octets)
     const isProtected = payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF')
-    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) !== undefined
+    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) ? payloads : undefined
   } catch (error) {
-    if (error instanceof CodecError) return false
+    if (error instanceof CodecError) return undefined
     throw error
   }
+}
+
+/** RFC 6290 §4.5: discarded without a word. */
+function believeCrash(core: Core, sa: IkeSa): Verdict {
+  core.count('ike-crashes-proved')
+  declareDead(core, sa, 'the peer has lost it, as its token shows')
+  return 'ignored'
 }
 
 /**
@@ -305,7 +316,7 @@ function refuseVersion(core: Core, header: IkeHeader, isResponse: boolean, arriv
 /** C-26: said without protection, changes no state, and never in answer to a response. */
 function refuseUnknownSpi(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   if (!isResponse && core.mayAnswerStranger())
-    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
+    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0), crashTokenFor(core, header)))
   return drop(core, arrival, 'ike-unknown-spi', `exchange ${header.exchangeType}`, 'ignored')
 }
 

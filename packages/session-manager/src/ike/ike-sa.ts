@@ -125,6 +125,8 @@ export class IkeSa {
   additionalAddresses: readonly string[] = []
   /** As responder: `return-routability.ts`. */
   routability: Routability = { unproven: undefined, isTrusted: true, isEspHeld: false }
+  /** Of the peer's, the newest first: with one of them it says that it has lost this SA (RFC 6290). */
+  crashTokens: readonly Uint8Array[] = []
   /** Both ends know them. */
   pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
