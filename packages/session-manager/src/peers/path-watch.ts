@@ -13,6 +13,7 @@ import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
 import type { Initiator } from './initiator.ts'
 import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
+import { type Traffic, trafficOf } from './traffic.ts'
 import type { TransportList } from './transport-list.ts'
 
 /** Checks in a row by which no ESP came, or went, before that is believed: one may be lost with all its packets. */
@@ -27,14 +28,6 @@ const UNANSWERED_INTERVALS = 2
 
 /** Why UDP is left. */
 type Leaving = Extract<PathJudgement['decision'], 'esp-blocked' | 'esp-silent' | 'try-stream'>
-
-interface Traffic {
-  readonly at: number
-  readonly packetsIn: number
-  readonly packetsOut: number
-  readonly octetsIn: number
-  readonly octetsOut: number
-}
 
 export class PathWatch {
   declare readonly timerNames: 'look' | 'judge' | 'stalled'
@@ -263,17 +256,6 @@ const REASONS: Readonly<Record<Leaving, string>> = {
   'esp-blocked': 'UDP lets IKE through and drops ESP',
   'esp-silent': 'over UDP nothing comes back by ESP',
   'try-stream': 'UDP loses much: a stream is tried',
-}
-
-function trafficOf(core: Core, sa: IkeSa): Traffic {
-  let [packetsIn, packetsOut, octetsIn, octetsOut] = [0, 0, 0, 0]
-  for (const child of sa.children) {
-    packetsIn += child.packetsIn
-    octetsIn += child.octetsIn
-    packetsOut += child.outbound.packets - child.dummiesOut
-    octetsOut += child.outbound.octets
-  }
-  return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }
 }
 
 function rounded(share: number): number {
