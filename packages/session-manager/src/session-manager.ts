@@ -274,8 +274,12 @@ export class SessionManager implements Core {
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
       else if (owner instanceof ChildSa) onChildSaTimer(this, owner, name as ChildSa['timerNames'])
       else if (owner instanceof Connection) this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
-      // One of an initiator's machines: each is given the names that it set.
-      else owner.onTimer(this, name as never)
+      else fire(this, owner, name)
     }
   }
+}
+
+/** One of an initiator's machines: each is given the names that it set. */
+function fire(core: Core, owner: { onTimer(core: Core, name: string): void }, name: string): void {
+  owner.onTimer(core, name)
 }

@@ -83,6 +83,7 @@ export class Mover {
     const { initiator } = this.#options
     const { sa } = this
     this.#begunAt = core.now
+    if (this.#lookFor === 'any') this.#order = this.#halfWayLast(core)
     if (this.#lookFor !== 'udp') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
     this.#race(core)
   }
@@ -315,9 +316,17 @@ export class Mover {
   }
 
   #again(core: Core): void {
-    this.#order = allOf(this.#options.transports)
+    this.#order = this.#halfWayLast(core)
     this.#next = 0
     this.#race(core)
+  }
+
+  /** All; that one of these answers says nothing of ESP, and who went there would be back soon (T-FB-4). */
+  #halfWayLast(core: Core): readonly number[] {
+    const { transports } = this.#options
+    const isHalfWay = (index: number): boolean => transports.isBlockedHalfWay(core, index)
+    const all = allOf(transports)
+    return [...all.filter((index) => !isHalfWay(index)), ...all.filter(isHalfWay)]
   }
 
   #ofConnection(connection: Connection): Candidate | undefined {

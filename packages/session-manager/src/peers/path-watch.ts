@@ -3,7 +3,6 @@
  * (`ike/path-check.ts`), else by what comes back. UDP that lets only IKE through is left for a stream; UDP that loses much is compared with one.
  * A stream by which packets leave and nothing comes back is asked, and given up if it is silent, long before TCP or a liveness check would.
  */
-import { Traffic } from '../child/traffic.ts'
 import type { Core } from '../core.ts'
 import type { PathJudgement } from '../events.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
@@ -14,6 +13,7 @@ import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
 import type { Initiator } from './initiator.ts'
 import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
+import { type Look, trafficOf } from './traffic.ts'
 import type { TransportList } from './transport-list.ts'
 
 /** Checks in a row by which no ESP came, or went, before that is believed: one may be lost with all its packets. */
@@ -26,7 +26,8 @@ const BUSY = 50
 const UNANSWERED = 5
 const UNANSWERED_INTERVALS = 2
 
-type Look = Pick<Traffic, 'packetsIn' | 'packetsOut' | 'octetsIn' | 'octetsOut'> & { readonly at: number }
+/** Why UDP is left. */
+type Leaving = Extract<PathJudgement['decision'], 'esp-blocked' | 'esp-silent' | 'try-stream'>
 
 export class PathWatch {
   declare readonly timerNames: 'look' | 'judge' | 'stalled'
@@ -201,7 +202,7 @@ export class PathWatch {
     } else this.#leaveUdp(core, sa, { decision: 'esp-silent' }, 0)
   }
 
-  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement, rate: number): void {
+  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement & { readonly decision: Leaving }, rate: number): void {
     if (!this.#transports.hasStream || !sa.isMobike) {
       this.#say(core, sa, { ...judgement, decision: 'no-other-way' })
       // Said once for each path.
@@ -255,19 +256,10 @@ export class PathWatch {
   }
 }
 
-const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
+const REASONS: Readonly<Record<Leaving, string>> = {
   'esp-blocked': 'UDP lets IKE through and drops ESP',
   'esp-silent': 'over UDP nothing comes back by ESP',
   'try-stream': 'UDP loses much: a stream is tried',
-  'stay-on-stream': '',
-  'return-to-udp': '',
-  'no-other-way': '',
-}
-
-function trafficOf(core: Core, sa: IkeSa): Look {
-  const traffic = Object.assign(new Traffic(), sa.series.past)
-  for (const child of [...sa.children, ...sa.draining]) traffic.add(child)
-  return { ...traffic, at: core.now }
 }
 
 function rounded(share: number): number {
