@@ -28,7 +28,7 @@ import type { Core } from '../core.ts'
 import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
-import { makeAuth, type VerifiedPeer, verifyAuth } from './authentication.ts'
+import { makeAuth, mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
@@ -40,6 +40,7 @@ import { find, findConfiguration, findErrorNotify, nameOfNotify } from './payloa
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
+import { certificateRequests, certificatesOf } from './signature-support.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -48,7 +49,9 @@ export function beginIkeAuth(core: Core, sa: IkeSa): Step {
   const { peer, state } = sa
   if (!peer || state.kind !== 'KEYS_READY') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH is begun in state ${state.kind}`)
   const { record } = state
-  const step = makeAuth(sa, record, peer, (auth) => sendIkeAuthRequest(core, sa, peer, record, auth))
+  const step = makeAuth(sa, record, peer, [], (auth, why) =>
+    auth ? sendIkeAuthRequest(core, sa, peer, record, auth) : cannotProve(sa, peer, why),
+  )
   return step.job ? { to: { kind: 'AUTH_MAKE', record }, ...step } : step
 }
 
@@ -77,6 +80,8 @@ function buildIkeAuthRequest(
   const configuration = configurationRequest(peer, formerAddresses)
   const payloads: Payload[] = [
     { type: 'IDi', ...peer.localId },
+    ...certificatesOf(peer),
+    ...certificateRequests(peer),
     ...(isFirstContact ? [notify(NotifyType.INITIAL_CONTACT)] : []),
     ...(peer.remoteId ? [{ type: 'IDr' as const, ...peer.remoteId }] : []),
     auth,
@@ -106,10 +111,15 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       remoteId,
       `the gateway says it is ${describeIdentity(remoteId)}, the configuration names ${describeIdentity(peer.remoteId)}`,
     )
-  return verifyAuth(sa, state.record, { remoteId, auth }, [peer], (verified) =>
+  return verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
     verified
       ? acceptResponder(core, sa, verified, state, inner)
-      : distrust(sa, peer, remoteId, `the AUTH payload of ${describeIdentity(remoteId)} does not verify: the two ends have different keys`),
+      : distrust(
+          sa,
+          peer,
+          remoteId,
+          `the AUTH payload of ${describeIdentity(remoteId)} does not verify: ${why || mismatchWords(peer, auth)}`,
+        ),
   )
 }
 
@@ -240,6 +250,17 @@ function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'>
   // Without a refusal the responder has the SA: it is told that we have not.
   if (!refusal) return { effects: [effect, { kind: 'delete', reason, notifyType: NotifyType.INVALID_SYNTAX }] }
   return { effects: [effect, { kind: 'close', reason: `refused: ${reason}`, byPeer: true }] }
+}
+
+/** Our own key is no use: nothing was sent yet. */
+function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
+  const detail = `our own AUTH payload cannot be made: ${why}`
+  return {
+    effects: [
+      { kind: 'event', event: { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail } },
+      { kind: 'close', reason: detail, byPeer: false },
+    ],
+  }
 }
 
 /** We do not believe them: say so in an INFORMATIONAL of its own, then forget the SA (RFC 7296 §2.21.2). */

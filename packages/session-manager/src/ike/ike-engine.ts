@@ -90,6 +90,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
       return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
   } else {
+    if (sa.state.kind === 'IKE_AUTH_SENT' && sa.isIkeAuthAnswered) return keepForLater(sa, octets, arrival)
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
     if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
@@ -274,7 +275,20 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
   if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
-  else takeStep(core, sa, row.handle(core, sa, opened.message, plan))
+  else takeStep(core, sa, row.handle(core, sa, opened.message, plan), () => heedEarlyRequest(core, sa))
+}
+
+/** The peer has the SA and makes use of it, while we still look at who it is. Over TCP it does not say it twice (T-RTX-1). */
+function keepForLater(sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
+  sa.earlyRequest ??= { octets: octets.slice(), arrival }
+  return 'ignored'
+}
+
+function heedEarlyRequest(core: Core, sa: IkeSa): void {
+  const early = sa.earlyRequest
+  sa.earlyRequest = undefined
+  if (early && (early.arrival.transport === 'udp' || core.connections.has(early.arrival.connection.id)))
+    handleIkeMessage(core, early.octets, early.arrival)
 }
 
 function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {

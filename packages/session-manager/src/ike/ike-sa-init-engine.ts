@@ -28,6 +28,7 @@ import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, tak
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
+import { readPeerSignatures, signaturesAnswered, signaturesOffered } from './signature-support.ts'
 import type { Verdict } from './step.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
@@ -66,7 +67,8 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
+  const signatures = sa.peer ? signaturesOffered(sa.peer) : []
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [...natDetection, ...signatures])
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
@@ -116,6 +118,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(arrival), remote: remoteOf(arrival) },
         answer.payloads,
       )
+      sa.peerSignatures = readPeerSignatures(answer.payloads)
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       core.startJob(
@@ -170,7 +173,9 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
-  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, natDetection)
+  sa.peerSignatures = readPeerSignatures(state.clear)
+  const last = [...natDetection, ...signaturesAnswered(core, state.clear, path.transport === 'tcp')]
+  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, last)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }

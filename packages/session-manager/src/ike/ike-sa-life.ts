@@ -26,13 +26,13 @@ import { describeSelector } from './traffic-selectors.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
-/** A step that answers no request, and what follows when its work is done. */
-export function takeStep(core: Core, sa: IkeSa, step: Step): void {
+/** A step that answers no request, and what follows when its work is done; `whenDone`: all of it. */
+export function takeStep(core: Core, sa: IkeSa, step: Step, whenDone: () => void = () => {}): void {
   applyStep(core, sa, step)
-  if (!step.job) return
+  if (!step.job) return whenDone()
   const { work, then } = step.job
   core.startJob(work, sa, (_core, _sa, result) => {
-    takeStep(core, sa, then(core, sa, result))
+    takeStep(core, sa, then(core, sa, result), whenDone)
     sendNextRequest(core, sa)
   })
 }

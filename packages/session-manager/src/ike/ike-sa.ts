@@ -9,6 +9,7 @@ import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
 import type { Protection } from './protection.ts'
+import type { PeerSignatures } from './signature-support.ts'
 
 /** What an initiator has put into its IKE_SA_INIT so far. */
 export interface InitOffer {
@@ -99,6 +100,8 @@ export class IkeSa {
   protection: Protection | undefined
   remoteId: Identity | undefined
   nat: NatFindings | undefined
+  /** What the peer said in IKE_SA_INIT that it can verify. */
+  peerSignatures: PeerSignatures = { hashAlgorithms: undefined, authMethods: undefined }
   addresses: readonly AssignedAddress[] = []
   /** When its IKE_SA_INIT was made, or came. */
   readonly begunAt: number
@@ -128,6 +131,8 @@ export class IkeSa {
   doubtedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
+  /** A request that came while the IKE_AUTH response was looked at. */
+  earlyRequest: { readonly octets: Uint8Array; readonly arrival: Path } | undefined
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */
   refusal: string | undefined
 

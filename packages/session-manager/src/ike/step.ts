@@ -25,6 +25,12 @@ export interface Step {
 /** What a message comes to when the work that it asked for is done. It may ask for more. */
 export type StepContinuation = (core: Core, sa: IkeSa, result: CryptoResult) => Step
 
+/** A step that waits for work. */
+export function afterWork(work: CryptoWork, next: StepContinuation): Step {
+  // biome-ignore lint/suspicious/noThenProperty: nobody awaits a step
+  return { job: { work, then: next } }
+}
+
 export type Effect =
   | { readonly kind: 'event'; readonly event: SessionEvent }
   | { readonly kind: 'install-child'; readonly child: ChildSa }
