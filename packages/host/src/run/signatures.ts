@@ -71,7 +71,7 @@ const MOST_TRUSTS = 8
 const FETCH_MILLISECONDS = 2_000
 
 /** CRLs and OCSP over HTTP, as certificates of trusted CAs say; no redirects. */
-const fetchFromAuthority: Fetcher = async ({ url, body, maxLength }) => {
+export const fetchFromAuthority: Fetcher = async ({ url, body, maxLength }) => {
   const response = await fetch(url, {
     redirect: 'error',
     signal: AbortSignal.timeout(FETCH_MILLISECONDS),
