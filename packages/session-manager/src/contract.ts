@@ -45,6 +45,8 @@ export type Input =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly framing: FramingProfileName
+      /** Of one that was accepted: what is around it, in words for people: 'tls:443'. */
+      readonly carrier?: string
     }
   /** Octets of the stream, in order. Lent: the core is done with them before `handleInput` returns. */
   | { readonly kind: 'connection-bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
@@ -174,6 +176,7 @@ export type Command =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      readonly isHalfWay?: boolean
     }
   /** The peer has other addresses, or ports: from the next race or move on. Each has its `address`, where it is not that of `DialConfig`. */
   | { readonly kind: 'set-transports'; readonly peer: string; readonly transports: readonly TransportOption[] }

@@ -1,7 +1,7 @@
 /** What the core tells people and apps. A closed union; no secret is ever in it. */
 import type { Endpoint } from './contract.ts'
 
-/** How an SA's packets travel. `carrier`: of a stream that we dialled, see `StreamTransport`. */
+/** How an SA's packets travel. `carrier`: what is around a stream, see `StreamTransport`; of one that was accepted 'tls:443' or none. */
 export type PathDescription =
   | { readonly transport: 'udp'; readonly local: Endpoint; readonly remote: Endpoint }
   | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string; readonly carrier?: string }
@@ -26,6 +26,8 @@ export type SessionEvent =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      /** IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+      readonly isHalfWay?: boolean
     }
   /**
    * Nothing is left to try, or the tunnel is lost: the whole list is tried again in `inMilliseconds`. `round`: 1 for the first wait since
@@ -110,12 +112,15 @@ export type SessionEvent =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      /** See `PathDescription`. */
+      readonly carrier?: string
     }
   | {
       readonly kind: 'connection-closed'
       readonly connection: number
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      readonly carrier?: string
       readonly reason: string
     }
   | {
@@ -132,6 +137,8 @@ export type SessionEvent =
       readonly from: PathDescription
       readonly to: PathDescription
     }
+  /** Initiator: where else the responder is, all of it (RFC 4555 §3.4, §3.6): the SA may move there. Said where it is news. */
+  | { readonly kind: 'additional-addresses'; readonly peer: string; readonly ikeSa: string; readonly addresses: readonly string[] }
   | { readonly kind: 'liveness'; readonly ikeSa: string; readonly peer: string; readonly result: 'alive' | 'dead' }
   /** A named limit of the configuration was met; `limit` is its key in `Limits`, or 'prefix' of `Timers`. */
   | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }

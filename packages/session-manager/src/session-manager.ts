@@ -233,9 +233,7 @@ export class SessionManager implements Core {
         return initiator.start(this)
       }
       case 'remember-transport':
-        return this.initiators
-          .get(command.peer)
-          ?.transports.recall(this, command.network, command.transport, command.blockedForMilliseconds)
+        return this.initiators.get(command.peer)?.transports.recall(this, command)
       case 'set-transports':
         checkTransports(command.transports)
         return this.initiators.get(command.peer)?.setTransports(this, command.transports)

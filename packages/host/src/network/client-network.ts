@@ -33,6 +33,8 @@ export class ClientNetwork {
   readonly #options: ClientNetworkOptions
   #device: string
   #gateway: string | undefined
+  /** Where the gateway says that it is, too: the tunnel may move there, and must not find itself on its way. */
+  #additional: readonly string[] = []
   #addresses: readonly string[] = []
   /** The addresses that the device has. */
   #assigned: readonly Step[] = []
@@ -87,6 +89,9 @@ export class ClientNetwork {
       case 'path-moved':
         this.#gateway = event.to.remote.address
         return this.#bringInLine()
+      case 'additional-addresses':
+        this.#additional = event.addresses
+        return this.#bringInLine()
       case 'addresses-assigned':
         this.#addresses = event.addresses.map(({ address }) => address)
         this.#dns = event.dns
@@ -126,7 +131,7 @@ export class ClientNetwork {
 
   async #gatewaySteps(prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {
     const { alternatives = () => [] } = this.#options
-    const addresses = new Set([...(this.#gateway === undefined ? [] : [this.#gateway]), ...alternatives()])
+    const addresses = new Set([...(this.#gateway === undefined ? [] : [this.#gateway]), ...alternatives(), ...this.#additional])
     const steps: Step[] = []
     for (const text of addresses) {
       const address = parseIp(text)

@@ -16,6 +16,8 @@ export interface Remembered {
   readonly network: string
   readonly transport: string
   readonly blockedForMilliseconds: number
+  /** It lets IKE begin, and no further. */
+  readonly isHalfWay?: boolean
 }
 
 export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot?: boolean): string {
@@ -40,13 +42,20 @@ export class NetworkMemory {
     const now = this.#now()
     return this.#read()
       .filter((entry) => entry.peer === peer)
-      .map(({ network, transport, until }) => ({ peer, network, transport, blockedForMilliseconds: until - now }))
+      .map(({ network, transport, until, isHalfWay }) => ({
+        peer,
+        network,
+        transport,
+        blockedForMilliseconds: until - now,
+        ...(isHalfWay === true ? { isHalfWay } : {}),
+      }))
   }
 
   /** 0 milliseconds: it gets through. Another process may have written since: the file is read again. */
-  remember({ peer, network, transport, blockedForMilliseconds }: Remembered): void {
+  remember({ peer, network, transport, blockedForMilliseconds, isHalfWay }: Remembered): void {
     const others = this.#read().filter((entry) => entry.peer !== peer || entry.network !== network || entry.transport !== transport)
-    const entry = { peer, network, transport, until: this.#now() + blockedForMilliseconds }
+    const until = this.#now() + blockedForMilliseconds
+    const entry = { peer, network, transport, until, ...(isHalfWay === true ? { isHalfWay } : {}) }
     this.#write(blockedForMilliseconds > 0 ? [...others, entry].slice(-MOST_ENTRIES) : others)
   }
 
@@ -106,7 +115,15 @@ const LONGEST = 31 * 24 * 3_600_000
 
 const MEMORY_FILE = z.object({
   version: z.literal(1),
-  entries: z.array(z.object({ peer: z.string(), network: z.string(), transport: z.string(), until: z.number() })),
+  entries: z.array(
+    z.object({
+      peer: z.string(),
+      network: z.string(),
+      transport: z.string(),
+      until: z.number(),
+      isHalfWay: z.boolean().optional(),
+    }),
+  ),
 })
 
 type Entry = z.output<typeof MEMORY_FILE>['entries'][number]

@@ -9,6 +9,7 @@ import { checkConfig, loadOrTell } from './check-config.ts'
 import { downCommand, statusCommand } from './control-commands.ts'
 import { type ProgramPorts, systemPorts } from './ports.ts'
 import { type ProcessIo, processIo } from './process-io.ts'
+import { unresolvedNames } from './unresolved-names.ts'
 
 /** What one program does not share with the other. */
 export interface ProgramDefinition<C extends ClientConfig | GatewayConfig> {
@@ -122,7 +123,7 @@ export async function runCommandLine<C extends ClientConfig | GatewayConfig>(
     exitCode = await checkConfig(
       () => definition.load(config),
       (loaded) => definition.plan(loaded),
-      { json, out, err },
+      { json, out, err, warnAbout: (loaded) => unresolvedNames(loaded, ports) },
     )
   })
 

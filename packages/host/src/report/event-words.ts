@@ -26,7 +26,7 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport}: ${JUDGEMENTS[event.decision]}${figures(event)}`
     case 'transport-remembered':
       return event.blockedForMilliseconds > 0
-        ? `${event.peer}: ${event.transport} does not get through on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
+        ? `${event.peer}: ${event.transport} ${event.isHalfWay === true ? 'gets half way' : 'does not get through'} on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
         : `${event.peer}: ${event.transport} gets through on this network again`
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
@@ -47,14 +47,16 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer === '' ? '' : `${event.peer}: `}handshake${event.remote ? ` with ${describeEndpoint(event.remote)}` : ''} failed: ${describeRefusal(event)}`
     case 'connection-opened':
       return event.role === 'originator'
-        ? `TCP connection ${event.connection} to ${describeEndpoint(event.remote)} open`
-        : `TCP connection ${event.connection} accepted from ${describeEndpoint(event.remote)}`
+        ? `${streamOf(event)} connection ${event.connection} to ${describeEndpoint(event.remote)} open`
+        : `${streamOf(event)} connection ${event.connection} accepted from ${describeEndpoint(event.remote)}`
     case 'connection-closed':
-      return `TCP connection ${event.connection} with ${describeEndpoint(event.remote)} closed: ${event.reason}`
+      return `${streamOf(event)} connection ${event.connection} with ${describeEndpoint(event.remote)} closed: ${event.reason}`
     case 'reconnecting':
       return `${event.peer}: connecting again in ${formatDuration(event.inMilliseconds)}: ${event.reason}`
     case 'path-moved':
       return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}${localWords(event)}`
+    case 'additional-addresses':
+      return `${event.peer}: its other addresses: ${listOf(event.addresses, 'none')}`
     case 'liveness':
       return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
     case 'limit-reached':
@@ -94,6 +96,7 @@ export function levelOf(event: SessionEvent): Level {
     case 'connection-closed':
       return 'info'
     case 'transport-remembered':
+    case 'additional-addresses':
     case 'dropped':
       return 'debug'
     default:
@@ -147,9 +150,19 @@ const NO_WAY = {
 /** 'tcp 192.0.2.9:4500', 'tls 192.0.2.7:3128 via http://proxy:3128', with the framing where it is not the RFC's. */
 export function describePath(path: PathDescription): string {
   if (path.transport === 'udp') return `udp ${describeEndpoint(path.remote)}`
-  // As `transports` has it: the port there is the gateway's, and that of the connection may be the proxy's.
-  const [, stream = 'tcp', around = ''] = /^(\w+):\d+(.*)$/.exec(path.carrier ?? '') ?? []
+  const { stream, around } = carrierWords(path)
   return `${stream} ${describeEndpoint(path.remote)}${around}${path.framing === 'rfc9329' ? '' : ` (${path.framing} framing)`}`
+}
+
+/** As `transports` has it: the port there is the gateway's, and that of the connection may be the proxy's. */
+function carrierWords({ carrier = '' }: { readonly carrier?: string }): { stream: string; around: string } {
+  const [, stream = 'tcp', around = ''] = /^(\w+):\d+(.*)$/.exec(carrier) ?? []
+  return { stream, around }
+}
+
+/** 'TCP' or 'TLS'. */
+export function streamOf(connection: { readonly carrier?: string }): string {
+  return carrierWords(connection).stream.toUpperCase()
 }
 
 /** Where from, as far as it is known: a socket on all addresses has none until something comes to it. */

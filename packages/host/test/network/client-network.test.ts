@@ -36,6 +36,28 @@ describe('the client’s routes', () => {
     expect(notices).toEqual(['IPv6 traffic stays outside the tunnel'])
   })
 
+  it('RFC 4555 §3.4: so do the other addresses that the gateway names, for as long as it names them', async () => {
+    const { network, fake, host } = client()
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
+    fake.commands.length = 0
+    fake.answer('ip -j -4 route get 192.0.2.10', { stdout: WAY_OUT.replace('192.0.2.9', '192.0.2.10') })
+    const named = (...addresses: string[]): Promise<void> =>
+      network.follow({ kind: 'additional-addresses', peer: 'p', ikeSa: '1', addresses })
+    await named('192.0.2.10', 'not an address')
+    const other = '192.0.2.10/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157'
+    expect(fake.commands).toEqual([`ip -4 route add ${other}`])
+    // Where it goes there it is no other, and both stay until it says something else.
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.9'), to: pathTo('192.0.2.10') })
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.10'), to: pathTo('192.0.2.9') })
+    fake.commands.length = 0
+    await named()
+    expect(fake.commands).toEqual([`ip -4 route del ${other}`])
+    await named('192.0.2.10')
+    expect(await host.removeAll()).toEqual([])
+    expect(fake.commands).toContain('ip -4 route del 192.0.2.9/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157')
+    expect(fake.commands).toContain(`ip -4 route del ${other}`)
+  })
+
   it('a gateway on this machine needs no way', async () => {
     const { network, fake } = client()
     fake.answer('ip -j -4 route get 192.0.2.9', { stdout: '[{"type":"local","dst":"192.0.2.9","dev":"lo"}]' })

@@ -187,6 +187,16 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'TCP connection 1 accepted from 203.0.113.4:50000',
   ],
   [
+    { kind: 'connection-opened', connection: 1, local: REMOTE, remote: REMOTE, role: 'responder', carrier: 'tls:443' },
+    'info',
+    'TLS connection 1 accepted from 203.0.113.4:50000',
+  ],
+  [
+    { kind: 'connection-closed', connection: 1, remote: REMOTE, role: 'responder', carrier: 'tls:443', reason: 'reset' },
+    'info',
+    'TLS connection 1 with 203.0.113.4:50000 closed: reset',
+  ],
+  [
     { kind: 'connection-closed', connection: 1, remote: REMOTE, role: 'originator', reason: 'reset' },
     'info',
     'TCP connection 1 with 203.0.113.4:50000 closed: reset',

@@ -8,6 +8,7 @@ import { isIpPacket } from '../child/packet-selector.ts'
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
+import { checkRoutability } from '../ike/return-routability.ts'
 import type { Path } from '../paths/path.ts'
 import type { TunBatch } from './tun-batch.ts'
 
@@ -27,8 +28,9 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   // Asked first: each new time is an object, which packets of one input share.
   if (sa.lastInboundAt !== core.now) sa.lastInboundAt = core.now
   const mayMove = sa.role === 'responder' && (sa.transport === arrival.transport || sa.path === undefined)
-  if (mayMove && movePath(core, sa, arrival) && sa.transport === 'tcp') {
+  if (mayMove && movePath(core, sa, arrival)) {
     resend(core, sa)
+    checkRoutability(core, sa)
     sendNextRequest(core, sa)
   }
   if (opened === 0) return dropped(core, 'esp-dummies', 'valid')

@@ -84,7 +84,8 @@ export class Outbound {
     if (!isIpPacket(buffer, offset, length)) return core.count('tun-malformed')
     const child = core.spd.lookup(buffer, offset, length)
     if (child === undefined) return this.#unmatched.add(core, offset, length)
-    const path = child.ikeSa.path
+    const { path, routability } = child.ikeSa
+    if (routability.isEspHeld) return core.count('esp-unroutable')
     if (path === undefined || (path.transport === 'tcp' && !path.connection.isOpen)) return core.count('esp-no-path')
     // T-FRM-2, T-FRM-3: what is longer than a message may be is not for this tunnel.
     if (length + child.outbound.overhead(length) > core.config.limits.maxMessageLength) return core.count('esp-too-long')

@@ -40,11 +40,12 @@ import {
 import { handleInformationalResponse } from './informational.ts'
 import { declareDead, suspectLoss } from './liveness.ts'
 import type { RequestPlan } from './message-window.ts'
-import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
+import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
 import { crashTokenFor, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
 
@@ -114,27 +115,16 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
   if (opened.kind === 'authenticated') keepCrashTokens(sa, opened.message.inner)
   sa.lastInboundAt = core.now
-  const hadTransport = sa.transport
-  const hadAddress = addressOf(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
-  // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
-  if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
-  if (hasMoved && sa.isMobike && arrival.transport === 'udp' && hadAddress !== arrival.remote.address)
-    askIfRoutable(core, sa, arrival.remote.address)
+  if (hasMoved) {
+    // What we still wait for is asked there again (T-RTX-2, T-MOB-9): over UDP, too, it may have been lost, and what is to be asked waits for it.
+    resend(core, sa)
+    checkRoutability(core, sa)
+  }
   sendNextRequest(core, sa)
   return 'valid'
-}
-
-/** The newest address, whatever moves came before. */
-function askIfRoutable(core: Core, { window }: IkeSa, address: string): void {
-  const others = window.waiting.filter(({ purpose }) => purpose !== 'return-routability')
-  window.waiting.splice(0, window.waiting.length, ...others, buildReturnRoutabilityCheck(core, address))
-}
-
-function addressOf({ path, lastPath }: IkeSa): string | undefined {
-  return (path ? remoteOf(path) : lastPath?.remote)?.address
 }
 
 /** INVALID_IKE_SPI in the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8), but with its token. */
@@ -263,9 +253,7 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
   if (opened.kind === 'syntax-error') return rejectResponse(core, sa, opened.error.message, NotifyType.INVALID_SYNTAX)
   if (plan.purpose === 'return-routability' && !isRoutable(plan, opened.message.inner))
     return closeIkeSa(core, sa, 'the answer to a return routability check has another COOKIE2', false)
-  // RFC 4555 §3.7: one that was sent to several addresses says of none that it works.
-  if (plan.address !== undefined && sa.path?.transport === 'udp' && remoteOf(arrival).address !== plan.address)
-    askIfRoutable(core, sa, sa.path.remote.address)
+  if (plan.purpose === 'return-routability') cookieReturned(core, sa, plan, arrival)
   const critical = unsupportedCriticalPayload(opened.message.inner)
   if (critical !== undefined)
     return rejectResponse(core, sa, `payload ${critical} is critical and not known here`, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD)

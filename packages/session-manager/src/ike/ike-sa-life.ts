@@ -65,6 +65,8 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       sa.livenessPeriod = effect.livenessPeriod
       if (sa.path?.transport === 'tcp') keepOpen(core, sa.path.connection)
       return
+    case 'learn-addresses':
+      return sa.initiator?.learnAddresses(core, sa, effect.addresses)
     case 'request':
       return sendRequest(core, sa, effect.plan)
     case 'established':

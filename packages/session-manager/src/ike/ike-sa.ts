@@ -75,8 +75,17 @@ export type IkeSaState =
   | { readonly kind: 'DELETING'; readonly reason: string }
   | { readonly kind: 'CLOSED' }
 
+/** Does the peer hear us where it is (RFC 4555 §3.7)? */
+interface Routability {
+  /** The address that is asked. */
+  readonly unproven: string | undefined
+  /** Each address that it came to was proven in time. */
+  readonly isTrusted: boolean
+  readonly isEspHeld: boolean
+}
+
 export class IkeSa {
-  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected'
+  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected' | 'routability'
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
   readonly role: 'initiator' | 'responder'
@@ -121,6 +130,8 @@ export class IkeSa {
   additionalAddresses: readonly string[] = []
   /** Of the peer's, the newest first: with one of them it says that it has lost this SA (RFC 6290). */
   crashTokens: readonly Uint8Array[] = []
+  /** As responder: `return-routability.ts`. */
+  routability: Routability = { unproven: undefined, isTrusted: true, isEspHeld: false }
   /** Both ends know them. */
   pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */

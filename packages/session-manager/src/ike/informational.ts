@@ -72,10 +72,12 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
   const reply: Payload[] = spis.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis }] : []
   // RFC 4555 §3.6.
   const addresses = sa.isMobike ? readAdditionalAddresses(inner) : undefined
-  if (addresses) sa.initiator?.transports.learn(addresses)
   return {
     reply: [...reply, ...answerMobike(sa, inner)],
-    effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
+    effects: [
+      ...(addresses ? [{ kind: 'learn-addresses', addresses } as const] : []),
+      ...children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
+    ],
   }
 }
 

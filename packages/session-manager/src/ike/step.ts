@@ -51,6 +51,8 @@ export type Effect =
   | { readonly kind: 'make-room'; readonly supernumerary: readonly IkeSa[] }
   /** IKE SAs of the same identity without a connection, whose addresses are wanted for this one. */
   | { readonly kind: 'close-abandoned'; readonly abandoned: readonly IkeSa[] }
+  /** The peer's other addresses, which replace those that it named before (RFC 4555 §3.6). */
+  | { readonly kind: 'learn-addresses'; readonly addresses: readonly string[] }
   /** A request of ours, when the slot is free. */
   | { readonly kind: 'request'; readonly plan: RequestPlan }
   /** The SA is authenticated on both sides. */

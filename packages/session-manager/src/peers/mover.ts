@@ -103,7 +103,7 @@ export class Mover {
     if (candidate === undefined) return
     this.#candidates = this.#candidates.filter((other) => other !== candidate)
     // That the old connection dies says nothing of the peer.
-    if (candidate.isAsked && !candidate.isOld) this.#unanswered++
+    if (candidate.isAsked && !candidate.isOld && !connection.isForeign) this.#unanswered++
     this.#race(core)
   }
 
@@ -207,6 +207,8 @@ export class Mover {
         next: this.#next,
         transportOf: (place) => this.#options.transports.at(order[place]!).transport,
         isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
+        // Nobody authenticates here.
+        isBlockedHalfWay: () => false,
         times: { headStart, stagger },
       })
       if (move.kind === 'begin') this.#begin(core, move.index)
@@ -282,7 +284,7 @@ export class Mover {
   #giveUpSilent(core: Core): void {
     const silent = this.#candidates.filter(({ due }) => due !== undefined && due <= core.now)
     this.#candidates = this.#candidates.filter((candidate) => !silent.includes(candidate))
-    this.#unanswered += silent.filter(({ isAsked, isOld }) => isAsked && !isOld).length
+    this.#unanswered += silent.filter(({ path, isAsked, isOld }) => isAsked && !isOld && !isForeign(path)).length
     for (const { path } of silent) if (path.transport === 'tcp') core.closeConnection(path.connection, 'reset', 'no answer on it')
     this.#watchDue(core)
     this.#race(core)
@@ -313,6 +315,10 @@ export class Mover {
   #ofConnection(connection: Connection): Candidate | undefined {
     return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
   }
+}
+
+function isForeign(path: Path): boolean {
+  return path.transport === 'tcp' && path.connection.isForeign
 }
 
 function orderOf({ transports, index, lookFor }: MoverOptions, all: readonly number[]): readonly number[] {

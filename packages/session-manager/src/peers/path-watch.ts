@@ -47,10 +47,10 @@ export class PathWatch {
   #last: Traffic | undefined
   /** At the half of a trial: what it carries is measured from there, as flows that lost much take their time to come back. */
   #halfWay: Traffic | undefined
-  /** At the last look. */
-  #looked: Traffic | undefined
   #isProven = false
   #espFailures = 0
+  /** The last check was begun as the one before it left a doubt. */
+  #isRecheck = false
   #silentIntervals = 0
   /** When a stream was asked whether it still carries anything. */
   #askedAt = 0
@@ -80,10 +80,10 @@ export class PathWatch {
     this.#samples = []
     this.#begun = trafficOf(core, sa)
     this.#last = undefined
-    this.#looked = undefined
     this.#halfWay = undefined
     this.#isProven = sa.transport === 'tcp'
     this.#espFailures = 0
+    this.#isRecheck = false
     this.#silentIntervals = 0
     if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial / 2)
     else this.#trial = undefined
@@ -119,11 +119,14 @@ export class PathWatch {
     }
     this.#isProven = true
     this.#espFailures = 0
+    // What arrived may have been under way before ESP was blocked.
+    this.#isRecheck = !(this.#isRecheck || (check.espIn && check.espOut))
+    if (this.#isRecheck) core.timers.set(this, 'look', core.now + REPEAT)
     const now = trafficOf(core, sa)
     const before = this.#last
     this.#last = now
     // The first by this path counts from a check by the path before it.
-    if (!before || !inbound || !outbound) return
+    if (!before || !inbound || !outbound || now.at - before.at < core.config.timers.pathCheck / 2) return
     const delivered = outbound.expected === 0 ? 1 : outbound.arrived / outbound.expected
     const octets = now.octetsIn - before.octetsIn + (now.octetsOut - before.octetsOut) * delivered
     this.#samples = [
@@ -151,15 +154,14 @@ export class PathWatch {
     if (sa.path?.transport === 'tcp') return this.#lookAtStream(core, sa, sa.path.connection)
     core.timers.set(this, 'look', core.now + core.config.timers.pathCheck)
     if (!sa.pathChecks) return this.#listen(core, sa)
-    const now = trafficOf(core, sa)
-    const { packetsIn, packetsOut } = now
+    const { packetsIn, packetsOut } = trafficOf(core, sa)
     const before = this.#last ?? this.#begun!
-    // In this interval: what came in an earlier one says nothing of the path as it is now.
-    const looked = this.#looked ?? this.#begun!
-    const isOneSided = packetsOut > looked.packetsOut && packetsIn === looked.packetsIn
-    const isBusy = packetsIn - before.packetsIn + packetsOut - before.packetsOut >= BUSY
-    if (!sa.window.outstanding) this.#looked = now
-    if (this.#isProven && this.#espFailures === 0 && !isOneSided && !isBusy) return
+    const isOpen = this.#isProven && this.#espFailures === 0 && !this.#isRecheck
+    // Whether what we send gets there only the peer can say. What comes says of itself that it does, and is asked for its losses. That nothing
+    // is sent to us cannot be told from all of it being lost: that is asked as seldom as whether the peer is there.
+    const isQuiet = packetsOut === before.packetsOut && packetsIn - before.packetsIn < BUSY
+    const isLate = core.now - before.at >= (sa.livenessPeriod ?? core.config.timers.liveness)
+    if (isOpen && isQuiet && !isLate) return
     if (sa.window.outstanding) core.timers.set(this, 'look', core.now + REPEAT)
     else sendRequest(core, sa, beginPathCheck(core, sa))
   }
@@ -188,9 +190,11 @@ export class PathWatch {
   /** Nothing says that what leaves arrives but what comes back. */
   #listen(core: Core, sa: IkeSa): void {
     const now = trafficOf(core, sa)
-    const begun = this.#begun!
-    if (now.packetsIn > begun.packetsIn) this.#isProven = true
-    if (this.#isProven || now.packetsOut - begun.packetsOut < UNANSWERED || core.now < this.#holdUntil || !sa.isMobike) return
+    if (now.packetsIn > this.#begun!.packetsIn) {
+      this.#begun = now
+      this.#silentIntervals = 0
+    }
+    if (now.packetsOut - this.#begun!.packetsOut < UNANSWERED || core.now < this.#holdUntil || !sa.isMobike) return
     this.#silentIntervals++
     // Where IKE does not pass, either, that is another's business.
     if (this.#silentIntervals <= UNANSWERED_INTERVALS) {
@@ -208,7 +212,7 @@ export class PathWatch {
     }
     const udp = this.#index
     this.#say(core, sa, judgement)
-    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp)
+    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp, 'half-way')
     else this.#trial = { before: rate }
     this.#initiator.leaveForStream(core, sa, udp, REASONS[judgement.decision])
   }
