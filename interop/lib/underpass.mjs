@@ -10,16 +10,30 @@ const CLIENT = join(repository, 'apps/client/dist/underpass.js')
 const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 
 /**
- * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
+ * `underpass up` in a namespace. `auth`: keys of [peer] in the place of the shared secret's and the identities'. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
  * @param {{gateway: string, transports: (string | object)[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
-export function startClient(lab, namespace, { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {} }) {
+export function startClient(
+  lab,
+  namespace,
+  { label = 'client', gateway, transports, remote, id = CLIENT_ID, auth, tls, ike, esp, timers = {} },
+) {
   return start(
     lab,
     namespace,
     { program: CLIENT, command: 'up', label },
     {
-      peer: { gateway, transports, local_id: id, remote_id: GATEWAY_ID, psk: SECRET, remote, ...(tls && { tls }), ...suites(ike, esp) },
+      peer: {
+        gateway,
+        transports,
+        local_id: id,
+        remote_id: GATEWAY_ID,
+        psk: SECRET,
+        remote,
+        ...(tls && { tls }),
+        ...suites(ike, esp),
+        ...auth,
+      },
       timers: { liveness: '30s', ...timers },
     },
   )
@@ -33,7 +47,7 @@ export function startClient(lab, namespace, { label = 'client', gateway, transpo
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {} },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {} },
 ) {
   const gateway = start(
     lab,
@@ -54,6 +68,7 @@ export async function startGateway(
           local: ['10.1.0.0/24'],
           pool: { ranges: ['10.9.0.10-10.9.0.100'] },
           ...suites(ike, esp),
+          ...auth,
         },
       ],
     },
@@ -165,6 +180,7 @@ function toml(document) {
   const entries = Object.entries(document)
   const rows = (table) =>
     Object.entries(table)
+      .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${key} = ${inline(value)}\n`)
       .join('')
   return [

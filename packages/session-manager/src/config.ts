@@ -33,10 +33,9 @@ export interface Identity {
 export interface PeerConfig {
   readonly name: string
   readonly localId: Identity
-  /** `undefined`: any identity that proves itself with this peer's secret. */
+  /** `undefined`: any identity that proves itself as this peer has to. */
   readonly remoteId: Identity | undefined
-  /** RFC 7296 §2.15: the shared secret's octets, no terminator. */
-  readonly psk: Uint8Array
+  readonly auth: PeerAuthentication
   readonly ikeProposals: readonly IkeSuite[]
   readonly espProposals: readonly EspSuite[]
   /** Where to dial and how, in order; absent for a peer that only calls us. */
@@ -77,6 +76,55 @@ export interface Lifetimes {
   readonly childPackets: number
   /** The share of a lifetime, 0 to 0.8, within which rekeying begins at random, before the last tenth. */
   readonly jitter: number
+}
+
+/** How each end proves who it is (RFC 7296 §2.15); each chooses for itself. */
+export interface PeerAuthentication {
+  readonly local: LocalAuthentication
+  readonly remote: RemoteAuthentication
+}
+
+export type LocalAuthentication =
+  | SharedKeyAuthentication
+  /** `key`: the driver's name for the private key, which never comes here. */
+  | { readonly kind: 'signature'; readonly key: string; readonly certificates: readonly CertificatePayload[] }
+  | NullAuthentication
+
+export type RemoteAuthentication =
+  | SharedKeyAuthentication
+  /**
+   * `trust`: the driver's name for the anchors and keys that are believed. `requests`: the CERTREQ payloads that ask for what they certify.
+   * `authMethods`: the announcements of N(SUPPORTED_AUTH_METHODS) (RFC 9593 §3.2).
+   */
+  | {
+      readonly kind: 'signature'
+      readonly trust: string
+      readonly requests: readonly CertificateRequest[]
+      readonly authMethods: Uint8Array
+    }
+  | NullAuthentication
+
+/** `secret`: octets, no terminator. */
+export interface SharedKeyAuthentication {
+  readonly kind: 'shared-key'
+  readonly secret: Uint8Array
+}
+
+/** RFC 7619: it is nobody in particular. */
+export interface NullAuthentication {
+  readonly kind: 'null'
+}
+
+/** CERT (RFC 7296 §3.6): end entity first. */
+export interface CertificatePayload {
+  readonly encoding: number
+  readonly data: Uint8Array
+}
+
+/** CERTREQ (RFC 7296 §3.7). */
+export interface CertificateRequest {
+  readonly encoding: number
+  readonly authorities: Uint8Array
 }
 
 export interface DialConfig {

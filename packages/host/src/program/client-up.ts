@@ -45,6 +45,7 @@ export function clientUp(given: ClientUpOptions): Promise<number> {
         sessionConfig: clientSessionConfig(config, places),
         listeners: clientListeners(config),
         carriers: dialledCarriers(config),
+        credentials: config.signatures,
         ...(config.dscp !== undefined && { dscp: config.dscp }),
       },
       usesRuntimeTcp: Object.keys(config.carriers).length > 0,

@@ -31,7 +31,11 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       program: 'gateway',
       title: 'underpass-gateway',
       config,
-      session: { sessionConfig: { ...gatewaySessionConfig(config), ...crashDetection(options) }, listeners: gatewayListeners(config) },
+      session: {
+        sessionConfig: { ...gatewaySessionConfig(config), ...crashDetection(options) },
+        listeners: gatewayListeners(config),
+        credentials: config.signatures,
+      },
       usesRuntimeTcp: config.tcp.some(({ isTls }) => isTls),
       usesTls: config.tcp.some(({ isTls }) => isTls),
       usesTcp: config.tcp.length > 0,

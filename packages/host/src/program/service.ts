@@ -31,7 +31,7 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   readonly title: string
   readonly config: SharedConfig
   /** `dscp`: of what is dialled. */
-  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners' | 'carriers'> & { readonly dscp?: number }
+  readonly session: Pick<SessionOptions, 'sessionConfig' | 'listeners' | 'carriers' | 'credentials'> & { readonly dscp?: number }
   readonly usesTcp: boolean
   /** TLS or a proxy is in it. */
   readonly usesRuntimeTcp: boolean

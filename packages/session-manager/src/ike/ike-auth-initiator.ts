@@ -1,5 +1,5 @@
 /**
- * IKE_AUTH with a shared secret, the initiator's half (RFC 7296 §1.2, §2.15): proves who we are, believes the responder or not, takes
+ * IKE_AUTH, the initiator's half (RFC 7296 §1.2, §2.15): proves who we are, believes the responder or not, takes
  * the first Child SA.
  *
  *   HDR, SK {IDi, [N(INITIAL_CONTACT),] [IDr,] AUTH, [CP(CFG_REQUEST),] SAi2, TSi, TSr}  -->
@@ -28,7 +28,7 @@ import type { Core } from '../core.ts'
 import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
-import { authPayload, verifyPsk } from './authentication.ts'
+import { makeAuth, mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
@@ -38,19 +38,40 @@ import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
 import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findErrorNotify, nameOfNotify } from './payload-queries.ts'
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
-import type { AuthenticatedMessage, Protection } from './protection.ts'
+import type { AuthenticatedMessage } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
+import { certificateRequests, certificatesOf } from './signature-support.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
+
+/** The initiator has the keys, and leave to go on: it proves who it is and asks for the first Child SA. */
+export function beginIkeAuth(core: Core, sa: IkeSa): Step {
+  const { peer, state } = sa
+  if (!peer || state.kind !== 'KEYS_READY') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH is begun in state ${state.kind}`)
+  const { record } = state
+  const step = makeAuth(sa, record, peer, [], (auth, why) =>
+    auth ? sendIkeAuthRequest(core, sa, peer, record, auth) : cannotProve(sa, peer, why),
+  )
+  return step.job ? { to: { kind: 'AUTH_MAKE', record }, ...step } : step
+}
+
+function sendIkeAuthRequest(core: Core, sa: IkeSa, peer: PeerConfig, record: InitRecord, auth: PayloadOf<'AUTH'>): Step {
+  const isFirstContact = ![...core.ikeSas.values()].some(
+    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
+  )
+  const { plan, child } = buildIkeAuthRequest(core, peer, auth, isFirstContact, sa.initiator?.assigned ?? [])
+  const payloads = [...plan.payloads, ...crashToken(core, sa)]
+  return { to: { kind: 'IKE_AUTH_SENT', record, child }, effects: [{ kind: 'request', plan: { ...plan, payloads } }] }
+}
 
 /**
  * The initiator's request. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). `formerAddresses`: what the peer
  * assigned before, and is asked for again.
  */
-export function buildIkeAuthRequest(
+function buildIkeAuthRequest(
   core: Core,
   peer: PeerConfig,
-  protection: Protection,
-  record: InitRecord,
+  auth: PayloadOf<'AUTH'>,
   isFirstContact: boolean,
   formerAddresses: readonly AssignedAddress[],
 ): { plan: RequestPlan; child: ChildOffer } {
@@ -59,9 +80,11 @@ export function buildIkeAuthRequest(
   const configuration = configurationRequest(peer, formerAddresses)
   const payloads: Payload[] = [
     { type: 'IDi', ...peer.localId },
+    ...certificatesOf(peer),
+    ...certificateRequests(peer),
     ...(isFirstContact ? [notify(NotifyType.INITIAL_CONTACT)] : []),
     ...(peer.remoteId ? [{ type: 'IDr' as const, ...peer.remoteId }] : []),
-    authPayload(protection, record, 'initiator', peer.localId, peer.psk),
+    auth,
     ...(configuration ? [configuration] : []),
     { type: 'SA', proposals },
     { type: 'TSi', selectors: initiatorSelectors(peer) },
@@ -74,14 +97,12 @@ export function buildIkeAuthRequest(
 
 /** The initiator, on the answer. */
 export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
-  const { protection, peer, state } = sa
-  if (!protection || !peer || state.kind !== 'IKE_AUTH_SENT')
-    throw new SessionError('INVARIANT', 'bug', `IKE_AUTH response in state ${state.kind}`)
+  const { peer, state } = sa
+  if (!peer || state.kind !== 'IKE_AUTH_SENT') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH response in state ${state.kind}`)
   const { inner } = message
   const idr = find(inner, 'IDr')
   const auth = find(inner, 'AUTH')
-  const refusal = findErrorNotify(inner)
-  if (!idr || !auth) return refusedByResponder(sa, peer, refusal)
+  if (!idr || !auth) return refusedByResponder(sa, peer, findErrorNotify(inner))
   const remoteId: Identity = { idType: idr.idType, data: idr.data.slice() }
   if (peer.remoteId && !isSameIdentity(peer.remoteId, remoteId))
     return distrust(
@@ -90,18 +111,32 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       remoteId,
       `the gateway says it is ${describeIdentity(remoteId)}, the configuration names ${describeIdentity(peer.remoteId)}`,
     )
-  const verifiedPeer = verifyPsk(protection, state.record, 'initiator', remoteId, auth, peer)
-  if (!verifiedPeer)
-    return distrust(
-      sa,
-      peer,
-      remoteId,
-      `the AUTH payload of ${describeIdentity(remoteId)} does not verify: the two ends have different keys`,
-    )
+  return verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
+    verified
+      ? acceptResponder(core, sa, verified, state, inner)
+      : distrust(
+          sa,
+          peer,
+          remoteId,
+          `the AUTH payload of ${describeIdentity(remoteId)} does not verify: ${why || mismatchWords(peer, auth)}`,
+        ),
+  )
+}
+
+/** It is who it says. */
+function acceptResponder(
+  core: Core,
+  sa: IkeSa,
+  verified: VerifiedPeer,
+  asked: { record: InitRecord; child: ChildOffer },
+  inner: readonly Payload[],
+): Step {
+  const { peer } = verified
+  const refusal = findErrorNotify(inner)
   const isMobike = mobikeSupport(inner).length > 0
   const authenticated = (addresses: readonly AssignedAddress[]): Effect => ({
     kind: 'authenticated',
-    verified: verifiedPeer,
+    verified,
     isMobike,
     additionalAddresses: (isMobike && readAdditionalAddresses(inner)) || [],
     hasPathChecks: peer.pathChecks !== false && hasPathCheckVendorId(inner),
@@ -123,7 +158,7 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       ],
     }
   }
-  return acceptFirstChild(core, sa, peer, state, inner, authenticated)
+  return acceptFirstChild(core, sa, peer, asked, inner, authenticated)
 }
 
 function acceptFirstChild(
@@ -215,6 +250,17 @@ function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'>
   // Without a refusal the responder has the SA: it is told that we have not.
   if (!refusal) return { effects: [effect, { kind: 'delete', reason, notifyType: NotifyType.INVALID_SYNTAX }] }
   return { effects: [effect, { kind: 'close', reason: `refused: ${reason}`, byPeer: true }] }
+}
+
+/** Our own key is no use: nothing was sent yet. */
+function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
+  const detail = `our own AUTH payload cannot be made: ${why}`
+  return {
+    effects: [
+      { kind: 'event', event: { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail } },
+      { kind: 'close', reason: detail, byPeer: false },
+    ],
+  }
 }
 
 /** We do not believe them: say so in an INFORMATIONAL of its own, then forget the SA (RFC 7296 §2.21.2). */

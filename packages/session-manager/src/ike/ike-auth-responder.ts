@@ -1,9 +1,9 @@
 /**
- * IKE_AUTH with a shared secret, the responder's half (RFC 7296 §1.2, §2.15): who is it, is it true, and what may pass.
+ * IKE_AUTH, the responder's half (RFC 7296 §1.2, §2.15): who is it, is it true, and what may pass.
  *
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
-import { AuthMethod, CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
+import { CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import { allocateEspSpi, configuredSelectors, makeFirstChild, usableEspSuites } from '../child/negotiation.ts'
 import type { Identity, PeerConfig } from '../config.ts'
@@ -16,7 +16,7 @@ import type { AddressOffer } from '../peers/address-pool.ts'
 import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
 import { isKnownIdentity, peersFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
-import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
+import { makeAuth, mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
@@ -27,34 +27,45 @@ import { find, findConfiguration, findNotify, nameOfNotify } from './payload-que
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
+import { certificatesOf } from './signature-support.ts'
 import type { Effect, Step } from './step.ts'
 import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
 export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): Step {
-  const { protection, state } = sa
-  if (!protection || state.kind !== 'IKE_SA_INIT_ANSWERED') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH in state ${state.kind}`)
+  const { state } = sa
+  if (state.kind !== 'IKE_SA_INIT_ANSWERED') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH in state ${state.kind}`)
   const { inner } = message
   const idi = find(inner, 'IDi')!
   const remoteId: Identity = { idType: idi.idType, data: idi.data.slice() }
   const candidates = candidatesFor(core, sa, remoteId, find(inner, 'IDr'))
   const auth = find(inner, 'AUTH')
-  const peer =
-    auth &&
-    candidates
-      .map((candidate) => verifyPsk(protection, state.record, 'responder', remoteId, auth, candidate))
-      .find((found) => found !== undefined)
-  if (!peer) return refuseAuthentication(core, sa, remoteId, candidates, auth)
-  if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
+  if (!auth) return refuseAuthentication(core, sa, remoteId, candidates, auth)
+  return verifyAuth(sa, state.record, { remoteId, auth, inner }, candidates, (verified, why) =>
+    verified
+      ? makeAuth(sa, state.record, verified.peer, inner, (ours, detail) =>
+          ours ? admitInitiator(core, sa, verified, state.record, inner, ours) : cannotProve(core, sa, verified, detail),
+        )
+      : refuseAuthentication(core, sa, remoteId, candidates, auth, why),
+  )
+}
 
-  const reply: Payload[] = [
-    { type: 'IDr', ...peer.peer.localId },
-    authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
-    ...crashToken(core, sa),
-  ]
+/** It is who it says, and `auth` tells it who we are: what may pass. */
+function admitInitiator(
+  core: Core,
+  sa: IkeSa,
+  peer: VerifiedPeer,
+  record: InitRecord,
+  inner: readonly Payload[],
+  auth: PayloadOf<'AUTH'>,
+): Step {
+  if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
+  const reply: Payload[] = [{ type: 'IDr', ...peer.peer.localId }, ...certificatesOf(peer.peer), auth, ...crashToken(core, sa)]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
   const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]
-  const siblings = siblingsOf(core, peer)
+  // RFC 7619 §2.3: who is nobody in particular is not the one who was here before.
+  const isNamed = peer.peer.auth.remote.kind !== 'null'
+  const siblings = isNamed ? siblingsOf(core, peer) : NO_SIBLINGS
   const effects = (leased: Leased): Effect[] => [
     ...(siblings.supernumerary.length > 0 ? [{ kind: 'make-room' as const, supernumerary: siblings.supernumerary }] : []),
     ...(leased.needsAbandoned ? [{ kind: 'close-abandoned' as const, abandoned: siblings.abandoned }] : []),
@@ -68,11 +79,11 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       addresses: leased.offers.map(({ address }) => ({ address: formatAddress(address), prefixLength: address.length * 8 })),
       leases: leased.offers,
     },
-    ...(findNotify(inner, NotifyType.INITIAL_CONTACT) ? [{ kind: 'forget-others' as const }] : []),
+    ...(isNamed && findNotify(inner, NotifyType.INITIAL_CONTACT) ? [{ kind: 'forget-others' as const }] : []),
     { kind: 'established' },
   ]
   try {
-    const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, state.record, inner)
+    const { child, leased, payloads } = answerFirstChild(core, sa, peer, siblings, record, inner)
     return {
       to: { kind: 'ESTABLISHED' },
       reply: [...reply, ...payloads, ...last],
@@ -86,7 +97,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
       kind: 'handshake-failed',
       ikeSa: sa.id,
       peer: peer.peer.name,
-      detail: `${describeIdentity(remoteId)}: ${error.message}`,
+      detail: `${describeIdentity(peer.remoteId)}: ${error.message}`,
       notify: nameOfNotify(refusal.notifyType),
       ...remoteIn(sa),
     } as const
@@ -108,7 +119,7 @@ function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
  * that this was said before: by an initiator that tries several transports (RFC 9329 §5.1) and has long left this one.
  */
 function isOvertaken(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, inner: readonly Payload[]): boolean {
-  if (!findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
+  if (peer.auth.remote.kind === 'null' || !findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
   return core.identities.of(peer, remoteId).some(({ begunAt, state }) => begunAt > sa.begunAt && state.kind === 'ESTABLISHED')
 }
 
@@ -146,7 +157,7 @@ function answerFirstChild(
     const detail = `no common algorithms for ESP: ${espMismatch(offered.proposals, suites)}`
     throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', detail)
   }
-  const isFirstContact = findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
+  const isFirstContact = peer.auth.remote.kind !== 'null' && findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
   const leased = request && pool ? findAddresses(core, verified, siblings, request, isFirstContact) : NOTHING_LEASED
   const addresses = leased.offers.map(({ address }) => address)
   const remoteTs = narrow('its', find(inner, 'TSi')!, configuredSelectors(peer.remoteSubnets, addresses))
@@ -196,7 +207,8 @@ function findAddresses(
   takesOver: boolean,
 ): Leased {
   const pool = core.pools.get(peer.name)
-  const owner = describeIdentity(remoteId)
+  // Who is believed without proof gets nothing that another of the name had.
+  const owner = `${peer.auth.remote.kind === 'null' ? 'NULL ' : ''}${describeIdentity(remoteId)}`
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
   const without = (closed: readonly IkeSa[]): AddressOffer[] => {
     const released = closed.flatMap((other) => other.leases)
@@ -222,6 +234,8 @@ interface Siblings {
   readonly abandoned: readonly IkeSa[]
 }
 
+const NO_SIBLINGS: Siblings = { supernumerary: [], abandoned: [] }
+
 /** What an identity has too much of, what it has left behind first: so that none can empty the pool or fill the table for all. */
 function siblingsOf(core: Core, { peer, remoteId }: VerifiedPeer): Siblings {
   const siblings = core.identities.of(peer, remoteId)
@@ -240,15 +254,14 @@ function refuseAuthentication(
   remoteId: Identity,
   candidates: readonly PeerConfig[],
   auth: PayloadOf<'AUTH'> | undefined,
+  why = '',
 ): Step {
   const detail =
     candidates.length === 0
       ? `no connection of the configuration is for this identity${isKnownIdentity(core.config, remoteId) ? ' at these addresses and with these algorithms' : ''}`
       : auth === undefined
         ? 'it asks for EAP, which is not offered here'
-        : auth.method === AuthMethod.SHARED_KEY_MIC
-          ? 'its AUTH payload does not verify: the two ends have different keys'
-          : `it authenticates by method ${auth.method}, a shared key is wanted`
+        : `its AUTH payload does not verify: ${why || mismatchWords(candidates[0], auth)}`
   const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
   const event = {
     kind: 'authentication-failed',
@@ -265,6 +278,14 @@ function refuseAuthentication(
     // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
     ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
   }
+}
+
+/** It is who it says, and we cannot show who we are. */
+function cannotProve(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, why: string): Step {
+  const step = refuseAuthentication(core, sa, remoteId, [peer], undefined)
+  const detail = `${describeIdentity(remoteId)}: our own AUTH payload cannot be made: ${why}`
+  const event = { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail, ...remoteIn(sa) } as const
+  return { ...step, effects: [{ kind: 'event', event }] }
 }
 
 function remoteIn(sa: IkeSa): { readonly remote?: Endpoint } {

@@ -36,6 +36,7 @@ import {
   sendNextRequest,
   sendStateless,
   sendTo,
+  takeStep,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { declareDead, suspectLoss } from './liveness.ts'
@@ -91,6 +92,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
       return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
   } else {
+    if (sa.state.kind === 'IKE_AUTH_SENT' && sa.isIkeAuthAnswered) return keepForLater(sa, octets, arrival)
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
     if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
@@ -192,16 +194,6 @@ function takeRequestStep(core: Core, sa: IkeSa, header: IkeHeader, report: reado
   applyStep(core, sa, step.afterReply ? { effects: step.afterReply } : {})
 }
 
-function takeResponseStep(core: Core, sa: IkeSa, step: Step): void {
-  applyStep(core, sa, step)
-  if (!step.job) return
-  const { work, then } = step.job
-  core.startJob(work, sa, (_core, _sa, result) => {
-    takeResponseStep(core, sa, then(core, sa, result))
-    sendNextRequest(core, sa)
-  })
-}
-
 function stepFor(core: Core, sa: IkeSa, opened: Opened, arrival: Path): Step {
   if (opened.kind === 'syntax-error') return rejectSyntax(core, sa, opened.error.message)
   if (hasUnexpectedNat(opened.message.inner, arrival)) return refuseNat(core, sa, arrival)
@@ -274,10 +266,22 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
-  if (row === undefined)
-    takeResponseStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, plan.children ?? []))
+  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, plan.children ?? []))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
-  else takeResponseStep(core, sa, row.handle(core, sa, opened.message, plan))
+  else takeStep(core, sa, row.handle(core, sa, opened.message, plan), () => heedEarlyRequest(core, sa))
+}
+
+/** The peer has the SA and makes use of it, while we still look at who it is. Over TCP it does not say it twice (T-RTX-1). */
+function keepForLater(sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
+  sa.earlyRequest ??= { octets: octets.slice(), arrival }
+  return 'ignored'
+}
+
+function heedEarlyRequest(core: Core, sa: IkeSa): void {
+  const early = sa.earlyRequest
+  sa.earlyRequest = undefined
+  if (early && (early.arrival.transport === 'udp' || core.connections.has(early.arrival.connection.id)))
+    handleIkeMessage(core, early.octets, early.arrival)
 }
 
 function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {

@@ -12,7 +12,7 @@ import { tellOfferRefused } from '../peers/mismatch.ts'
 import { suitesFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
-import { buildIkeAuthRequest } from './ike-auth-initiator.ts'
+import { beginIkeAuth } from './ike-auth-initiator.ts'
 import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
 import {
   buildIkeSaInitRequest,
@@ -24,11 +24,11 @@ import {
   readIkeSaInitResponse,
   statelessAnswer,
 } from './ike-sa-init.ts'
-import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendStateless, sendTo } from './ike-sa-life.ts'
+import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, takeStep } from './ike-sa-life.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
-import { crashToken } from './quick-crash-detection.ts'
+import { readPeerSignatures, signaturesAnswered, signaturesOffered } from './signature-support.ts'
 import type { Verdict } from './step.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
@@ -67,7 +67,8 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, natDetection)
+  const signatures = sa.peer ? signaturesOffered(sa.peer) : []
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [...natDetection, ...signatures])
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
@@ -75,15 +76,10 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
 
 /** An initiator that has the keys begins IKE_AUTH. */
 export function sendIkeAuth(core: Core, sa: IkeSa): void {
-  const { state, peer, path } = sa
-  if (state.kind !== 'KEYS_READY' || !peer) return
+  const { state, path } = sa
+  if (state.kind !== 'KEYS_READY') return
   if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(sa, path)
-  const isFirstContact = ![...core.ikeSas.values()].some(
-    (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
-  )
-  const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact, sa.initiator?.assigned ?? [])
-  sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
-  sendRequest(core, sa, { ...plan, payloads: [...plan.payloads, ...crashToken(core, sa)] })
+  takeStep(core, sa, beginIkeAuth(core, sa))
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
@@ -122,6 +118,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(arrival), remote: remoteOf(arrival) },
         answer.payloads,
       )
+      sa.peerSignatures = readPeerSignatures(answer.payloads)
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       core.startJob(
@@ -176,7 +173,9 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
-  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, natDetection)
+  sa.peerSignatures = readPeerSignatures(state.clear)
+  const last = [...natDetection, ...signaturesAnswered(core, state.clear, path.transport === 'tcp')]
+  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, last)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }

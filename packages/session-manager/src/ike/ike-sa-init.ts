@@ -38,7 +38,7 @@ export function buildIkeSaInitRequest(
   initiatorSpi: bigint,
   offer: InitOffer,
   publicValue: Uint8Array,
-  natDetection: readonly Payload[],
+  last: readonly Payload[],
 ): Uint8Array {
   return encodeMessage({
     header: { initiatorSpi, responderSpi: 0n, exchangeType: ExchangeType.IKE_SA_INIT, flags: HeaderFlag.INITIATOR, messageId: 0 },
@@ -47,7 +47,7 @@ export function buildIkeSaInitRequest(
       { type: 'SA', proposals: offer.proposals },
       { type: 'KE', method: offer.method, data: publicValue },
       { type: 'Nonce', data: offer.nonce },
-      ...natDetection,
+      ...last,
     ],
   })
 }
@@ -59,16 +59,11 @@ export function buildIkeSaInitResponse(
   method: number,
   publicValue: Uint8Array,
   nonce: Uint8Array,
-  natDetection: readonly Payload[],
+  last: readonly Payload[],
 ): Uint8Array {
   return encodeMessage({
     header: { ...spis, exchangeType: ExchangeType.IKE_SA_INIT, flags: HeaderFlag.RESPONSE, messageId: 0 },
-    payloads: [
-      { type: 'SA', proposals: [proposal] },
-      { type: 'KE', method, data: publicValue },
-      { type: 'Nonce', data: nonce },
-      ...natDetection,
-    ],
+    payloads: [{ type: 'SA', proposals: [proposal] }, { type: 'KE', method, data: publicValue }, { type: 'Nonce', data: nonce }, ...last],
   })
 }
 

@@ -26,6 +26,17 @@ import type { Effect, Step } from './step.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
+/** A step that answers no request, and what follows when its work is done; `whenDone`: all of it. */
+export function takeStep(core: Core, sa: IkeSa, step: Step, whenDone: () => void = () => {}): void {
+  applyStep(core, sa, step)
+  if (!step.job) return whenDone()
+  const { work, then } = step.job
+  core.startJob(work, sa, (_core, _sa, result) => {
+    takeStep(core, sa, then(core, sa, result), whenDone)
+    sendNextRequest(core, sa)
+  })
+}
+
 /** Everything of a step but its reply. */
 export function applyStep(core: Core, sa: IkeSa, step: Omit<Step, 'reply' | 'afterReply'>): void {
   if (step.to && sa.state.kind !== 'CLOSED') sa.state = step.to

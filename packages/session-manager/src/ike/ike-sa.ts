@@ -11,6 +11,7 @@ import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
 import type { Protection } from './protection.ts'
 import type { Creation } from './rekeying/creation.ts'
+import type { PeerSignatures } from './signature-support.ts'
 
 /** What an initiator has put into its IKE_SA_INIT so far. */
 export interface InitOffer {
@@ -57,6 +58,8 @@ export type IkeSaState =
   | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
   /** IKE_AUTH waits for leave: another transport's may be under way. */
   | { readonly kind: 'KEYS_READY'; readonly record: InitRecord }
+  /** Our AUTH payload is being made: the request follows. */
+  | { readonly kind: 'AUTH_MAKE'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
   | {
       readonly kind: 'KE_RESPOND'
@@ -137,6 +140,8 @@ export class IkeSa {
   protection: Protection | undefined
   remoteId: Identity | undefined
   nat: NatFindings | undefined
+  /** What the peer said in IKE_SA_INIT that it can verify. */
+  peerSignatures: PeerSignatures = { hashAlgorithms: undefined, authMethods: undefined }
   addresses: readonly AssignedAddress[] = []
   /** When its IKE_SA_INIT was made, or came. */
   readonly begunAt: number
@@ -168,6 +173,8 @@ export class IkeSa {
   doubtedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
+  /** A request that came while the IKE_AUTH response was looked at. */
+  earlyRequest: { readonly octets: Uint8Array; readonly arrival: Path } | undefined
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */
   refusal: string | undefined
 

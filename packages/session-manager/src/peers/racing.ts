@@ -18,6 +18,9 @@ import type { TransportList } from './transport-list.ts'
 /** Milliseconds of silence that are evidence: the delay between two attempts (RFC 8305 §5). */
 const EVIDENT = 250
 
+/** IKE_SA_INIT was answered, and IKE_AUTH is not out. */
+const ANSWERED: readonly IkeSa['state']['kind'][] = ['KE_COMPLETE', 'KEYS_READY', 'AUTH_MAKE']
+
 /** A transport under way, with an IKE SA of its own (T-FB-3). */
 interface RacingSa {
   readonly sa: IkeSa
@@ -246,7 +249,7 @@ export class Racing {
 
   /** T-FB-4: what had its time and was silent does not get through; what was answered does. One that had no time says nothing. */
   #remember(core: Core, { sa, index, begunAt, sentAt, authenticatesSince }: RacingSa): void {
-    const isAnswered = sa.state.kind === 'KEYS_READY' || sa.state.kind === 'KE_COMPLETE'
+    const isAnswered = ANSWERED.includes(sa.state.kind)
     // An answer to IKE_SA_INIT is no news of what is blocked half way.
     if (isAnswered && this.#transports.isBlockedHalfWay(core, index)) return
     if (isAnswered) this.#transports.unblock(core, index)
