@@ -29,7 +29,8 @@ const suites = (ike, esp) => ({ ikeProposals: [parseIkeSuite(ike)], espProposals
 
 function core(peers, acceptsPeers, aeadProvider) {
   const limits = { ...DEFAULT_LIMITS, maxConnectionsPerAddress: 20_000, maxHalfOpenPerAddress: 1_000 }
-  const common = { psk: SECRET, replayWindow: 1024, esn: true }
+  const secret = { kind: 'shared-key', secret: SECRET }
+  const common = { auth: { local: secret, remote: secret }, replayWindow: 1024, esn: true }
   return new SessionManager(
     { peers: peers.map((peer) => ({ ...peer, ...common })), acceptsPeers, aeadProvider, limits, timers: DEFAULT_TIMERS },
     random,

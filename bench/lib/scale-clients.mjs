@@ -47,7 +47,7 @@ const peers = clients.map((_, number) => ({
     name: String(number),
     localId: parseIdentity(`@client${number}`),
     remoteId: parseIdentity('@gateway'),
-    psk: secret,
+    auth: { local: { kind: 'shared-key', secret }, remote: { kind: 'shared-key', secret } },
     dial,
     pool: undefined,
   },

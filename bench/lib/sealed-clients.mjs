@@ -58,9 +58,10 @@ const suites = { ikeProposals: [parseIkeSuite(SCALE.ike)], espProposals: [parseE
 const transports = [
   transport === 'tcp' ? { transport: 'tcp', port: 4500, framing: 'rfc9329' } : { transport: 'udp', port: 4500, natPort: 4500 },
 ]
+const secret = { kind: 'shared-key', secret: new TextEncoder().encode(SCALE.psk) }
 const peers = clients.map(({ number }) => ({
   ...{ name: String(number), localId: parseIdentity(`@client${number}`), remoteId: parseIdentity('@gateway') },
-  ...{ psk: new TextEncoder().encode(SCALE.psk), dial: { address: gateway, transports }, pool: undefined, localSubnets: 'virtual' },
+  ...{ auth: { local: secret, remote: secret }, dial: { address: gateway, transports }, pool: undefined, localSubnets: 'virtual' },
   ...{ remoteSubnets: [`10.2.0.${number + 1}/32`], requestAddresses: ['ipv4'], replayWindow: 64, esn: true, ...suites },
 }))
 const core = new SessionManager(

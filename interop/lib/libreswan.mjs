@@ -9,13 +9,15 @@ const WHACK = 'ipsec whack --ctlsocket /run/pluto/pluto.ctl'
 /**
  * Boots the guest in `namespace` and waits until pluto listens.
  * @param {import('./lab.mjs').Lab} lab
- * @param {{ipsecConf: string, secrets: string, env?: Record<string, string>}} options
+ * @param {{ipsecConf: string, secrets: string, env?: Record<string, string>, prepare?: (nss: string) => Promise<void>}} options `prepare` puts certificates into its database.
  */
-export async function startLibreswan(lab, namespace, { ipsecConf, secrets, env, label = 'libreswan' }) {
+export async function startLibreswan(lab, namespace, { ipsecConf, secrets, env, label = 'libreswan', prepare = async () => {} }) {
   const dir = lab.folder(label)
   writeFileSync(join(dir, 'ipsec.conf'), ipsecConf)
   writeFileSync(join(dir, 'ipsec.secrets'), secrets)
-  await must(['ipsec', 'initnss', '--nssdir', lab.folder(`${label}/nss`)])
+  const nss = lab.folder(`${label}/nss`)
+  await must(['ipsec', 'initnss', '--nssdir', nss])
+  await prepare(nss)
   return await new Libreswan(lab, namespace, dir).boot(label, env)
 }
 

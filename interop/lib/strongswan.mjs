@@ -7,10 +7,11 @@ import { must, run, until } from './process.mjs'
 const root = () => join(cache, 'strongswan/root')
 
 /**
- * Starts charon in `namespace` with a swanctl.conf and waits until it is loaded. `fragmentSize`: octets of a datagram of IKE, its headers and all.
+ * Starts charon in `namespace` with a swanctl.conf and waits until it is loaded. `prepare` puts certificates and keys into its
+ * folders. `fragmentSize`: octets of a datagram of IKE, its headers and all.
  * @param {import('./lab.mjs').Lab} lab
  */
-export async function startStrongswan(lab, namespace, { swanctlConf, label = 'strongswan', fragmentSize }) {
+export async function startStrongswan(lab, namespace, { swanctlConf, label = 'strongswan', fragmentSize, prepare = () => {} }) {
   await must([join(peers, 'strongswan-unpack.sh'), join(cache, 'strongswan')], { timeout: 300_000 })
   const dir = lab.folder(label)
   const charon = lab.background(`${label}-charon`, [
@@ -26,6 +27,7 @@ export async function startStrongswan(lab, namespace, { swanctlConf, label = 'st
     if (charon.exitCode !== undefined) throw new Error(`charon ended: ${charon.lines.slice(-5).join(' ')}`)
     return (await strongswan.try('--stats')).code === 0
   })
+  prepare(join(dir, 'swanctl'))
   writeFileSync(join(dir, 'swanctl/swanctl.conf'), swanctlConf)
   await strongswan.swanctl('--load-all')
   return strongswan

@@ -10,13 +10,13 @@ const CLIENT = join(repository, 'apps/client/dist/underpass.js')
 const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 
 /**
- * `underpass up` in a namespace. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
+ * `underpass up` in a namespace. `auth`: keys of [peer] in the place of the shared secret's and the identities'. `transports` as its configuration writes them: ['tcp:4500'], ['udp'].
  * @param {{gateway: string, transports: (string | object)[], remote: string[], id?: string, tls?: object, ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
 export function startClient(
   lab,
   namespace,
-  { label = 'client', gateway, transports, remote, id = CLIENT_ID, tls, ike, esp, timers = {}, limits, ppk },
+  { label = 'client', gateway, transports, remote, id = CLIENT_ID, auth, tls, ike, esp, timers = {}, limits, ppk },
 ) {
   return start(
     lab,
@@ -33,6 +33,7 @@ export function startClient(
         ...(tls && { tls }),
         ...(ppk && { ppk }),
         ...suites(ike, esp),
+        ...auth,
       },
       timers: { liveness: '30s', ...timers },
       ...(limits && { limits }),
@@ -48,7 +49,7 @@ export function startClient(
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, ike, esp, timers = {}, limits, ppk },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {}, limits, ppk },
 ) {
   const gateway = start(
     lab,
@@ -71,6 +72,7 @@ export async function startGateway(
           pool: { ranges: ['10.9.0.10-10.9.0.100'] },
           ...(ppk && { ppk }),
           ...suites(ike, esp),
+          ...auth,
         },
       ],
     },
@@ -96,23 +98,28 @@ function start(lab, namespace, { program, command, label }, config) {
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
   const environment = ['env', `XDG_STATE_HOME=${dir}`]
   const background = lab.backgroundIn(namespace, label, [...environment, process.execPath, program, command, '--config', file, '--json'])
-  const status = () => lab.mustIn(namespace, [process.execPath, program, 'status', '--config', file, '--json'])
-  return new App(background, command === 'up', status)
+  const ask = (...words) => lab.mustIn(namespace, [process.execPath, program, ...words, '--config', file, '--json'])
+  return new App(background, command === 'up', ask)
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */
 export class App {
-  #status
+  #ask
 
-  constructor(background, isClient, status) {
+  constructor(background, isClient, ask) {
     this.background = background
     this.isClient = isClient
-    this.#status = status
+    this.#ask = ask
   }
 
   /** What its `status --json` says. */
   async status() {
-    return JSON.parse(await this.#status())
+    return JSON.parse(await this.#ask('status'))
+  }
+
+  /** New keys now: 'ike' or 'child'. What comes of it is an event. */
+  async rekey(which) {
+    await this.#ask('rekey', '--sa', which)
   }
 
   /** Where in its output a later wait begins. */
@@ -177,6 +184,7 @@ function toml(document) {
   const entries = Object.entries(document)
   const rows = (table) =>
     Object.entries(table)
+      .filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${key} = ${inline(value)}\n`)
       .join('')
   return [

@@ -191,8 +191,10 @@ function sessionConfig(peers, acceptsPeers) {
   return { peers, acceptsPeers, limits: DEFAULT_LIMITS, timers: DEFAULT_TIMERS, aeadProvider: nobleProvider }
 }
 
+const SECRET = { kind: 'shared-key', secret: Uint8Array.from({ length: 32 }, (_, i) => i) }
+
 const ALGORITHMS = {
-  psk: Uint8Array.from({ length: 32 }, (_, i) => i),
+  auth: { local: SECRET, remote: SECRET },
   ikeProposals: [parseIkeSuite('aes256gcm16-prfsha256-x25519')],
   espProposals: [parseEspSuite('aes256gcm16')],
   replayWindow: 1024,

@@ -2,7 +2,7 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import type { Announcement } from './auth-announcement.ts'
 import { CertificateError } from './certificate-error.ts'
-import { isEqual, lengthOf } from './der.ts'
+import { lengthOf } from './der.ts'
 import type { Hash } from './pss-parameters.ts'
 import { type KeyKind, kindOf, type PublicKey } from './public-key.ts'
 import {
@@ -128,10 +128,19 @@ function digitalSignatureFor(kind: KeyKind, isPssOnly: boolean, preferences: Pre
   const usable = isPssOnly ? candidates.filter(({ scheme }) => scheme === 'rsa-pss') : candidates
   const wanted = preferences.prefersPss === false ? [...usable].sort((a, b) => rank(b) - rank(a)) : usable
   if (announcements.length === 0) return wanted[0]
-  return wanted.find((algorithm) => {
-    const identifier = encodeSignatureAlgorithm(algorithm)
-    return announcements.some((one) => one.method === AuthMethod.DIGITAL_SIGNATURE && one.algorithm && isEqual(one.algorithm, identifier))
-  })
+  const announced = announcements.flatMap(({ method, algorithm }) =>
+    method === AuthMethod.DIGITAL_SIGNATURE && algorithm ? readAnnounced(algorithm) : [],
+  )
+  return wanted.find(({ scheme, hash }) => announced.some((one) => one.scheme === scheme && one.hash === hash))
+}
+
+/** One algorithm can be written in several ways, and others are not known here. */
+function readAnnounced(identifier: Uint8Array): SignatureAlgorithm[] {
+  try {
+    return [readSignatureAlgorithm(identifier)]
+  } catch {
+    return []
+  }
 }
 
 function rank({ scheme }: SignatureAlgorithm): number {

@@ -56,7 +56,10 @@ export function encodeSignatureAlgorithm({ scheme, hash }: SignatureAlgorithm): 
   return fromHex(text)
 }
 
-/** RFC 7427 Appendix A and RFC 8410 §3; RSASSA-PSS with a salt as long as the hash (RFC 8247 §3.2). */
+/**
+ * RFC 7427 Appendix A and RFC 8410 §3; RSASSA-PSS with a salt as long as the hash (RFC 8247 §3.2), and without the trailerField that the appendix
+ * writes: DER leaves out what is the default, and Libreswan compares octets.
+ */
 const IDENTIFIERS: Readonly<Record<string, string>> = {
   'rsa-pkcs1 sha256': '300d06092a864886f70d01010b0500',
   'rsa-pkcs1 sha384': '300d06092a864886f70d01010c0500',
@@ -73,7 +76,7 @@ const IDENTIFIERS: Readonly<Record<string, string>> = {
 
 function pssIdentifier(hash: string, salt: string): string {
   const hashAlgorithm = `300d06096086480165030402${hash}0500`
-  return `304606092a864886f70d01010a3039a00f${hashAlgorithm}a11c301a06092a864886f70d010108${hashAlgorithm}a2030201${salt}a303020101`
+  return `304106092a864886f70d01010a3034a00f${hashAlgorithm}a11c301a06092a864886f70d010108${hashAlgorithm}a2030201${salt}`
 }
 
 /** Octets of a digest. */

@@ -26,7 +26,7 @@ describe('RFC 7427 AUTH by method 14', () => {
     [
       'rsa',
       {},
-      '48304606092a864886f70d01010a3039a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120a303020101',
+      '43304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120',
     ],
     ['rsa', { prefersPss: false }, '0f300d06092a864886f70d01010b0500'],
     ['ec', {}, '0c300a06082a8648ce3d040302'],
@@ -42,6 +42,16 @@ describe('RFC 7427 AUTH by method 14', () => {
     expect(() => verifyAuth(key, OCTETS.slice(1), { method, data })).toThrow(expect.objectContaining({ code: 'BAD_SIGNATURE' }))
     data[data.length - 2]! ^= 1
     expect(() => verifyAuth(key, OCTETS, { method, data })).toThrow(expect.objectContaining({ code: 'BAD_SIGNATURE' }))
+  })
+
+  it('§3, Appendix A.4.3: RSASSA-PSS-params with the trailer field written out are read, too', () => {
+    const { data } = signAuth(keyOf('rsa'), OCTETS, { hashAlgorithms: ALL })
+    const written = Buffer.from(
+      '483046' + hexOf(data.subarray(3), 13).slice(0, 22) + '3039' + Buffer.from(data.slice(16, 68)).toString('hex') + 'a303020101',
+      'hex',
+    )
+    const key = readPublicKey(publicKeyOf(keyOf('rsa')))
+    expect(() => verifyAuth(key, OCTETS, { method: 14, data: Uint8Array.from([...written, ...data.subarray(68)]) })).not.toThrow()
   })
 
   it('§4 (S-1): the hash is one that the peer has', () => {

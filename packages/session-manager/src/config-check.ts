@@ -40,7 +40,10 @@ export function checkConfig(config: CheckedConfig): void {
 
 function checkPeer(peer: PeerConfig): void {
   const refusePeer = (why: string): never => refuse(`peer "${peer.name}": ${why}`)
-  if (peer.psk.length === 0) refusePeer('the shared secret is empty')
+  for (const auth of [peer.auth.local, peer.auth.remote])
+    if (auth.kind === 'shared-key' && auth.secret.length === 0) refusePeer('the shared secret is empty')
+  // RFC 7619 §2.4: what nobody proves is not to be gone by.
+  if (peer.auth.remote.kind === 'null' && peer.remoteId) refusePeer('NULL authentication proves no identity, and one is asked for')
   if (peer.ppk && (peer.ppk.key.length === 0 || peer.ppk.id.length === 0)) refusePeer('the PPK, or its ID, is empty')
   if (peer.ikeProposals.length === 0) refusePeer('no IKE proposal')
   if (peer.espProposals.length === 0) refusePeer('no ESP proposal')

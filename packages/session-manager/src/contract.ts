@@ -3,7 +3,7 @@
  * the injected randomness: it opens no socket, reads no clock and awaits nothing. Hand in one input, then drain
  * `pollOutput()` until it answers `wait-until`; only then hand in the next.
  */
-import type { TransportOption } from './config.ts'
+import type { CertificatePayload, Identity, TransportOption } from './config.ts'
 import type { SessionEvent } from './events.ts'
 import type { ShardCommand } from './shard.ts'
 
@@ -128,11 +128,36 @@ export type CryptoWork =
   | { readonly kind: 'ke-respond'; readonly method: number; readonly peerPublic: Uint8Array }
   | { readonly kind: 'ke-complete'; readonly method: number; readonly secret: Uint8Array; readonly peerPublic: Uint8Array }
 
+  /**
+   * AUTH (RFC 7296 §2.15): `octets` signed with the key of that name. `hashAlgorithms`: of the peer's SIGNATURE_HASH_ALGORITHMS, absent where it sent
+   * none; `authMethods`: of its SUPPORTED_AUTH_METHODS.
+   */
+  | {
+      readonly kind: 'sign'
+      readonly key: string
+      readonly octets: Uint8Array
+      readonly hashAlgorithms?: readonly number[]
+      readonly authMethods?: Uint8Array
+    }
+  /** Whether AUTH is of the holder of `identity`, by the first of `trusts` that says so. `certificates`: its CERT payloads. */
+  | {
+      readonly kind: 'verify-peer'
+      readonly trusts: readonly string[]
+      readonly identity: Identity
+      readonly method: number
+      readonly signature: Uint8Array
+      readonly octets: Uint8Array
+      readonly certificates: readonly CertificatePayload[]
+    }
+
 export type CryptoResult =
   | { readonly kind: 'ke-initiated'; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
   | { readonly kind: 'ke-responded'; readonly publicValue: Uint8Array; readonly sharedSecret: Uint8Array }
   | { readonly kind: 'ke-completed'; readonly sharedSecret: Uint8Array }
-  /** The peer's public value failed its check (RFC 6989), or the work could not be done. */
+  /** `method` and `data` of AUTH. */
+  | { readonly kind: 'signed'; readonly method: number; readonly data: Uint8Array }
+  | { readonly kind: 'peer-verified'; readonly trust: string }
+  /** The peer's public value failed its check (RFC 6989), it is not who it says, or the work could not be done. */
   | { readonly kind: 'failed'; readonly detail: string }
 
 export type Command =
@@ -144,6 +169,10 @@ export type Command =
   | { readonly kind: 'check-liveness'; readonly peer?: string }
   /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
   | { readonly kind: 'delete-child'; readonly peer: string }
+  /** RFC 7296 §1.3.1: one more Child SA, for the same traffic. */
+  | { readonly kind: 'create-child'; readonly peer: string }
+  /** RFC 7296 §2.8: now, and not when the lifetime is almost over. `what`: the IKE SA, or its Child SAs. */
+  | { readonly kind: 'rekey'; readonly what: 'ike-sa' | 'child-sa'; readonly peer?: string }
   /** What 'transport-remembered' said of a network, perhaps to a process before this one, and what is left of its time. */
   | {
       readonly kind: 'remember-transport'

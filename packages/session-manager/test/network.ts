@@ -127,6 +127,8 @@ export interface RawConnection {
 
 export class Network {
   now = 0
+  /** Who signs and believes signatures for all nodes: `signatures.ts`. */
+  signatures: (work: CryptoWork) => CryptoResult | undefined = () => undefined
   readonly link: LinkOptions = {
     latency: 10,
     chunk: Number.POSITIVE_INFINITY,
@@ -316,7 +318,7 @@ export class Network {
   #doJob(node: Node, { job, work }: Extract<Output, { kind: 'crypto-job' }>): void {
     const { core } = node
     this.later(0, () => {
-      if (node.core === core) this.input(node, { kind: 'crypto-result', job, result: doWork(work) })
+      if (node.core === core) this.input(node, { kind: 'crypto-result', job, result: this.signatures(work) ?? doWork(work) })
     })
   }
 
@@ -460,6 +462,7 @@ export class Network {
 
 /** Fixed work for a fixed seed: jobs are done at once and in order. */
 export function doWork(work: CryptoWork): CryptoResult {
+  if (work.kind === 'sign' || work.kind === 'verify-peer') return { kind: 'failed', detail: 'nobody has keys here' }
   const method = keyExchange(work.method)
   if (!method) return { kind: 'failed', detail: `no key exchange method ${work.method}` }
   try {

@@ -6,6 +6,7 @@ import {
   DEFAULT_TIMERS,
   type Identity,
   type Limits,
+  type PeerAuthentication,
   type PeerConfig,
   parseEspSuite,
   parseIdentity,
@@ -128,12 +129,17 @@ export class Pair extends Network {
 
 export const SECRET: Uint8Array = Uint8Array.from('at-least-32-octets-of-secret-text-here', (character) => character.charCodeAt(0))
 
+/** Both ends prove themselves with one secret. */
+export function sharedKey(secret: Uint8Array): PeerAuthentication {
+  return { local: { kind: 'shared-key', secret }, remote: { kind: 'shared-key', secret } }
+}
+
 export function clientPeer(transports: readonly TransportOption[]): PeerConfig {
   return {
     name: 'gateway',
     localId: identity('@client'),
     remoteId: identity('@gw'),
-    psk: SECRET,
+    auth: sharedKey(SECRET),
     ikeProposals: [parseIkeSuite('aes256gcm16-prfsha256-x25519'), parseIkeSuite('aes256-sha256-ecp256')],
     espProposals: [parseEspSuite('aes256gcm16'), parseEspSuite('aes256-sha256')],
     dial: { address: GATEWAY_ADDRESS, transports },
@@ -151,7 +157,7 @@ export function gatewayPeer(): PeerConfig {
     name: 'road',
     localId: identity('@gw'),
     remoteId: undefined,
-    psk: SECRET,
+    auth: sharedKey(SECRET),
     ikeProposals: [parseIkeSuite('aes256gcm16-prfsha256-x25519'), parseIkeSuite('aes256-sha256-ecp256')],
     espProposals: [parseEspSuite('aes256gcm16'), parseEspSuite('aes256-sha256')],
     dial: undefined,

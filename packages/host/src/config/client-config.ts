@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { addressesIn, type Place } from '../names/places.ts'
 import { warnOfAlgorithms } from './algorithms.ts'
+import { AUTH_KEYS, type Credentials, needsSecret, readAuthentication } from './authentication.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
@@ -38,6 +39,8 @@ export interface ClientConfig extends SharedConfig, ChosenTransports {
   readonly tls: ClientTls
   /** Of every packet to the gateway; `undefined`: the system's default, 0. */
   readonly dscp: number | undefined
+  /** For the crypto port. */
+  readonly signatures: Credentials
   /** All of the peer but where it is dialled, which takes an address. */
   readonly peer: Omit<PeerConfig, 'dial'>
   readonly keepRetrying: boolean
@@ -61,6 +64,7 @@ export function clientSessionConfig(config: ClientConfig, places: readonly Place
 
 const PEER_SHAPE = {
   ...SECRET_KEYS,
+  ...AUTH_KEYS,
   ...PEER_KEYS,
   name: z.string().min(1).optional(),
   gateway: host,
@@ -78,7 +82,9 @@ const PEER_SHAPE = {
   remote: z.array(subnet).min(1).optional(),
 }
 
-const PEER = table(PEER_SHAPE).superRefine(requireSecret, EVEN_IF_WRONG)
+const PEER = table(PEER_SHAPE).superRefine((written, context) => {
+  if (needsSecret(written)) requireSecret(written, context)
+}, EVEN_IF_WRONG)
 
 const CLIENT_FILE = table({
   ...SHARED_KEYS,
@@ -106,7 +112,9 @@ function mistaken(parsed: Readonly<Record<string, unknown>>): Mistake | undefine
 
 function build(written: WrittenClient, findings: Findings, machinePolicy: string): ClientConfig {
   const { peer, network } = written
-  const psk = findings.secret(['peer'], peer)
+  const secret = needsSecret(peer) ? findings.secret(['peer'], peer) : new Uint8Array(0)
+  const name = peer.name ?? peer.gateway
+  const { authFor, credentials } = readAuthentication(['peer'], peer, { name, localId: peer.local_id }, findings)
   if (peer.local && (peer.request_addresses?.length ?? 0) > 0) {
     findings.issue(['peer', 'local'], 'cannot stand beside request_addresses: an assigned address is all that is on this side')
   }
@@ -145,11 +153,12 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
     carriers,
     tls: readClientTls(peer.tls, findings),
     dscp: peer.dscp,
+    signatures: credentials,
     peer: {
-      name: peer.name ?? peer.gateway,
+      name,
       localId: peer.local_id,
       remoteId: anyIdentity(peer.remote_id),
-      psk,
+      auth: authFor(secret),
       ...readPpk(['peer', 'ppk'], peer.ppk, findings),
       ...algorithms,
       localSubnets: local ?? 'virtual',

@@ -12,6 +12,7 @@ import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { warnOfAlgorithms } from './algorithms.ts'
+import { AUTH_KEYS, type Credentials, mergedCredentials, needsSecret, readAuthentication } from './authentication.ts'
 import { dscp } from './dscp.ts'
 import { address, domain, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
@@ -33,6 +34,8 @@ export interface GatewayConfig extends SharedConfig {
   /** Where connections come from that begin with a PROXY header. */
   readonly proxies: readonly string[]
   readonly peers: readonly PeerConfig[]
+  /** For the crypto port. */
+  readonly signatures: Credentials
   /** Threads that share the work. */
   readonly workers: number
   /** Give clients a token by which they know at once that this gateway has lost their IKE SA (RFC 6290). */
@@ -54,6 +57,7 @@ export function gatewaySessionConfig(config: GatewayConfig): Omit<SessionConfig,
 
 const CONNECTION_SHAPE = {
   ...SECRET_KEYS,
+  ...AUTH_KEYS,
   ...PEER_KEYS,
   name: z.string().min(1),
   local_id: identity,
@@ -101,8 +105,8 @@ const GATEWAY_FILE = table({
   network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
 }).superRefine(({ connection, secret }, context) => {
   if (!Array.isArray(connection) || (secret !== undefined && (!Array.isArray(secret) || secret.length > 0))) return
-  for (const [i, { psk, psk_file, remote_id }] of connection.entries())
-    if (psk === undefined && psk_file === undefined && (remote_id ?? []).length === 0)
+  for (const [i, { psk, psk_file, remote_id, auth, remote_auth }] of connection.entries())
+    if (needsSecret({ auth, remote_auth }) && psk === undefined && psk_file === undefined && (remote_id ?? []).length === 0)
       context.addIssue({ code: 'custom', path: ['connection', i], message: 'has no psk and there is no [[secret]]' })
 }, EVEN_IF_WRONG)
 
@@ -130,7 +134,8 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
   const { udp, tcp } = readListeners(allowed(listen ?? {}, shared.policy, findings), findings)
   const secrets = readSecrets(written, findings)
   const additional = listen?.additional_addresses ? { additionalAddresses: listen.additional_addresses } : {}
-  const peers = written.connection.flatMap((connection, i) => peersOf(connection, i, secrets, additional, findings))
+  const served = written.connection.map((connection, i) => peersOf(connection, i, secrets, additional, findings))
+  const peers = served.flatMap((connection) => connection.peers)
   checkDistinct(written, peers, findings)
   checkPools(written, findings)
   const config = {
@@ -145,6 +150,7 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
     web: written.tls?.fallback,
     proxies: findings.subnets(['listen', 'proxy_protocol'], listen?.proxy_protocol ?? []),
     peers,
+    signatures: mergedCredentials(served.map(({ credentials }) => credentials)),
     workers: written.workers ?? 1,
     detectsCrashes: written.crash_detection ?? true,
     forwarding: network?.forwarding ?? false,
@@ -194,7 +200,7 @@ function peersOf(
   secrets: readonly Secret[],
   additional: Pick<PeerConfig, 'additionalAddresses'>,
   findings: Findings,
-): PeerConfig[] {
+): { readonly peers: PeerConfig[]; readonly credentials: Credentials } {
   const at = ['connection', index]
   const pool: PoolConfig | undefined = written.pool && {
     ranges: findings.subnets([...at, 'pool', 'ranges'], written.pool.ranges),
@@ -215,22 +221,24 @@ function peersOf(
   const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
   const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
   const admitted = admittedBy(written, index, secrets, findings)
-  return admitted.map(({ id, psk }) => ({
+  const { authFor, credentials } = readAuthentication(at, written, { name: written.name, localId: written.local_id }, findings)
+  const peers = admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
     localId: written.local_id,
     remoteId: id,
-    psk,
+    auth: authFor(psk),
     ...ppk,
     ...algorithms,
     ...(localAddresses && { localAddresses }),
     ...(remoteAddresses && { remoteAddresses }),
     dial: undefined,
     localSubnets: local ?? everythingFor(pool),
-    remoteSubnets: remote ?? 'virtual',
+    remoteSubnets: remote ?? ('virtual' as const),
     requestAddresses: [],
     pool,
     ...additional,
   }))
+  return { peers, credentials }
 }
 
 function admittedBy(
@@ -240,6 +248,7 @@ function admittedBy(
   findings: Findings,
 ): { id: Identity | undefined; psk: Uint8Array }[] {
   const ids = written.remote_id ?? []
+  if (!needsSecret(written)) return (ids.length === 0 ? [undefined] : ids).map((id) => ({ id, psk: new Uint8Array(0) }))
   if (written.psk !== undefined || written.psk_file !== undefined) {
     const psk = findings.secret(['connection', index], written)
     return ids.length === 0 ? [{ id: undefined, psk }] : ids.map((id) => ({ id, psk }))

@@ -45,9 +45,11 @@ export function clientUp(given: ClientUpOptions): Promise<number> {
         sessionConfig: clientSessionConfig(config, places),
         listeners: clientListeners(config),
         carriers: dialledCarriers(config),
+        credentials: config.signatures,
         ...(config.dscp !== undefined && { dscp: config.dscp }),
       },
       usesRuntimeTcp: Object.keys(config.carriers).length > 0,
+      usesTls: Object.values(config.carriers).some(({ isTls }) => isTls),
       usesTcp: config.transports.some(({ transport }) => transport === 'tcp'),
       network: (host) =>
         new ClientNetwork({

@@ -27,7 +27,8 @@ export function narrowerGrant({ peer }: Words, { remoteTs }: TunnelFacts): strin
 /** What was wrong, and which keys of the file to look at. */
 export function authenticationFailedWords({ file, peer }: Words, verdict: Extract<Verdict, { kind: 'authentication-failed' }>): string {
   const isAnother = peer.remoteId !== undefined && verdict.remoteId !== describeIdentity(peer.remoteId)
-  return `authentication failed: check ${isAnother ? 'remote_id and gateway' : 'local_id and psk'} in ${basename(file)}`
+  const proof = peer.auth.local.kind === 'signature' || peer.auth.remote.kind === 'signature' ? 'auth, certificate and ca' : 'psk'
+  return `authentication failed: check ${isAnother ? 'remote_id and gateway' : `local_id and ${proof}`} in ${basename(file)}`
 }
 
 export function refusedWords({ file, peer }: Words, { detail, notify }: Extract<Verdict, { kind: 'refused' }>): string {

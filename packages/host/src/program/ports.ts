@@ -19,6 +19,7 @@ export interface SessionOptions {
   readonly tcpTuning: TcpTuning
   /** A client's. */
   readonly carriers?: RuntimeOptions['carriers']
+  readonly credentials?: RuntimeOptions['credentials']
   /** Of the event loop, or of each worker's; none: the kernel chooses. */
   readonly cpus: readonly number[]
   /** Who came to a listener and got no further, in words; anybody can make many of these. */
@@ -65,13 +66,14 @@ export const systemPorts: ProgramPorts = {
   requireNetAdmin,
   openDevice: openTunDevice,
   watchNetworkNews,
-  async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, cpus: [cpu], onStranger }) {
+  async start({ sessionConfig, crypto, listeners, tcpTuning, carriers, credentials, cpus: [cpu], onStranger }) {
     const { provider, reason } = chooseAeadProvider(crypto)
     const runtime = await startRuntime({
       sessionConfig: { ...sessionConfig, aeadProvider: provider },
       listeners,
       tcpTuning,
       carriers,
+      ...(credentials && { credentials }),
       cpu,
       onStranger: (error) => onStranger?.(error.message),
     })

@@ -1,5 +1,6 @@
 /** What a configuration would do, for `check-config` and `--dry-run`. Secrets appear as their length. */
 import {
+  DEFAULT_LIFETIMES,
   describeEndpoint,
   describeEspSuite,
   describeIdentity,
@@ -12,6 +13,7 @@ import {
 import { certificatePin } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeDscp } from '../config/dscp.ts'
+import { formatDuration } from '../config/fields.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
 import { describeForbidden } from '../config/policy.ts'
 import type { SharedConfig, SocketBuffers, TunConfig } from '../config/shared-schema.ts'
@@ -105,13 +107,28 @@ const DNS = { report: 'only shown', resolvectl: 'given to systemd-resolved', 're
 
 function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
   return [
-    `  we are ${describeIdentity(peer.localId)}, they are ${peer.remoteId ? describeIdentity(peer.remoteId) : 'whoever has the secret'} (a secret of ${peer.psk.length} octets)`,
+    `  we are ${describeIdentity(peer.localId)}, they are ${peer.remoteId ? describeIdentity(peer.remoteId) : ANYBODY[peer.auth.remote.kind]} (${proofWords(peer.auth)})`,
     `  let through: ${subnets(peer.localSubnets)} on this side <-> ${subnets(peer.remoteSubnets)} on theirs`,
     `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
     `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}${peer.pathChecks === false ? '; no path checks' : ''}`,
     ...callerLine(peer),
+    lifetimeLine(peer),
     ...(peer.additionalAddresses ? [`  other addresses of this gateway: ${peer.additionalAddresses.join(', ')}`] : []),
   ]
+}
+
+const ANYBODY = { 'shared-key': 'whoever has the secret', signature: 'whoever has a certificate', null: 'anybody' } as const
+
+function proofWords({ local, remote }: PeerConfig['auth']): string {
+  const [ours, theirs] = [authWords(local), authWords(remote)]
+  return local.kind === 'shared-key' && ours === theirs ? ours : `shown by ${ours}; theirs by ${theirs}`
+}
+
+function authWords(auth: PeerConfig['auth']['local' | 'remote']): string {
+  if (auth.kind === 'shared-key') return `a secret of ${auth.secret.length} octets`
+  if (auth.kind === 'null') return 'nothing (NULL authentication)'
+  if ('trust' in auth) return 'a signature'
+  return `a signature, and ${auth.certificates.length === 1 ? 'a certificate or key' : `${auth.certificates.length} certificates`}`
 }
 
 function callerLine({ localAddresses, remoteAddresses }: Omit<PeerConfig, 'dial'>): string[] {
@@ -119,6 +136,18 @@ function callerLine({ localAddresses, remoteAddresses }: Omit<PeerConfig, 'dial'
   const at = localAddresses && `at ${localAddresses.join(', ')}`
   return from || at ? [`  only where it is called ${[from, at].filter((words) => words !== undefined).join(' ')}`] : []
 }
+
+function lifetimeLine({ lifetimes = DEFAULT_LIFETIMES, pfs = 'preferred' }: Pick<PeerConfig, 'lifetimes' | 'pfs'>): string {
+  const { ikeSa, childSa, childOctets, childPackets } = lifetimes
+  const amounts = [
+    ...(Number.isFinite(childOctets) ? [`${childOctets} octets`] : []),
+    ...(Number.isFinite(childPackets) ? [`${childPackets} packets`] : []),
+  ]
+  const child = [formatDuration(childSa), ...amounts].join(', ')
+  return `  rekeyed before: the IKE SA ${formatDuration(ikeSa)}, Child SAs ${child}; a key exchange for each Child SA: ${PFS[pfs]}`
+}
+
+const PFS = { required: 'always', preferred: 'where the peer will', none: 'never' } as const
 
 /** The pin is for `peer.tls` of clients. */
 function tlsLines({ tls }: GatewayConfig): string[] {
@@ -152,7 +181,10 @@ function redact(key: string, value: unknown): unknown {
   if (key === 'key' && typeof value === 'string') return 'a private key'
   if (key === 'credentials' && value !== undefined) return 'a user and a password'
   if (key === 'ppk' && value !== undefined) return describePpk(value as Ppk)
-  if (key === 'psk' && value instanceof Uint8Array) return `${value.length} octets`
+  // Of keys and certificates only who has them is told.
+  if (key === 'signatures' || key === 'authMethods' || key === 'requests') return undefined
+  if (key === 'certificates') return (value as readonly unknown[]).length
+  if (key === 'secret' && value instanceof Uint8Array) return `${value.length} octets`
   if (key === 'ikeProposals') return (value as readonly IkeSuite[]).map(describeIkeSuite)
   if (key === 'espProposals') return (value as readonly EspSuite[]).map(describeEspSuite)
   // A remote identity that may be any is left out.

@@ -1,10 +1,16 @@
-/** Key exchanges off the data path (RFC 7296 §2.12): one in a turn of the event loop, so that packets pass between two of them. */
+/** Key exchanges and signatures off the data path (RFC 7296 §2.12): one in a turn of the event loop, so that packets pass between two of them. */
 import { nodeKeyExchange } from '@underpass/ike-crypto/node'
 import type { CryptoResult, CryptoWork, RandomSource } from '@underpass/session-manager'
+import { type Credentials, NO_CREDENTIALS } from '../config/authentication.ts'
 import { reasonOf } from '../host-error.ts'
 import { nodeRandom } from './random.ts'
+import { Signatures } from './signatures.ts'
 
-export function cryptoPort(random: RandomSource = nodeRandom): (work: CryptoWork) => Promise<CryptoResult> {
+export function cryptoPort(
+  random: RandomSource = nodeRandom,
+  credentials: Credentials = NO_CREDENTIALS,
+): (work: CryptoWork) => Promise<CryptoResult> {
+  const signatures = new Signatures(credentials)
   const waiting: (() => void)[] = []
   const runOne = (): void => {
     waiting.shift()!()
@@ -12,12 +18,12 @@ export function cryptoPort(random: RandomSource = nodeRandom): (work: CryptoWork
   }
   return (work) =>
     new Promise((resolve) => {
-      waiting.push(() => resolve(perform(work, random)))
+      waiting.push(() => resolve(work.kind === 'sign' || work.kind === 'verify-peer' ? signatures.perform(work) : perform(work, random)))
       if (waiting.length === 1) setImmediate(runOne)
     })
 }
 
-function perform(work: CryptoWork, random: RandomSource): CryptoResult {
+function perform(work: Exclude<CryptoWork, { kind: 'sign' | 'verify-peer' }>, random: RandomSource): CryptoResult {
   const exchange = nodeKeyExchange(work.method)
   if (exchange === undefined) return { kind: 'failed', detail: `key exchange method ${work.method} is not implemented` }
   try {

@@ -12,6 +12,7 @@ import {
 import { type CertificatePair, type FirstLook, type Listener, type Origin, TransportError } from '@underpass/tls-transport'
 import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
+import type { Credentials } from '../config/authentication.ts'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
 import { checkCongestionControl } from './congestion-control.ts'
@@ -36,6 +37,8 @@ export interface RuntimeOptions {
   /** Default 10,000. */
   readonly connectTimeoutMilliseconds?: number
   readonly random?: RandomSource
+  /** Private keys and anchors, under the names that the core has for them. */
+  readonly credentials?: Credentials
   /** Other runtimes, in threads of their own, have the same ports. */
   readonly sharing?: PortSharing
   /** Packets from the TUN for which another may have a Child SA. Lent for the call. */
@@ -96,7 +99,7 @@ export async function startRuntimeWith(core: DrivenCore, options: Omit<RuntimeOp
       send: (local, remote, message, bytes) => udp?.send(local, remote, message, bytes),
       sendBatch: (local, remote, batch) => udp?.sendBatch(local, remote, batch),
     },
-    crypto: cryptoPort(options.random),
+    crypto: cryptoPort(options.random, options.credentials),
     ...(options.unmatched && { unmatched: options.unmatched }),
   })
   if (options.onFailure !== undefined) driver.onFailure((failure) => options.onFailure?.(failure))

@@ -16,6 +16,7 @@ export interface WorkerStart {
   /** With its `shard`, and its slices of the pools. */
   readonly sessionConfig: Omit<SessionConfig, 'aeadProvider'>
   readonly crypto: CryptoProviderName
+  readonly credentials: RuntimeOptions['credentials']
   readonly listeners: RuntimeOptions['listeners']
   readonly tcpTuning: TcpTuning
   readonly cpu: number | undefined

@@ -92,6 +92,7 @@ class Supervisor implements RunningSession {
           count,
           sessionConfig: this.#configFor(index),
           crypto: this.#options.crypto,
+          credentials: this.#options.credentials,
           tcpTuning: this.#options.tcpTuning,
           cpu: this.#options.cpus[index],
           listeners: ports,

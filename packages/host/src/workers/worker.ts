@@ -69,6 +69,7 @@ export class GatewayWorker {
       const runtime = await startRuntime({
         sessionConfig: { ...start.sessionConfig, aeadProvider: provider },
         listeners: start.listeners,
+        ...(start.credentials && { credentials: start.credentials }),
         tcpTuning: start.tcpTuning,
         cpu: start.cpu,
         sharing: {

@@ -3,6 +3,7 @@ import { describeIdentity } from '@underpass/session-manager'
 import { describe, expect, it } from 'vitest'
 import { type GatewayConfig, gatewaySessionConfig, HostError, loadGatewayConfig } from '../../src/index.ts'
 import { temporaryFile } from '../temporary.ts'
+import { secretOf } from './secret-of.ts'
 
 const PEOPLE = `[[connection]]
 name = "people"
@@ -71,7 +72,7 @@ ${PEOPLE}${SECRETS}`)
       dial: undefined,
       pool: { dns: ['10.2.0.53'], subnets: [] },
     })
-    expect(new TextDecoder().decode(peers[1]!.psk)).toBe('0123456789abcdef-bob')
+    expect(new TextDecoder().decode(secretOf(peers[1]!))).toBe('0123456789abcdef-bob')
   })
 
   it('RFC 4555 §3.4 (M-1): other addresses of the gateway are every peer’s, path checks a connection’s own', () => {

@@ -3,22 +3,23 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type ClientConfig, loadClientConfig } from '../../src/index.ts'
 import { temporaryFile } from '../temporary.ts'
+import { secretOf } from './secret-of.ts'
 
 describe('RFC 7296 §2.15: shared secrets', () => {
   it('(C-22) text of 64 and more ASCII octets is taken as it is, without a terminator', () => {
     const text = Array.from({ length: 94 }, (_, i) => String.fromCharCode(0x21 + i)).join('')
-    const { psk } = load(`psk = '''${text.replaceAll("'", '')}'''`).peer
+    const psk = secretOf(load(`psk = '''${text.replaceAll("'", '')}'''`).peer)
     expect(String.fromCharCode(...psk)).toBe(text.replaceAll("'", ''))
   })
 
   it('(C-22) hex is taken as the octets it spells', () => {
-    expect(load('psk = "0x00ff10A0000102030405060708090a0b"').peer.psk).toEqual(
+    expect(secretOf(load('psk = "0x00ff10A0000102030405060708090a0b"').peer)).toEqual(
       Uint8Array.of(0, 255, 16, 160, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11),
     )
   })
 
   it('text beyond ASCII is UTF-8', () => {
-    expect(load('psk = "schlüssel-für-alle"').peer.psk).toEqual(new TextEncoder().encode('schlüssel-für-alle'))
+    expect(secretOf(load('psk = "schlüssel-für-alle"').peer)).toEqual(new TextEncoder().encode('schlüssel-für-alle'))
   })
 
   it('a file beside the configuration holds either, and its last line end does not count', () => {
@@ -31,7 +32,7 @@ describe('RFC 7296 §2.15: shared secrets', () => {
       const file = temporaryFile('client.toml', peer('psk_file = "my.psk"'))
       writeFileSync(join(dirname(file), 'my.psk'), content, { mode: 0o600 })
       const config = loadClientConfig(file)
-      expect(config.peer.psk).toHaveLength(length)
+      expect(secretOf(config.peer)).toHaveLength(length)
       expect(config.warnings).toEqual([])
     }
   })

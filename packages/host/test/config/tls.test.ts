@@ -59,7 +59,7 @@ describe('RFC 9329 Appendix A (T-TLS-1, T-TLS-2): a client’s transports', () =
   it('a proxy’s password is in nothing that is shown', () => {
     const config = loadClientConfig(temporaryFile('client.toml', `${CLIENT}transports = ["tls:443 via http://me:secret@proxy:3128"]\n`))
     expect(describeClientConfig(config)[0]).toBe('connect to vpn.example.com: tls:443 via http://proxy:3128')
-    expect(JSON.stringify(configAsJson(config))).not.toMatch(/secret"|"me"/)
+    expect(JSON.stringify(configAsJson(config))).not.toMatch(/me:secret|:"secret"|"me"/)
     expect(JSON.stringify(configAsJson(config))).toContain('a user and a password')
   })
 
@@ -228,7 +228,7 @@ describe('RFC 9329 Appendix A (T-TLS-1): a gateway’s listeners', () => {
       if (hasNullCipher()) expect(told).toBe('')
       else {
         expect(loaded).toBe(2)
-        expect(told).toContain(`${key}: is of OpenSSL: Node has it, Bun and Deno do not`)
+        expect(told).toContain(`${key}: is of OpenSSL: Node has it; for Bun and Deno install OpenSSL 3 (libssl.so.3)`)
       }
     }
   })

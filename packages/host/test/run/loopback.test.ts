@@ -116,12 +116,14 @@ async function tunnel(transport: 'tcp' | 'udp') {
 
 const SUBNETS: Readonly<Record<string, string>> = { client: '10.2.0.0/24', gateway: '10.1.0.0/24' }
 
+const SECRET = { kind: 'shared-key', secret: Uint8Array.from({ length: 32 }, (_, i) => i) } as const
+
 function peer(local: string, remote: string, option: TransportOption | undefined): PeerConfig {
   return {
     name: remote,
     localId: parseIdentity(`@${local}.example`)!,
     remoteId: parseIdentity(`@${remote}.example`),
-    psk: Uint8Array.from({ length: 32 }, (_, i) => i),
+    auth: { local: SECRET, remote: SECRET },
     ikeProposals: [parseIkeSuite('aes256gcm16-prfsha256-x25519')],
     espProposals: [parseEspSuite('aes256gcm16')],
     dial: option && { address: '127.0.0.1', transports: [option] },

@@ -196,11 +196,12 @@ function peer(
   theirs: string,
   ours = '10.1.0.0/24',
 ): PeerConfig {
+  const secret = { kind: 'shared-key', secret: Uint8Array.from({ length: 32 }, (_, i) => i + psk) } as const
   return {
     name: remote,
     localId: parseIdentity(`@${local}.example`)!,
     remoteId: parseIdentity(`@${remote}.example`),
-    psk: Uint8Array.from({ length: 32 }, (_, i) => i + psk),
+    auth: { local: secret, remote: secret },
     ikeProposals: [parseIkeSuite('aes256gcm16-prfsha256-x25519')],
     espProposals: [parseEspSuite('aes256gcm16')],
     dial: option && { address: '127.0.0.1', transports: [option] },

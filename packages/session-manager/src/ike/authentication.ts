@@ -1,15 +1,17 @@
 /**
- * AUTH (RFC 7296 §2.15). Making it and verifying it each end in a step: at once with a shared secret, which costs one PRF. Only `verifyAuth` makes
- * a `VerifiedPeer`.
+ * AUTH (RFC 7296 §2.15). Making it and verifying it each end in a step: at once with a shared secret or NULL (RFC 7619), which cost one PRF; by a
+ * signature when the driver has done the work. Only `verifyAuth` makes a `VerifiedPeer`.
  */
-import { AuthMethod, type PayloadOf } from '@underpass/ike-codec'
+import { AuthMethod, type Payload, type PayloadOf } from '@underpass/ike-codec'
 import { constantTimeEqual, pskAuth, signedOctets } from '@underpass/ike-crypto'
 import type { Identity, PeerConfig } from '../config.ts'
+import type { CryptoResult } from '../contract.ts'
 import { SessionError } from '../session-error.ts'
 import { identificationBody } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
 import { intAuth } from './int-auth.ts'
-import type { Step } from './step.ts'
+import { certificatesIn, readAuthMethods } from './signature-support.ts'
+import { afterWork, type Step } from './step.ts'
 
 declare const verified: unique symbol
 
@@ -20,48 +22,110 @@ export interface VerifiedPeer {
   readonly remoteId: Identity
 }
 
-/** What somebody says of himself in IKE_AUTH. */
+/** What somebody says of himself in IKE_AUTH; `inner`: all that he said. */
 export interface Claim {
   readonly remoteId: Identity
   readonly auth: PayloadOf<'AUTH'>
+  readonly inner: readonly Payload[]
 }
 
-/** Makes our own AUTH payload for `peer`, and then the step that sends it. */
-export function makeAuth(sa: IkeSa, record: InitRecord, peer: PeerConfig, then: (auth: PayloadOf<'AUTH'>) => Step): Step {
+const SIGNATURES: readonly number[] = [
+  AuthMethod.RSA_DIGITAL_SIGNATURE,
+  AuthMethod.ECDSA_SHA256_P256,
+  AuthMethod.ECDSA_SHA384_P384,
+  AuthMethod.ECDSA_SHA512_P521,
+  AuthMethod.DIGITAL_SIGNATURE,
+]
+
+/** Makes our own AUTH payload for `peer`, and then the step that sends it; `undefined` and why where it cannot be made. `inner`: what the peer said. */
+export function makeAuth(
+  sa: IkeSa,
+  record: InitRecord,
+  peer: PeerConfig,
+  inner: readonly Payload[],
+  then: (auth: PayloadOf<'AUTH'> | undefined, why: string) => Step,
+): Step {
   const octets = octetsOf(sa, record, sa.role, peer.localId)
-  return then({ type: 'AUTH', method: AuthMethod.SHARED_KEY_MIC, data: sharedKeyAuth(sa, octets, peer.psk) })
+  const { local } = peer.auth
+  switch (local.kind) {
+    case 'shared-key':
+      return then({ type: 'AUTH', method: AuthMethod.SHARED_KEY_MIC, data: sharedKeyAuth(sa, octets, local.secret) }, '')
+    case 'null':
+      return then({ type: 'AUTH', method: AuthMethod.NULL, data: sharedKeyAuth(sa, octets, skpOf(sa, sa.role)) }, '')
+    case 'signature': {
+      const { hashAlgorithms } = sa.peerSignatures
+      const authMethods = readAuthMethods(inner) ?? sa.peerSignatures.authMethods
+      const work = {
+        kind: 'sign',
+        key: local.key,
+        octets,
+        ...(hashAlgorithms && { hashAlgorithms }),
+        ...(authMethods && { authMethods }),
+      } as const
+      const signed = (result: CryptoResult): Step =>
+        result.kind === 'signed'
+          ? then({ type: 'AUTH', method: result.method, data: result.data }, '')
+          : then(undefined, result.kind === 'failed' ? result.detail : 'no signature')
+      return afterWork(work, (_core, _sa, result) => signed(result))
+    }
+    default:
+      return local satisfies never
+  }
 }
 
 /**
  * Which of `candidates` the claim is true for, the first that fits; `undefined` where the method is none of theirs or the octets are wrong: which of
- * the two is nobody's business on the wire.
+ * the two is nobody's business on the wire. `why` is for our own people, and may be empty.
  */
 export function verifyAuth(
   sa: IkeSa,
   record: InitRecord,
   claim: Claim,
   candidates: readonly PeerConfig[],
-  then: (peer: VerifiedPeer | undefined) => Step,
+  then: (peer: VerifiedPeer | undefined, why: string) => Step,
 ): Step {
-  const { remoteId, auth } = claim
-  const octets = octetsOf(sa, record, sa.role === 'initiator' ? 'responder' : 'initiator', remoteId)
-  const peer =
-    auth.method === AuthMethod.SHARED_KEY_MIC
-      ? candidates.find((candidate) => constantTimeEqual(auth.data, sharedKeyAuth(sa, octets, candidate.psk)))
-      : undefined
-  return then(peer && ({ peer, remoteId } as unknown as VerifiedPeer))
+  const { auth, remoteId } = claim
+  const theirRole = sa.role === 'initiator' ? 'responder' : 'initiator'
+  const octets = octetsOf(sa, record, theirRole, remoteId)
+  const believe = (peer: PeerConfig | undefined, why = ''): Step => then(peer && ({ peer, remoteId } as unknown as VerifiedPeer), why)
+  const isMac = (secret: Uint8Array): boolean => constantTimeEqual(auth.data, sharedKeyAuth(sa, octets, secret))
+  if (auth.method === AuthMethod.SHARED_KEY_MIC)
+    return believe(candidates.find(({ auth: { remote } }) => remote.kind === 'shared-key' && isMac(remote.secret)))
+  if (auth.method === AuthMethod.NULL)
+    return believe(candidates.find(({ auth: { remote } }) => remote.kind === 'null' && isMac(skpOf(sa, theirRole))))
+  const trusts = [...new Set(candidates.flatMap(({ auth: { remote } }) => (remote.kind === 'signature' ? [remote.trust] : [])))]
+  if (!SIGNATURES.includes(auth.method) || trusts.length === 0) return believe(undefined)
+  const certificates = certificatesIn(claim.inner)
+  const work = { kind: 'verify-peer', trusts, identity: remoteId, method: auth.method, signature: auth.data, octets, certificates } as const
+  const verified = (result: CryptoResult): Step =>
+    result.kind === 'peer-verified'
+      ? believe(candidates.find(({ auth: { remote } }) => remote.kind === 'signature' && remote.trust === result.trust))
+      : believe(undefined, result.kind === 'failed' ? result.detail : '')
+  return afterWork(work, (_core, _sa, result) => verified(result))
 }
+
+/** Why a method does not prove anything to `peer`, for people. */
+export function mismatchWords(peer: PeerConfig | undefined, auth: PayloadOf<'AUTH'>): string {
+  const wanted = peer?.auth.remote.kind ?? 'shared-key'
+  if (auth.method === AuthMethod.SHARED_KEY_MIC && wanted === 'shared-key') return 'the two ends have different keys'
+  return `it authenticates by method ${auth.method}, ${WORDS[wanted]} is wanted`
+}
+
+const WORDS = { 'shared-key': 'a shared key', signature: 'a signature', null: 'NULL authentication' }
 
 /** What the AUTH payload of the end in `role` is about: its first message, the other's nonce, and its identity under its SK_p. */
 function octetsOf(sa: IkeSa, record: InitRecord, role: IkeSa['role'], identity: Identity): Uint8Array {
-  const { prf, keys } = protectionOf(sa)
-  const [message, peerNonce, skp] =
-    role === 'initiator' ? [record.request, record.responderNonce, keys.skpi] : [record.response, record.initiatorNonce, keys.skpr]
-  return signedOctets(prf, message, peerNonce, skp, identificationBody(identity), intAuth(record))
+  const [message, peerNonce] = role === 'initiator' ? [record.request, record.responderNonce] : [record.response, record.initiatorNonce]
+  return signedOctets(protectionOf(sa).prf, message, peerNonce, skpOf(sa, role), identificationBody(identity), intAuth(record))
 }
 
 function sharedKeyAuth(sa: IkeSa, octets: Uint8Array, secret: Uint8Array): Uint8Array {
   return pskAuth(protectionOf(sa).prf, secret, octets)
+}
+
+function skpOf(sa: IkeSa, role: IkeSa['role']): Uint8Array {
+  const { skpi, skpr } = protectionOf(sa).keys
+  return role === 'initiator' ? skpi : skpr
 }
 
 function protectionOf({ protection, state }: IkeSa): NonNullable<IkeSa['protection']> {

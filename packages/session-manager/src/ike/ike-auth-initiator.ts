@@ -28,7 +28,7 @@ import type { Core } from '../core.ts'
 import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
-import { type VerifiedPeer, verifyAuth } from './authentication.ts'
+import { mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
@@ -41,6 +41,7 @@ import { makeAuthWithPpk, settlePpk } from './ppk.ts'
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
+import { certificateRequests, certificatesOf } from './signature-support.ts'
 import type { Effect, Step } from './step.ts'
 import { areWithin, type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -49,7 +50,9 @@ export function beginIkeAuth(core: Core, sa: IkeSa): Step {
   const { peer, state } = sa
   if (!peer || state.kind !== 'KEYS_READY') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH is begun in state ${state.kind}`)
   const { record } = state
-  const step = makeAuthWithPpk(sa, record, peer, (auth, more) => sendIkeAuthRequest(core, sa, peer, record, auth, more))
+  const step = makeAuthWithPpk(sa, record, peer, (auth, why, more) =>
+    auth ? sendIkeAuthRequest(core, sa, peer, record, auth, more) : cannotProve(sa, peer, why),
+  )
   return step.job ? { to: { kind: 'AUTH_MAKE', record }, ...step } : step
 }
 
@@ -85,6 +88,8 @@ function buildIkeAuthRequest(
   const configuration = configurationRequest(peer, formerAddresses)
   const payloads: Payload[] = [
     { type: 'IDi', ...peer.localId },
+    ...certificatesOf(peer),
+    ...certificateRequests(peer),
     ...(isFirstContact ? [notify(NotifyType.INITIAL_CONTACT)] : []),
     ...(peer.remoteId ? [{ type: 'IDr' as const, ...peer.remoteId }] : []),
     auth,
@@ -115,14 +120,14 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       `the gateway says it is ${describeIdentity(remoteId)}, the configuration names ${describeIdentity(peer.remoteId)}`,
     )
   const step = settlePpk(sa, peer, inner, () =>
-    verifyAuth(sa, state.record, { remoteId, auth }, [peer], (verified) =>
+    verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
       verified
         ? acceptResponder(core, sa, verified, state, inner)
         : distrust(
             sa,
             peer,
             remoteId,
-            `the AUTH payload of ${describeIdentity(remoteId)} does not verify: the two ends have different keys`,
+            `the AUTH payload of ${describeIdentity(remoteId)} does not verify: ${why || mismatchWords(peer, auth)}`,
           ),
     ),
   )
@@ -258,6 +263,17 @@ function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'>
   return { effects: [effect, { kind: 'close', reason: `refused: ${reason}`, byPeer: true }] }
 }
 
+/** Our own key is no use: nothing was sent yet. */
+function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
+  const detail = `our own AUTH payload cannot be made: ${why}`
+  return {
+    effects: [
+      { kind: 'event', event: { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail } },
+      { kind: 'close', reason: detail, byPeer: false },
+    ],
+  }
+}
+
 /** We do not believe them: say so in an INFORMATIONAL of its own, then forget the SA (RFC 7296 §2.21.2). */
 function distrust(sa: IkeSa, peer: PeerConfig, remoteId: Identity, detail: string): Step {
   const event = {
@@ -280,7 +296,8 @@ function initiatorSelectors(peer: PeerConfig): IpSelector[] {
   return peer.localSubnets === 'virtual' ? anyAddressSelectors(peer.requestAddresses) : configuredSelectors(peer.localSubnets, [])
 }
 
-function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
+/** What an answer of one transform a type chose. */
+export function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
   const idOf = (type: number): number | undefined => proposal.transforms.find((transform) => transform.type === type)?.id
   const encryption = proposal.transforms.find((transform) => transform.type === TransformType.ENCR)
   const integrity = idOf(TransformType.INTEG)
@@ -291,7 +308,7 @@ function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
 }
 
 /** Decoded selectors are views into a message that will be gone. */
-function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
+export function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
   return selectors.map((selector) => ({
     ...selector,
     startAddress: selector.startAddress.slice(),

@@ -3,7 +3,7 @@
  *
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
-import { AuthMethod, CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
+import { CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import { allocateEspSpi, configuredSelectors, makeFirstChild, usableEspSuites } from '../child/negotiation.ts'
 import type { Identity, PeerConfig } from '../config.ts'
@@ -16,7 +16,7 @@ import type { AddressOffer } from '../peers/address-pool.ts'
 import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
 import { isKnownIdentity, peersFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
-import { makeAuth, type VerifiedPeer, verifyAuth } from './authentication.ts'
+import { makeAuth, mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
 import { describeIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
@@ -28,6 +28,7 @@ import { choosePpk, ppkTaken, takePpk } from './ppk.ts'
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
+import { certificatesOf } from './signature-support.ts'
 import type { Effect, Step } from './step.ts'
 import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -42,10 +43,12 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   if (!auth) return refuseAuthentication(core, sa, remoteId, candidates, auth)
   const choice = choosePpk(sa, candidates, inner, auth)
   return takePpk(sa, choice.ppk, () =>
-    verifyAuth(sa, state.record, { remoteId, auth: choice.auth }, choice.candidates, (verified) =>
+    verifyAuth(sa, state.record, { remoteId, auth: choice.auth, inner }, choice.candidates, (verified, why) =>
       verified
-        ? makeAuth(sa, state.record, verified.peer, (ours) => admitInitiator(core, sa, verified, state.record, inner, ours))
-        : refuseAuthentication(core, sa, remoteId, candidates, auth),
+        ? makeAuth(sa, state.record, verified.peer, inner, (ours, detail) =>
+            ours ? admitInitiator(core, sa, verified, state.record, inner, ours) : cannotProve(core, sa, verified, detail),
+          )
+        : refuseAuthentication(core, sa, remoteId, candidates, auth, why),
     ),
   )
 }
@@ -60,11 +63,19 @@ function admitInitiator(
   auth: PayloadOf<'AUTH'>,
 ): Step {
   if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
-  const reply: Payload[] = [{ type: 'IDr', ...peer.peer.localId }, auth, ...ppkTaken(sa), ...crashToken(core, sa)]
+  const reply: Payload[] = [
+    { type: 'IDr', ...peer.peer.localId },
+    ...certificatesOf(peer.peer),
+    auth,
+    ...ppkTaken(sa),
+    ...crashToken(core, sa),
+  ]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
   const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]
-  const siblings = siblingsOf(core, peer)
+  // RFC 7619 §2.3: who is nobody in particular is not the one who was here before.
+  const isNamed = peer.peer.auth.remote.kind !== 'null'
+  const siblings = isNamed ? siblingsOf(core, peer) : NO_SIBLINGS
   const effects = (leased: Leased): Effect[] => [
     ...(siblings.supernumerary.length > 0 ? [{ kind: 'make-room' as const, supernumerary: siblings.supernumerary }] : []),
     ...(leased.needsAbandoned ? [{ kind: 'close-abandoned' as const, abandoned: siblings.abandoned }] : []),
@@ -78,7 +89,7 @@ function admitInitiator(
       addresses: leased.offers.map(({ address }) => ({ address: formatAddress(address), prefixLength: address.length * 8 })),
       leases: leased.offers,
     },
-    ...(findNotify(inner, NotifyType.INITIAL_CONTACT) ? [{ kind: 'forget-others' as const }] : []),
+    ...(isNamed && findNotify(inner, NotifyType.INITIAL_CONTACT) ? [{ kind: 'forget-others' as const }] : []),
     { kind: 'established' },
   ]
   try {
@@ -118,7 +129,7 @@ function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
  * that this was said before: by an initiator that tries several transports (RFC 9329 §5.1) and has long left this one.
  */
 function isOvertaken(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, inner: readonly Payload[]): boolean {
-  if (!findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
+  if (peer.auth.remote.kind === 'null' || !findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
   return core.identities.of(peer, remoteId).some(({ begunAt, state }) => begunAt > sa.begunAt && state.kind === 'ESTABLISHED')
 }
 
@@ -156,7 +167,7 @@ function answerFirstChild(
     const detail = `no common algorithms for ESP: ${espMismatch(offered.proposals, suites)}`
     throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', detail)
   }
-  const isFirstContact = findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
+  const isFirstContact = peer.auth.remote.kind !== 'null' && findNotify(inner, NotifyType.INITIAL_CONTACT) !== undefined
   const leased = request && pool ? findAddresses(core, verified, siblings, request, isFirstContact) : NOTHING_LEASED
   const addresses = leased.offers.map(({ address }) => address)
   const remoteTs = narrow('its', find(inner, 'TSi')!, configuredSelectors(peer.remoteSubnets, addresses))
@@ -206,7 +217,8 @@ function findAddresses(
   takesOver: boolean,
 ): Leased {
   const pool = core.pools.get(peer.name)
-  const owner = describeIdentity(remoteId)
+  // Who is believed without proof gets nothing that another of the name had.
+  const owner = `${peer.auth.remote.kind === 'null' ? 'NULL ' : ''}${describeIdentity(remoteId)}`
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
   const without = (closed: readonly IkeSa[]): AddressOffer[] => {
     const released = closed.flatMap((other) => other.leases)
@@ -232,6 +244,8 @@ interface Siblings {
   readonly abandoned: readonly IkeSa[]
 }
 
+const NO_SIBLINGS: Siblings = { supernumerary: [], abandoned: [] }
+
 /** What an identity has too much of, what it has left behind first: so that none can empty the pool or fill the table for all. */
 function siblingsOf(core: Core, { peer, remoteId }: VerifiedPeer): Siblings {
   const siblings = core.identities.of(peer, remoteId)
@@ -250,15 +264,14 @@ function refuseAuthentication(
   remoteId: Identity,
   candidates: readonly PeerConfig[],
   auth: PayloadOf<'AUTH'> | undefined,
+  why = '',
 ): Step {
   const detail =
     candidates.length === 0
       ? `no connection of the configuration is for this identity${isKnownIdentity(core.config, remoteId) ? ' at these addresses and with these algorithms' : ''}`
       : auth === undefined
         ? 'it asks for EAP, which is not offered here'
-        : auth.method === AuthMethod.SHARED_KEY_MIC
-          ? 'its AUTH payload does not verify: the two ends have different keys'
-          : `it authenticates by method ${auth.method}, a shared key is wanted`
+        : `its AUTH payload does not verify: ${why || mismatchWords(candidates[0], auth)}`
   const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
   const event = {
     kind: 'authentication-failed',
@@ -275,6 +288,14 @@ function refuseAuthentication(
     // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
     ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
   }
+}
+
+/** It is who it says, and we cannot show who we are. */
+function cannotProve(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, why: string): Step {
+  const step = refuseAuthentication(core, sa, remoteId, [peer], undefined)
+  const detail = `${describeIdentity(remoteId)}: our own AUTH payload cannot be made: ${why}`
+  const event = { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail, ...remoteIn(sa) } as const
+  return { ...step, effects: [{ kind: 'event', event }] }
 }
 
 function remoteIn(sa: IkeSa): { readonly remote?: Endpoint } {

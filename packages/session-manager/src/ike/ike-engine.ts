@@ -14,11 +14,10 @@ import {
   notify,
   type Payload,
   PayloadType,
+  ProtocolId,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
-import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
-import { readU32 } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { type FragmentResult, forgetFragments, takeFragment } from './fragmentation.ts'
@@ -28,6 +27,7 @@ import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.t
 import {
   applyStep,
   closeIkeSa,
+  confirm,
   deleteIkeSa,
   learnNat,
   movePath,
@@ -39,12 +39,12 @@ import {
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { declareDead, suspectLoss } from './liveness.ts'
-import type { RequestPlan } from './message-window.ts'
 import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage, type Protection } from './protection.ts'
-import { crashTokenFor, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { crashTokenFor, crashTokensIn, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { isUsed, yieldTo } from './rekeying/series.ts'
 import { answerAgain, awaitAnswer } from './repetition.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
@@ -92,6 +92,7 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
     if (outstanding?.messageId !== header.messageId || outstanding.plan.exchangeType !== header.exchangeType)
       return drop(core, arrival, 'ike-unexpected-response', `response ${header.messageId}`, 'ignored')
   } else {
+    if (sa.state.kind === 'IKE_AUTH_SENT' && sa.isIkeAuthAnswered) return keepForLater(sa, octets, arrival)
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
     if (sa.role === 'initiator' && sa.isHalfOpen)
       return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
@@ -118,7 +119,10 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   sa.lastInboundAt = core.now
   if (result.kind === 'held') return 'valid'
   const { opened, first } = result
-  if (opened.kind === 'authenticated') keepCrashTokens(sa, opened.message.inner)
+  // In CREATE_CHILD_SA they are those of the IKE SA that it makes.
+  if (opened.kind === 'authenticated' && header.exchangeType !== ExchangeType.CREATE_CHILD_SA)
+    keepCrashTokens(sa, crashTokensIn(opened.message.inner))
+  if (sa.isUnconfirmed) confirm(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, first.slice(), header, opened, arrival)
@@ -183,6 +187,7 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   sa.window.pending = { request, arrival }
+  if (isUsed(sa, opened.kind === 'authenticated' && saysDelete(opened.message.inner))) yieldTo(core, sa)
   const step = stepFor(core, sa, opened, arrival)
   const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []
   takeRequestStep(core, sa, header, report, step)
@@ -275,9 +280,22 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
-  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, plan.children ?? []))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
-  else takeStep(core, sa, row.handle(core, sa, opened.message, plan))
+  else takeStep(core, sa, row.handle(core, sa, opened.message, plan), () => heedEarlyRequest(core, sa))
+}
+
+/** The peer has the SA and makes use of it, while we still look at who it is. Over TCP it does not say it twice (T-RTX-1). */
+function keepForLater(sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
+  sa.earlyRequest ??= { octets: octets.slice(), arrival }
+  return 'ignored'
+}
+
+function heedEarlyRequest(core: Core, sa: IkeSa): void {
+  const early = sa.earlyRequest
+  sa.earlyRequest = undefined
+  if (early && (early.arrival.transport === 'udp' || core.connections.has(early.arrival.connection.id)))
+    handleIkeMessage(core, early.octets, early.arrival)
 }
 
 function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: number): void {
@@ -287,10 +305,8 @@ function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: numbe
   deleteIkeSa(core, sa, `error in a response: ${detail}`, sa.isHalfOpen ? notifyType : undefined)
 }
 
-/** The Child SAs that a Delete of ours named. */
-function childrenOf(sa: IkeSa, plan: RequestPlan): ChildSa[] {
-  const named = plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : []))
-  return [...sa.children].filter((child) => named.some((spi) => spi.length === 4 && readU32(spi) === child.inboundSpi))
+function saysDelete(inner: readonly Payload[]): boolean {
+  return inner.some((payload) => payload.type === 'D' && payload.protocol === ProtocolId.IKE)
 }
 
 /** C-9: a higher major version is dropped; a request is told which one we speak. */

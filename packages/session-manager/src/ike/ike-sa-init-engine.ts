@@ -30,6 +30,7 @@ import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { announcesPpk, ppkSupport } from './ppk.ts'
 import { prfOf, protectionFor } from './protection.ts'
+import { readPeerSignatures, signaturesAnswered, signaturesOffered } from './signature-support.ts'
 import type { Verdict } from './step.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
@@ -68,11 +69,9 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: 0n, local: localOf(path), remote: remoteOf(path) }
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [
-    ...natDetection,
-    ...fragmentationSupport(),
-    ...state.offer.extensions,
-  ])
+  const signatures = sa.peer ? signaturesOffered(sa.peer) : []
+  const last = [...natDetection, ...fragmentationSupport(), ...state.offer.extensions, ...signatures]
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, last)
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
@@ -126,6 +125,7 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
       )
       sa.isFragmenting = fragmentationSupport(answer.payloads).length > 0
       sa.usesPpk = sa.peer?.ppk !== undefined && announcesPpk(answer.payloads)
+      sa.peerSignatures = readPeerSignatures(answer.payloads)
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
       core.startJob(
@@ -180,12 +180,14 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   const context = { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(path), remote: remoteOf(path) }
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
+  sa.peerSignatures = readPeerSignatures(state.clear)
   const fragmentation = fragmentationSupport(state.clear)
   sa.isFragmenting = fragmentation.length > 0
   const ppk = ppkSupport(core.config.peers, state.clear)
   sa.usesPpk = ppk.length > 0
-  const extensions = [...natDetection, ...ppk, ...fragmentation, ...intermediateSupport(state.clear)]
-  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, extensions)
+  const signatures = signaturesAnswered(core, state.clear, path.transport === 'tcp')
+  const last = [...natDetection, ...fragmentation, ...intermediateSupport(state.clear), ...ppk, ...signatures]
+  const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, last)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
   sa.state = { kind: nextKeyExchange(sa, record) ? 'IKE_INTERMEDIATE_EXPECTED' : 'IKE_SA_INIT_ANSWERED', record }

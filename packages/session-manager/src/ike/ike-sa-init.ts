@@ -39,7 +39,7 @@ export function buildIkeSaInitRequest(
   initiatorSpi: bigint,
   offer: InitOffer,
   publicValue: Uint8Array,
-  extensions: readonly Payload[],
+  last: readonly Payload[],
 ): Uint8Array {
   return encodeMessage({
     header: { initiatorSpi, responderSpi: 0n, exchangeType: ExchangeType.IKE_SA_INIT, flags: HeaderFlag.INITIATOR, messageId: 0 },
@@ -48,7 +48,7 @@ export function buildIkeSaInitRequest(
       { type: 'SA', proposals: offer.proposals },
       { type: 'KE', method: offer.method, data: publicValue },
       { type: 'Nonce', data: offer.nonce },
-      ...extensions,
+      ...last,
     ],
   })
 }
@@ -60,16 +60,11 @@ export function buildIkeSaInitResponse(
   method: number,
   publicValue: Uint8Array,
   nonce: Uint8Array,
-  extensions: readonly Payload[],
+  last: readonly Payload[],
 ): Uint8Array {
   return encodeMessage({
     header: { ...spis, exchangeType: ExchangeType.IKE_SA_INIT, flags: HeaderFlag.RESPONSE, messageId: 0 },
-    payloads: [
-      { type: 'SA', proposals: [proposal] },
-      { type: 'KE', method, data: publicValue },
-      { type: 'Nonce', data: nonce },
-      ...extensions,
-    ],
+    payloads: [{ type: 'SA', proposals: [proposal] }, { type: 'KE', method, data: publicValue }, { type: 'Nonce', data: nonce }, ...last],
   })
 }
 
@@ -203,7 +198,8 @@ function chosen(message: IkeMessage, offer: InitOffer, responderSpi: bigint): Ik
   return { kind: 'chosen', suite, nonce: nonce.data, peerPublic: ke.data, payloads: message.payloads }
 }
 
-function suiteOf(proposal: Proposal): IkeSuite | undefined {
+/** The suite that a proposal with one transform a type is. */
+export function suiteOf(proposal: Proposal): IkeSuite | undefined {
   const of = (type: number): Proposal['transforms'][number] | undefined => proposal.transforms.find((transform) => transform.type === type)
   const encryption = of(TransformType.ENCR)
   const integrity = of(TransformType.INTEG)

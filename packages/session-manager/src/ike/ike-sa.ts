@@ -2,6 +2,7 @@
 import type { Payload, Proposal } from '@underpass/ike-codec'
 import type { IkeKeys } from '@underpass/ike-crypto'
 import type { ChildSa } from '../child/child-sa.ts'
+import { Traffic } from '../child/traffic.ts'
 import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
 import type { AssignedAddress, PathDescription } from '../events.ts'
 import type { Path } from '../paths/path.ts'
@@ -11,6 +12,8 @@ import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
 import type { Protection } from './protection.ts'
+import type { Creation } from './rekeying/creation.ts'
+import type { PeerSignatures } from './signature-support.ts'
 
 /** What an initiator has put into its IKE_SA_INIT so far. */
 export interface InitOffer {
@@ -106,6 +109,16 @@ interface Routability {
   readonly isEspHeld: boolean
 }
 
+/** IKE SAs that rekeying made one of another. They have one path, and the current one has the Child SAs (RFC 7296 §2.8). */
+export interface Series {
+  /** Of the first: it stays the initiator of RFC 4555 and the TCP Originator, whoever rekeys (T-ROLE-1). */
+  readonly role: 'initiator' | 'responder'
+  readonly members: Set<IkeSa>
+  current: IkeSa
+  /** What passed by Child SAs that are gone. */
+  readonly past: Traffic
+}
+
 export class IkeSa {
   declare readonly timerNames:
     | 'retransmit'
@@ -114,10 +127,13 @@ export class IkeSa {
     | 'liveness'
     | 'nat-keepalive'
     | 'disconnected'
+    | 'rekey'
+    | 'expire'
+    | 'replaced'
     | 'routability'
     | 'reassembly'
   readonly timers: Map<string, unknown> = new Map()
-  /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
+  /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2): who asked for this one, by IKE_SA_INIT or by rekeying. */
   readonly role: 'initiator' | 'responder'
   /** T-APP-4: an IKE SA stays on the transport that it is on, until MOBIKE takes it to another. */
   transport: 'udp' | 'tcp'
@@ -132,7 +148,16 @@ export class IkeSa {
   withoutPpk: Pick<IkeKeys, 'skd' | 'skpi' | 'skpr'> | undefined
   /** What has come of a message in fragments, of the other end's requests and of its responses. */
   readonly fragments: { request: FragmentSet | undefined; response: FragmentSet | undefined } = { request: undefined, response: undefined }
+  readonly series: Series
   readonly children: Set<ChildSa> = new Set()
+  /** Replaced and deleted, they still open what is on its way. */
+  readonly draining: Set<ChildSa> = new Set()
+  /** What we make by CREATE_CHILD_SA. */
+  readonly creations: Set<Creation> = new Set()
+  /** Answered by us, and not yet seen to be known to the other end: nothing is asked on it. */
+  isUnconfirmed = false
+  /** Since when TEMPORARY_FAILURE is all that comes back (RFC 7296 §2.25). */
+  refusedSince: number | undefined
   /** The pool's addresses that this SA holds as responder. */
   leases: Uint8Array[] = []
   state: IkeSaState
@@ -147,6 +172,8 @@ export class IkeSa {
   protection: Protection | undefined
   remoteId: Identity | undefined
   nat: NatFindings | undefined
+  /** What the peer said in IKE_SA_INIT that it can verify. */
+  peerSignatures: PeerSignatures = { hashAlgorithms: undefined, authMethods: undefined }
   addresses: readonly AssignedAddress[] = []
   /** When its IKE_SA_INIT was made, or came. */
   readonly begunAt: number
@@ -178,6 +205,8 @@ export class IkeSa {
   doubtedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
+  /** A request that came while the IKE_AUTH response was looked at. */
+  earlyRequest: { readonly octets: Uint8Array; readonly arrival: Path } | undefined
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */
   refusal: string | undefined
 
@@ -189,12 +218,16 @@ export class IkeSa {
     state: IkeSaState
     path: Path | undefined
     now: number
+    /** Of the one that this is to replace. */
+    series?: Series
   }) {
     this.role = options.role
     this.transport = options.transport
     this.initiatorSpi = options.initiatorSpi
     this.responderSpi = options.responderSpi
-    this.window = new MessageWindow(options.role)
+    this.window = new MessageWindow(options.series ? 'rekeyed' : options.role)
+    this.series = options.series ?? { role: options.role, members: new Set(), current: this, past: new Traffic() }
+    this.series.members.add(this)
     this.state = options.state
     this.path = options.path
     this.begunAt = options.now
@@ -208,6 +241,11 @@ export class IkeSa {
 
   get localSpi(): bigint {
     return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi
+  }
+
+  /** It has the Child SAs of its series: it is not about to replace one, nor replaced itself. */
+  get isCurrent(): boolean {
+    return this.series.current === this
   }
 
   get isHalfOpen(): boolean {

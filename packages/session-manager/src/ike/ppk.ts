@@ -33,15 +33,16 @@ export function makeAuthWithPpk(
   sa: IkeSa,
   record: InitRecord,
   peer: PeerConfig,
-  send: (auth: PayloadOf<'AUTH'>, more: readonly Payload[]) => Step,
+  send: (auth: PayloadOf<'AUTH'> | undefined, why: string, more: readonly Payload[]) => Step,
 ): Step {
   const { ppk } = peer
-  if (!sa.usesPpk || !ppk) return makeAuth(sa, record, peer, (auth) => send(auth, []))
+  if (!sa.usesPpk || !ppk) return makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, []))
   const mixed = (more: readonly Payload[]): Step => ({
     effects: [{ kind: 'keys', protection: mix(sa, ppk) }],
-    next: () => makeAuth(sa, record, peer, (auth) => send(auth, [notify(NotifyType.PPK_IDENTITY, ppkId(ppk)), ...more])),
+    next: () => makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, [notify(NotifyType.PPK_IDENTITY, ppkId(ppk)), ...more])),
   })
-  return ppk.isRequired ? mixed([]) : makeAuth(sa, record, peer, ({ data }) => mixed([notify(NotifyType.NO_PPK_AUTH, data)]))
+  if (ppk.isRequired) return mixed([])
+  return makeAuth(sa, record, peer, [], (auth, why) => (auth ? mixed([notify(NotifyType.NO_PPK_AUTH, auth.data)]) : send(auth, why, [])))
 }
 
 /** The initiator, on the answer: goes on with the keys that the responder has taken, `undefined` where it did without a PPK that is required. */

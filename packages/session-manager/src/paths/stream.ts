@@ -69,7 +69,8 @@ function judge(core: Core, connection: Connection, verdict: 'valid' | 'ignored' 
       connection.hasMessages = true
       return
     case 'unknown-spi':
-      if (++connection.unknownSpis >= limits.maxUnknownSpis) closeAtLimit(core, connection, 'maxUnknownSpis')
+      if (!isBeingVerified(connection) && ++connection.unknownSpis >= limits.maxUnknownSpis)
+        closeAtLimit(core, connection, 'maxUnknownSpis')
       return
     case 'unparsable':
       // The draft's MUST; RFC 9329 has patience.
@@ -94,4 +95,10 @@ function closeAtLimit(core: Core, connection: Connection, limit: string): void {
   core.count(`limit-${limit}`)
   core.event({ kind: 'limit-reached', limit, remote: connection.remote })
   core.closeConnection(connection, 'reset', `limit ${limit}`)
+}
+
+/** The peer has the Child SA of an IKE_AUTH response that is still looked at here. */
+function isBeingVerified({ ikeSas }: Connection): boolean {
+  for (const sa of ikeSas) if (sa.state.kind === 'IKE_AUTH_SENT' && sa.isIkeAuthAnswered) return true
+  return false
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { hex } from '../../src/octets.ts'
 import { isIkeAuth, MeddledPair, replacing } from '../meddler.ts'
 import type { Node } from '../network.ts'
-import { clientPeer, gatewayPeer, identity, Pair, SECRET, sessionConfig, TCP, UDP } from '../pair.ts'
+import { clientPeer, gatewayPeer, identity, Pair, SECRET, sessionConfig, sharedKey, TCP, UDP } from '../pair.ts'
 
 const octets = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 const OTHER_SECRET = octets('another-secret-which-does-not-fit')
@@ -13,7 +13,7 @@ describe.each([
   ['UDP', UDP],
 ])('RFC 7296 §2.21.2 psk-mismatch over %s', (_, transport) => {
   const connect = (): Pair => {
-    const pair = new Pair({ transports: [transport], gateway: { psk: OTHER_SECRET }, clientTimers: { retry: 60_000 } })
+    const pair = new Pair({ transports: [transport], gateway: { auth: sharedKey(OTHER_SECRET) }, clientTimers: { retry: 60_000 } })
     pair.initiate()
     pair.run(5_000)
     return pair
@@ -60,7 +60,7 @@ it('RFC 7296 §2.15: no secret and no key is in any event, output or status of a
 })
 
 it('RFC 7296 §2.1 (C-2): over UDP a refusal that was lost is said again when the request is repeated', () => {
-  const pair = new MeddledPair({ transports: [UDP], gateway: { psk: OTHER_SECRET }, clientTimers: { retry: 60_000 } })
+  const pair = new MeddledPair({ transports: [UDP], gateway: { auth: sharedKey(OTHER_SECRET) }, clientTimers: { retry: 60_000 } })
   let lost = 0
   pair.meddle = (message) => (isIkeAuth(message, 'response') && lost++ === 0 ? [] : undefined)
   pair.initiate()
@@ -205,7 +205,7 @@ describe('RFC 7296 §2.15 (C-22) shared secrets', () => {
     ['octets that are no text, zeros among them', Uint8Array.of(0, 1, 0xff, 0, 0xfe, 0)],
     ['one octet', Uint8Array.of(7)],
   ])('RFC 7296 §2.15 (C-22): %s', (_, psk) => {
-    const pair = new Pair({ client: { psk }, gateway: { psk } })
+    const pair = new Pair({ client: { auth: sharedKey(psk) }, gateway: { auth: sharedKey(psk) } })
     pair.connect()
     expect(pair.passesTraffic()).toBe(true)
   })
@@ -213,7 +213,11 @@ describe('RFC 7296 §2.15 (C-22) shared secrets', () => {
   it('RFC 7296 §2.15 (C-22): no terminator is added: a secret with a zero octet more is another', () => {
     // Below a block of the hash HMAC itself fills keys up with zeros.
     const psk = octets('0123456789abcdef'.repeat(4))
-    const pair = new Pair({ client: { psk }, gateway: { psk: Uint8Array.from([...psk, 0]) }, clientTimers: { retry: 60_000 } })
+    const pair = new Pair({
+      client: { auth: sharedKey(psk) },
+      gateway: { auth: sharedKey(Uint8Array.from([...psk, 0])) },
+      clientTimers: { retry: 60_000 },
+    })
     pair.initiate()
     pair.run(5_000)
     expect(pair.isUp).toBe(false)
@@ -232,7 +236,7 @@ describe('RFC 4301 §4.4.3 several peers behind one gateway', () => {
             ...gatewayPeer(),
             name: 'anna',
             remoteId: identity('@anna'),
-            psk: OTHER_SECRET,
+            auth: sharedKey(OTHER_SECRET),
             pool: { ranges: ['10.9.0.1'], dns: [], subnets: [] },
           },
           { ...gatewayPeer(), name: 'others' },
@@ -244,7 +248,7 @@ describe('RFC 4301 §4.4.3 several peers behind one gateway', () => {
     const anna = pair.add(
       'anna',
       '192.0.2.21',
-      sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@anna'), psk: OTHER_SECRET }], false),
+      sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@anna'), auth: sharedKey(OTHER_SECRET) }], false),
     )
     const bert = pair.add('bert', '192.0.2.22', sessionConfig([{ ...clientPeer([TCP]), dial, localId: identity('@bert') }], false))
     for (const node of [anna, bert]) pair.command(node, { kind: 'initiate', peer: 'gateway' })
@@ -259,7 +263,7 @@ describe('RFC 4301 §4.4.3 several peers behind one gateway', () => {
     const gateway = pair.add(
       'hub',
       '198.51.100.2',
-      sessionConfig([{ ...gatewayPeer(), name: 'anna', remoteId: identity('@anna'), psk: OTHER_SECRET }], true),
+      sessionConfig([{ ...gatewayPeer(), name: 'anna', remoteId: identity('@anna'), auth: sharedKey(OTHER_SECRET) }], true),
     )
     const anna = pair.add(
       'anna',

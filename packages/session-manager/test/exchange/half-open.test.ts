@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ikeFrame, join, PREFIX } from '../frames.ts'
 import { MeddledPair, replacing, rewritten } from '../meddler.ts'
-import { Pair, UDP } from '../pair.ts'
+import { Pair, sharedKey, UDP } from '../pair.ts'
 
 describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
   it('`limits.maxHalfOpen`: no more are made, and the limit is told', () => {
@@ -90,7 +90,7 @@ describe('RFC 7296 §2.6 half-open IKE SAs are bounded', () => {
     const pair = new Pair()
     pair.connect()
     expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
-    const failed = new Pair({ gateway: { psk: Uint8Array.of(1) }, clientTimers: { retry: 60_000 } })
+    const failed = new Pair({ gateway: { auth: sharedKey(Uint8Array.of(1)) }, clientTimers: { retry: 60_000 } })
     failed.initiate()
     failed.run(1_000)
     expect(failed.gateway.core.inspect(failed.now).halfOpen).toBe(0)

@@ -1,7 +1,7 @@
 import { NotifyType } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { isIkeAuth, MeddledPair, replacing } from '../meddler.ts'
-import { identity, Pair } from '../pair.ts'
+import { identity, Pair, sharedKey } from '../pair.ts'
 
 const OTHER_SECRET = Uint8Array.from('another-secret-which-does-not-fit', (character) => character.charCodeAt(0))
 
@@ -42,7 +42,7 @@ describe('RFC 7296 §2.4 INITIAL_CONTACT', () => {
     const pair = new Pair()
     pair.connect()
     const other = pair.addClient('other', '192.0.2.99')
-    const impostor = pair.addClient('impostor', '192.0.2.98', { localId: identity('@client'), psk: OTHER_SECRET })
+    const impostor = pair.addClient('impostor', '192.0.2.98', { localId: identity('@client'), auth: sharedKey(OTHER_SECRET) })
     pair.command(other, { kind: 'initiate', peer: 'gateway' })
     pair.command(impostor, { kind: 'initiate', peer: 'gateway' })
     pair.run(900)

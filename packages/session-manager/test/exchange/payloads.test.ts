@@ -2,7 +2,7 @@ import { decodeMessage, ExchangeType, HeaderFlag, NotifyType, notify, type Paylo
 import { describe, expect, it } from 'vitest'
 import type { TransportOption } from '../../src/index.ts'
 import { isIkeAuth, isIkeSaInit, MeddledPair, rewritten, upPair } from '../meddler.ts'
-import { TCP, UDP } from '../pair.ts'
+import { sharedKey, TCP, UDP } from '../pair.ts'
 
 const TRANSPORTS: [string, TransportOption][] = [
   ['TCP', TCP],
@@ -32,7 +32,11 @@ describe.each(TRANSPORTS)('RFC 7296 §2.5 payloads, over %s', (_, transport) => 
   })
 
   it('RFC 7296 §2.21.2 (C-10): one in IKE_AUTH is refused with its type and nothing else, and nothing is verified', () => {
-    const pair = new MeddledPair({ transports: [transport], gateway: { psk: Uint8Array.of(1) }, clientTimers: { retry: 60_000 } })
+    const pair = new MeddledPair({
+      transports: [transport],
+      gateway: { auth: sharedKey(Uint8Array.of(1)) },
+      clientTimers: { retry: 60_000 },
+    })
     pair.meddle = (message) => (isIkeAuth(message, 'request') ? [pair.resealed(message, (inner) => [...inner, CRITICAL])] : undefined)
     pair.initiate()
     pair.run(300)

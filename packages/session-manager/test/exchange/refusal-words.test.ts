@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseEspSuite, parseIkeSuite } from '../../src/index.ts'
-import { identity, Pair, TCP, UDP } from '../pair.ts'
+import { identity, Pair, sharedKey, TCP, UDP } from '../pair.ts'
 
 const SLOW = { retry: 60_000 } as const
 const SECRET = 'my-own-secret-that-nobody-else-has'
@@ -54,7 +54,7 @@ describe('RFC 7296 §2.21 what a responder says of a handshake that it refused',
     const pair = new Pair({ gateway: { remoteId: identity('@client') }, clientTimers: SLOW })
     const psk = Uint8Array.from(SECRET, (character) => character.charCodeAt(0))
     const stranger = pair.addClient('stranger', '192.0.2.98', { localId: identity('@stranger') })
-    const impostor = pair.addClient('impostor', '192.0.2.99', { localId: identity('@client'), psk })
+    const impostor = pair.addClient('impostor', '192.0.2.99', { localId: identity('@client'), auth: sharedKey(psk) })
     for (const node of [stranger, impostor]) pair.command(node, { kind: 'initiate', peer: 'gateway' })
     pair.run(900)
     const told = pair.gateway.eventsOf('authentication-failed')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type PeerConfig, parseIkeSuite } from '../../src/index.ts'
 import { Network, type Node } from '../network.ts'
-import { CLIENT_ADDRESS, clientPeer, GATEWAY_ADDRESS, gatewayPeer, identity, sessionConfig, TCP } from '../pair.ts'
+import { CLIENT_ADDRESS, clientPeer, GATEWAY_ADDRESS, gatewayPeer, identity, sessionConfig, sharedKey, TCP } from '../pair.ts'
 
 const suites = (...texts: string[]): Pick<PeerConfig, 'ikeProposals'> => ({ ikeProposals: texts.map(parseIkeSuite) })
 const SECRET_OF_OFFICE = Uint8Array.from('another secret of at least 32 octets', (character) => character.charCodeAt(0))
@@ -22,10 +22,10 @@ function call(connections: readonly Partial<PeerConfig>[], client: Partial<PeerC
 const servedAs = ({ gateway }: { gateway: Node }): string | undefined => gateway.eventsOf('ike-sa-established')[0]?.peer
 
 describe('RFC 4301 §4.4.3 which connection one who calls is', () => {
-  const office = { name: 'office', remoteAddresses: ['192.0.2.0/28'], psk: SECRET_OF_OFFICE }
+  const office = { name: 'office', remoteAddresses: ['192.0.2.0/28'], auth: sharedKey(SECRET_OF_OFFICE) }
 
   it('RFC 4301 §4.4.3.1: one that names the address it calls from goes before one for everybody', () => {
-    const secret = { psk: SECRET_OF_OFFICE }
+    const secret = { auth: sharedKey(SECRET_OF_OFFICE) }
     expect(servedAs(call([{ name: 'road', ...secret }, office], secret))).toBe('office')
   })
 

@@ -1,7 +1,7 @@
 import { decodeMessage, ExchangeType, encodeMessage, HeaderFlag, NotifyType, notify } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import type { TransportOption } from '../../src/index.ts'
-import { CLIENT_ADDRESS, GATEWAY_ADDRESS, Pair, type PairOptions, TCP, UDP } from '../pair.ts'
+import { CLIENT_ADDRESS, GATEWAY_ADDRESS, Pair, type PairOptions, sharedKey, TCP, UDP } from '../pair.ts'
 
 const TLS: TransportOption = { transport: 'tcp', port: 443, framing: 'rfc9329', carrier: 'tls:443 via http://proxy:3128' }
 const ALL = [UDP, TCP, TLS]
@@ -234,7 +234,12 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
   })
 
   it('RFC 7296 §2.21.2: a peer that says no over one says no over all', () => {
-    const pair = new Pair({ transports: ALL, link: { latency: 350 }, client: { psk: new Uint8Array(32) }, clientTimers: { retry: 60_000 } })
+    const pair = new Pair({
+      transports: ALL,
+      link: { latency: 350 },
+      client: { auth: sharedKey(new Uint8Array(32)) },
+      clientTimers: { retry: 60_000 },
+    })
     pair.initiate()
     pair.run(10_000, () => pair.client.eventsOf('retry-scheduled').length > 0)
     expect(pair.client.eventsOf('authentication-failed').length + pair.client.eventsOf('handshake-failed').length).toBeGreaterThan(0)
