@@ -61,10 +61,14 @@ export function libreswanInitiator({ address = '10.99.0.2', gateway = '10.99.0.1
   }
 }
 
+/** `ppk`: {id, psk, required}. */
+const ppkLines = (ppk) => (ppk ? `    ppk_id = ${ppk.id}\n    ppk_required = ${ppk.required ? 'yes' : 'no'}\n` : '')
+const ppkBlock = (ppk) => (ppk ? `secrets {\n  ppk-lab {\n    id = ${ppk.id}\n    secret = "${ppk.psk}"\n  }\n}\n` : '')
+
 const secretBlock = `secrets {\n  ike-lab {\n    id-1 = ${GATEWAY_ID}\n    id-2 = ${CLIENT_ID}\n    secret = "${SECRET}"\n  }\n}\n`
 
 /** charon as gateway with a pool, one connection for all suites. `encap`: whether it pretends to be behind a NAT. */
-export function strongswanResponder({ address, suites = SUITES, encap = 'yes' }) {
+export function strongswanResponder({ address, suites = SUITES, encap = 'yes', ppk }) {
   return `connections {
   road {
     version = 2
@@ -73,7 +77,7 @@ export function strongswanResponder({ address, suites = SUITES, encap = 'yes' })
     local_addrs = ${address}
     proposals = ${suites.map(({ ike }) => ike).join(',')}
     pools = inner
-    dpd_delay = 3s
+${ppkLines(ppk)}    dpd_delay = 3s
     local {
       auth = psk
       id = ${GATEWAY_ID}
@@ -95,11 +99,11 @@ pools {
     addrs = 10.8.0.10-10.8.0.100
   }
 }
-${secretBlock}`
+${secretBlock}${ppkBlock(ppk)}`
 }
 
 /** charon as client: a connection a suite, `up-NAME` with child `net-NAME`. Without `address` it takes what the routes say, and may move. */
-export function strongswanInitiator({ address = '%any', gateway, suites = SUITES, encap = 'yes' }) {
+export function strongswanInitiator({ address = '%any', gateway, suites = SUITES, encap = 'yes', ppk }) {
   const connections = suites.map(
     ({ name, ike, esp }) => `  up-${name} {
     version = 2
@@ -109,7 +113,7 @@ export function strongswanInitiator({ address = '%any', gateway, suites = SUITES
     remote_addrs = ${gateway}
     proposals = ${ike}
     vips = 0.0.0.0
-    dpd_delay = 3s
+${ppkLines(ppk)}    dpd_delay = 3s
     local {
       auth = psk
       id = ${CLIENT_ID}
@@ -127,5 +131,5 @@ export function strongswanInitiator({ address = '%any', gateway, suites = SUITES
   }
 `,
   )
-  return `connections {\n${connections.join('')}}\n${secretBlock}`
+  return `connections {\n${connections.join('')}}\n${secretBlock}${ppkBlock(ppk)}`
 }

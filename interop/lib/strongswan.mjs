@@ -7,13 +7,21 @@ import { must, run, until } from './process.mjs'
 const root = () => join(cache, 'strongswan/root')
 
 /**
- * Starts charon in `namespace` with a swanctl.conf and waits until it is loaded. `prepare` puts certificates and keys into its folders.
+ * Starts charon in `namespace` with a swanctl.conf and waits until it is loaded. `prepare` puts certificates and keys into its
+ * folders. `fragmentSize`: octets of a datagram of IKE, its headers and all.
  * @param {import('./lab.mjs').Lab} lab
  */
-export async function startStrongswan(lab, namespace, { swanctlConf, label = 'strongswan', prepare = () => {} }) {
+export async function startStrongswan(lab, namespace, { swanctlConf, label = 'strongswan', fragmentSize, prepare = () => {} }) {
   await must([join(peers, 'strongswan-unpack.sh'), join(cache, 'strongswan')], { timeout: 300_000 })
   const dir = lab.folder(label)
-  const charon = lab.background(`${label}-charon`, [join(peers, 'strongswan-run.sh'), namespace, root(), dir, 'charon'])
+  const charon = lab.background(`${label}-charon`, [
+    ...(fragmentSize === undefined ? [] : ['env', `FRAGMENT_SIZE=${fragmentSize}`]),
+    join(peers, 'strongswan-run.sh'),
+    namespace,
+    root(),
+    dir,
+    'charon',
+  ])
   const strongswan = new Strongswan(lab, namespace, dir, charon)
   await until('charon', async () => {
     if (charon.exitCode !== undefined) throw new Error(`charon ended: ${charon.lines.slice(-5).join(' ')}`)

@@ -16,7 +16,7 @@ const GATEWAY = join(repository, 'apps/gateway/dist/underpass-gateway.js')
 export function startClient(
   lab,
   namespace,
-  { label = 'client', gateway, transports, remote, id = CLIENT_ID, auth, tls, ike, esp, timers = {} },
+  { label = 'client', gateway, transports, remote, id = CLIENT_ID, auth, tls, ike, esp, timers = {}, limits, ppk },
 ) {
   return start(
     lab,
@@ -31,10 +31,12 @@ export function startClient(
         psk: SECRET,
         remote,
         ...(tls && { tls }),
+        ...(ppk && { ppk }),
         ...suites(ike, esp),
         ...auth,
       },
       timers: { liveness: '30s', ...timers },
+      ...(limits && { limits }),
     },
   )
 }
@@ -47,7 +49,7 @@ export function startClient(
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {} },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {}, limits, ppk },
 ) {
   const gateway = start(
     lab,
@@ -59,6 +61,7 @@ export async function startGateway(
       ...(tls && { tls: { cert_file: tls.cert_file, key_file: tls.key_file } }),
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
+      ...(limits && { limits }),
       connection: [
         {
           name: 'road',
@@ -67,6 +70,7 @@ export async function startGateway(
           psk: SECRET,
           local: ['10.1.0.0/24'],
           pool: { ranges: ['10.9.0.10-10.9.0.100'] },
+          ...(ppk && { ppk }),
           ...suites(ike, esp),
           ...auth,
         },

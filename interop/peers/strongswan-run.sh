@@ -16,6 +16,7 @@ if [ "$what" = charon ]; then
 charon {
   load = random nonce openssl aes sha1 sha2 hmac kdf gcm ctr curve25519 pem pkcs1 pkcs8 x509 pubkey constraints revocation vici kernel-libipsec kernel-netlink socket-default eap-identity eap-md5 eap-mschapv2 eap-tls attr updown counters
   retransmit_tries = 3
+  fragment_size = ${FRAGMENT_SIZE:-1280}
   plugins {
     vici {
       socket = unix://$lab/charon.vici

@@ -9,6 +9,9 @@ import { describeEspSuite, describeIkeSuite, isEspSuite, isIkeSuite } from './su
 /** Octets of IKE that every implementation must take (RFC 7296 §2), which a connection must then be able to hold. */
 const SMALLEST_BUFFER = 1280
 
+/** Room for some content beside all headers, IV, padding and ICV of one fragment (RFC 7383 §2.5). */
+const SMALLEST_DATAGRAM = 256
+
 /** RFC 9329 §3. */
 const LONGEST_MESSAGE = 65_533
 
@@ -41,6 +44,7 @@ function checkPeer(peer: PeerConfig): void {
     if (auth.kind === 'shared-key' && auth.secret.length === 0) refusePeer('the shared secret is empty')
   // RFC 7619 §2.4: what nobody proves is not to be gone by.
   if (peer.auth.remote.kind === 'null' && peer.remoteId) refusePeer('NULL authentication proves no identity, and one is asked for')
+  if (peer.ppk && (peer.ppk.key.length === 0 || peer.ppk.id.length === 0)) refusePeer('the PPK, or its ID, is empty')
   if (peer.ikeProposals.length === 0) refusePeer('no IKE proposal')
   if (peer.espProposals.length === 0) refusePeer('no ESP proposal')
   for (const suite of peer.ikeProposals) if (!isIkeSuite(suite)) refusePeer(`"${describeIkeSuite(suite)}" cannot protect an IKE SA`)
@@ -121,6 +125,8 @@ function checkNumbers({ limits, timers, acceptsPeers }: CheckedConfig): void {
   if (acceptsPeers) checkHalfOpen(limits)
   if (limits.maxBufferedPerConnection < SMALLEST_BUFFER)
     refuse(`limits.maxBufferedPerConnection is ${limits.maxBufferedPerConnection}, an IKE message needs ${SMALLEST_BUFFER}`)
+  for (const name of ['maxIkeDatagramIpv4', 'maxIkeDatagramIpv6'] as const)
+    if (limits[name] < SMALLEST_DATAGRAM) refuse(`limits.${name} is ${limits[name]}, which is not above ${SMALLEST_DATAGRAM - 1}`)
   if (limits.maxMessageLength > LONGEST_MESSAGE)
     refuse(`limits.maxMessageLength is ${limits.maxMessageLength}, a frame holds ${LONGEST_MESSAGE} (RFC 9329 §3)`)
 }

@@ -59,6 +59,8 @@ export interface PeerConfig {
   readonly pathChecks?: boolean
   /** The keep-alive envelope that is sent in the framing 3gpp-ftt, whole. Absent: `00 03 ff`. */
   readonly fttKeepalive?: Uint8Array
+  /** A post-quantum preshared key beside what authenticates (RFC 8784). */
+  readonly ppk?: Ppk
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
   /** A key exchange of its own for each Child SA that replaces one, or comes later (RFC 7296 §1.3.1). Absent: 'preferred'. */
@@ -127,6 +129,15 @@ export interface CertificateRequest {
   readonly authorities: Uint8Array
 }
 
+export interface Ppk {
+  /** PPK_ID without its type, which is PPK_ID_FIXED (RFC 8784 §5.1). */
+  readonly id: Uint8Array
+  /** At least 32 octets, to be worth anything (RFC 8784 §6). */
+  readonly key: Uint8Array
+  /** mandatory_or_not: whether there is no IKE SA without it. */
+  readonly isRequired: boolean
+}
+
 export interface DialConfig {
   /** IP literal: names are resolved before they come here. */
   readonly address: string
@@ -176,6 +187,15 @@ export interface IkeSuite {
   readonly integrity: number | undefined
   readonly prf: number
   readonly keyExchange: number
+  /** In the order in which they take place; absent: there are none (RFC 9370). */
+  readonly additionalKeyExchanges?: readonly AdditionalKeyExchange[]
+}
+
+/** An ADDKE transform (RFC 9370 §2.2.1). */
+export interface AdditionalKeyExchange {
+  /** 1 to 7: of ADDKE1 to ADDKE7. */
+  readonly place: number
+  readonly method: number
 }
 
 export interface EspSuite {
@@ -212,6 +232,11 @@ export interface Limits {
   /** Failed ICVs on a known SPI before the connection is closed (T-LIFE-13). */
   readonly maxIcvFailures: number
   readonly maxMessageLength: number
+  /** Octets of an IP datagram, headers and all: an IKE message that needs more goes over UDP in fragments (RFC 7383 §2.5.1). At least 256. */
+  readonly maxIkeDatagramIpv4: number
+  readonly maxIkeDatagramIpv6: number
+  /** Of one message that comes in fragments; of more none is kept. */
+  readonly maxFragments: number
 }
 
 /** Milliseconds. */
@@ -260,6 +285,8 @@ export interface Timers {
   readonly resume: number
   /** A responder keeps an IKE SA without a connection this long (T-LIFE-4). */
   readonly disconnected: number
+  /** How long fragments wait for the rest of their message (RFC 7383 §2.6). */
+  readonly reassembly: number
   /** How long a Delete of ours waits for its answer before the SA is gone all the same. */
   readonly deletion: number
   /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4). */
@@ -294,6 +321,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxCorruptFrames: 8,
   maxIcvFailures: 1,
   maxMessageLength: 65_533,
+  maxIkeDatagramIpv4: 576,
+  maxIkeDatagramIpv6: 1280,
+  maxFragments: 256,
 }
 
 export const DEFAULT_TIMERS: Timers = {
@@ -319,6 +349,7 @@ export const DEFAULT_TIMERS: Timers = {
   reconnect: 60_000,
   resume: 3_000,
   disconnected: 600_000,
+  reassembly: 30_000,
   deletion: 2_000,
   queueTarget: 5,
   queueInterval: 100,

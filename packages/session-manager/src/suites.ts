@@ -1,10 +1,10 @@
-/** Algorithm sets as users write them: 'aes256gcm16-prfsha256-x25519', 'aes256-sha256-modp2048'. */
+/** Algorithm sets as users write them: 'aes256gcm16-prfsha256-x25519-ke1_mlkem768', 'aes256-sha256-modp2048'. */
 
 import { espTransform } from '@underpass/esp-crypto'
 import { EncryptionId, IntegrityId, KeyExchangeMethod, PrfId } from '@underpass/ike-codec'
 import { keyExchange, prf, skCipher } from '@underpass/ike-crypto'
 import { whyNotHere } from './algorithm-levels.ts'
-import type { EspSuite, IkeSuite } from './config.ts'
+import type { AdditionalKeyExchange, EspSuite, IkeSuite } from './config.ts'
 import { SessionError } from './session-error.ts'
 
 /** An IKE suite. Without a PRF word the PRF is that of the integrity algorithm (RFC 7296 §3.3.2 has no default). Throws `SessionError` 'INVALID_SUITE'. */
@@ -24,6 +24,7 @@ export function parseIkeSuite(text: string): IkeSuite {
     integrity: words.integrity,
     prf,
     keyExchange: words.keyExchange ?? refuse(text, 'it names no key exchange, such as "x25519"'),
+    ...(words.additional.length > 0 && { additionalKeyExchanges: inOrder(text, words.additional) }),
   }
 }
 
@@ -32,6 +33,7 @@ export function parseEspSuite(text: string): EspSuite {
   const words = readWords(text)
   const { encryption, keyLength, aead } = words.encryption ?? refuse(text, 'it names no encryption algorithm')
   if (words.prf !== undefined) refuse(text, 'ESP takes no PRF')
+  if (words.additional.length > 0) refuse(text, 'the first Child SA takes no key exchange of its own (RFC 7296 §1.2)')
   if (words.keyExchange !== undefined)
     refuse(text, 'a key exchange for ESP (PFS) is not supported yet; the first Child SA takes none (RFC 7296 §1.2)')
   if (aead && words.integrity !== undefined) refuse(text, 'an AEAD takes no integrity algorithm')
@@ -43,7 +45,8 @@ export function describeIkeSuite(suite: IkeSuite): string {
   const encryption = describeEncryption(suite.encryption, suite.keyLength)
   const integrity = suite.integrity === undefined ? [] : [nameIn(INTEGRITY, suite.integrity)]
   const prf = suite.integrity !== undefined && PRF_OF_INTEGRITY.get(suite.integrity) === suite.prf ? [] : [nameIn(PRF, suite.prf)]
-  return [encryption, ...integrity, ...prf, nameIn(KEY_EXCHANGE, suite.keyExchange)].join('-')
+  const additional = (suite.additionalKeyExchanges ?? []).map(({ place, method }) => `ke${place}_${nameIn(KEY_EXCHANGE, method)}`)
+  return [encryption, ...integrity, ...prf, nameIn(KEY_EXCHANGE, suite.keyExchange), ...additional].join('-')
 }
 
 export function describeEspSuite(suite: EspSuite): string {
@@ -55,7 +58,17 @@ export function describeEspSuite(suite: EspSuite): string {
 export function isIkeSuite(suite: IkeSuite): boolean {
   const isNull = suite.encryption === EncryptionId.ENCR_NULL || suite.encryption === EncryptionId.ENCR_NULL_AUTH_AES_GMAC
   const cipher = isNull ? undefined : skCipher(suite.encryption, suite.keyLength, suite.integrity)
-  return cipher !== undefined && prf(suite.prf) !== undefined && keyExchange(suite.keyExchange) !== undefined
+  const additional = suite.additionalKeyExchanges ?? []
+  const methods = [suite.keyExchange, ...additional.map(({ method }) => method)]
+  const isDone = methods.every((method) => keyExchange(method) !== undefined)
+  return cipher !== undefined && prf(suite.prf) !== undefined && isDone && isInOrder(additional)
+}
+
+/** Each in a place of its own, in the order of the places, and no method twice (RFC 9370 §2.2.1). */
+function isInOrder(additional: readonly AdditionalKeyExchange[]): boolean {
+  const areMethodsDistinct = new Set(additional.map(({ method }) => method)).size === additional.length
+  const arePlacesAscending = additional.every(({ place }, index) => place > (additional[index - 1]?.place ?? 0) && place <= 7)
+  return areMethodsDistinct && arePlacesAscending
 }
 
 /** Whether a suite can be done, with integrity at least (RFC 4303 §3.2, E-6). */
@@ -65,6 +78,11 @@ export function isEspSuite(suite: EspSuite): boolean {
 
 /** Conformance §4: what is offered where the configuration names nothing. */
 export const DEFAULT_IKE_SUITES: readonly string[] = [
+  'aes256gcm16-prfsha512-x25519-ke1_mlkem768',
+  'aes256gcm16-prfsha256-x25519-ke1_mlkem768',
+  'aes128gcm16-prfsha256-x25519-ke1_mlkem768',
+  'chacha20poly1305-prfsha256-x25519-ke1_mlkem768',
+  'aes256-sha256-x25519-ke1_mlkem768',
   'aes256gcm16-prfsha512-x25519',
   'aes256gcm16-prfsha256-x25519',
   'aes128gcm16-prfsha256-x25519',
@@ -143,26 +161,53 @@ const KEY_EXCHANGE: ReadonlyMap<string, number> = new Map([
   ['modp4096', KeyExchangeMethod.MODP_4096],
   ['modp6144', KeyExchangeMethod.MODP_6144],
   ['modp8192', KeyExchangeMethod.MODP_8192],
+  ['mlkem512', KeyExchangeMethod.ML_KEM_512],
+  ['mlkem768', KeyExchangeMethod.ML_KEM_768],
+  ['mlkem1024', KeyExchangeMethod.ML_KEM_1024],
 ])
 
-function readWords(text: string): { encryption?: EncryptionWord; integrity?: number; prf?: number; keyExchange?: number } {
-  const found: { encryption?: EncryptionWord; integrity?: number; prf?: number; keyExchange?: number } = {}
+interface SuiteWords {
+  encryption?: EncryptionWord
+  integrity?: number
+  prf?: number
+  keyExchange?: number
+  readonly additional: AdditionalKeyExchange[]
+}
+
+function readWords(text: string): SuiteWords {
+  const found: SuiteWords = { additional: [] }
   for (const word of text.toLowerCase().split('-')) {
+    const additional = readAdditional(word)
     const encryption = ENCRYPTION.get(word)
     const integrity = INTEGRITY.get(word)
     const prf = PRF.get(word)
     const keyExchange = KEY_EXCHANGE.get(word)
-    if (encryption !== undefined && found.encryption === undefined) found.encryption = encryption
+    if (additional) found.additional.push(additional)
+    else if (encryption !== undefined && found.encryption === undefined) found.encryption = encryption
     else if (integrity !== undefined && found.integrity === undefined) found.integrity = integrity
     else if (prf !== undefined && found.prf === undefined) found.prf = prf
     else if (keyExchange !== undefined && found.keyExchange === undefined) found.keyExchange = keyExchange
     else
       refuse(
         text,
-        `"${word}" ${whyUnknown(word)}; known are ${[...ENCRYPTION.keys(), ...INTEGRITY.keys(), ...PRF.keys(), ...KEY_EXCHANGE.keys()].join(', ')}`,
+        `"${word}" ${whyUnknown(word)}; known are ${[...ENCRYPTION.keys(), ...INTEGRITY.keys(), ...PRF.keys(), ...KEY_EXCHANGE.keys()].join(', ')}, and "ke1_" to "ke7_" before an additional key exchange`,
       )
   }
   return found
+}
+
+/** 'ke1_mlkem768': the first additional key exchange. */
+function readAdditional(word: string): AdditionalKeyExchange | undefined {
+  const [, place, name = ''] = /^ke([1-7])_(.+)$/.exec(word) ?? []
+  const method = KEY_EXCHANGE.get(name)
+  return place === undefined || method === undefined ? undefined : { place: Number(place), method }
+}
+
+function inOrder(text: string, additional: readonly AdditionalKeyExchange[]): readonly AdditionalKeyExchange[] {
+  const ordered = [...additional].sort((a, b) => a.place - b.place)
+  if (!isInOrder(ordered))
+    refuse(text, 'additional key exchanges are each in a place of their own, and none is there twice (RFC 9370 §2.2.1)')
+  return ordered
 }
 
 function whyUnknown(word: string): string {

@@ -12,7 +12,7 @@ import {
   type Payload,
 } from '@underpass/ike-codec'
 import { Deframer, frameIke, STREAM_PREFIX } from '@underpass/tcp-framing'
-import { openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
+import { type Content, openFragment, openMessage, type Protection, sealMessage } from '../src/ike/protection.ts'
 import type { Endpoint, Input, TransportOption } from '../src/index.ts'
 import { type Node, seededRandom } from './network.ts'
 import { Pair } from './pair.ts'
@@ -112,10 +112,27 @@ export class MeddledPair extends Pair {
     return opened.message.inner
   }
 
+  /** What a message holds, in one SK or in fragments. */
+  contentOf(...messages: readonly Uint8Array[]): Content {
+    const chunks = messages.map((octets) => {
+      const message = decodeMessage(octets)
+      const protection = this.keysOf(message.header)
+      const opened = openMessage(protection, octets, message)
+      if (opened.kind === 'authenticated') return opened.message.content.bytes
+      const chunk = openFragment(protection, octets, message)
+      if (!chunk) throw new Error('the message is unauthentic')
+      return chunk
+    })
+    const last = decodeMessage(messages[0]!).payloads.at(-1)
+    if (last?.type !== 'SK' && last?.type !== 'SKF') throw new Error('the message is not encrypted')
+    return { firstPayload: last.firstPayload, bytes: Uint8Array.from(chunks.flatMap((chunk) => [...chunk])) }
+  }
+
+  /** Those of whom the message is for: the sender of a response may have the next already. */
   keysOf(header: IkeHeader): Protection {
-    for (const node of this.nodes) {
-      for (const sa of node.core.ikeSas.values()) if (sa.initiatorSpi === header.initiatorSpi && sa.protection) return sa.protection
-    }
+    const receiver = (header.flags & HeaderFlag.INITIATOR) === 0 ? 'initiator' : 'responder'
+    const sas = this.nodes.flatMap((node) => [...node.core.ikeSas.values()]).filter((sa) => sa.initiatorSpi === header.initiatorSpi)
+    for (const { protection } of [...sas.filter(({ role }) => role === receiver), ...sas]) if (protection) return protection
     throw new Error('nobody has the keys')
   }
 

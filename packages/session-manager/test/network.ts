@@ -154,7 +154,9 @@ export class Network {
   readonly #queue: { at: number; run: () => void }[] = []
   #responderIds = 1
   #port = 40_000
-  readonly #protections = new Map<bigint, Protection>()
+  /** By SPI, each with the keys that an SA had one after another. */
+  readonly #protections = new Map<bigint, Protection[]>()
+  readonly #remembered = new WeakSet<Protection>()
 
   add(name: string, address: string, config: SessionConfig, random?: (length: number) => Uint8Array): Node {
     const node = new Node(name, address, config, random)
@@ -442,15 +444,19 @@ export class Network {
     const header = decodeHeader(octets)
     const message = decodeMessage(octets)
     const localSpi = (header.flags & HeaderFlag.INITIATOR) !== 0 ? header.initiatorSpi : header.responderSpi
-    const protection = this.#protections.get(localSpi)
-    const opened = protection && openMessage(protection, octets, message)
-    const inner = opened?.kind === 'authenticated' ? opened.message.inner : undefined
+    const inner = this.#protections
+      .get(localSpi)
+      ?.map((protection) => openMessage(protection, octets, message))
+      .find((opened) => opened.kind === 'authenticated')?.message.inner
     this.log.push({ at: this.now, from, transport, text: describeMessage(message, inner), octets: octets.slice() })
   }
 
   #rememberKeys(node: Node): void {
-    for (const sa of node.core.ikeSas.values())
-      if (sa.protection && !this.#protections.has(sa.localSpi)) this.#protections.set(sa.localSpi, structuredCloneProtection(sa.protection))
+    for (const { protection, localSpi } of node.core.ikeSas.values()) {
+      if (!protection || this.#remembered.has(protection)) continue
+      this.#remembered.add(protection)
+      this.#protections.set(localSpi, [...(this.#protections.get(localSpi) ?? []), structuredCloneProtection(protection)])
+    }
   }
 }
 

@@ -34,6 +34,17 @@ describe('IKE suites as text', () => {
     expect(parseIkeSuite('aes128-sha256-modp2048').prf).toBe(PrfId.PRF_HMAC_SHA2_256)
   })
 
+  it('RFC 9370 §2.2.1 (P-2): additional key exchanges have places, in any order, and are printed in theirs', () => {
+    const suite = parseIkeSuite('aes256gcm16-prfsha256-x25519-ke3_ecp384-ke1_mlkem768')
+    expect(suite.additionalKeyExchanges).toEqual([
+      { place: 1, method: KeyExchangeMethod.ML_KEM_768 },
+      { place: 3, method: KeyExchangeMethod.ECP_384 },
+    ])
+    expect(describeIkeSuite(suite)).toBe('aes256gcm16-prfsha256-x25519-ke1_mlkem768-ke3_ecp384')
+    for (const wrong of ['ke1_ecp256-ke1_ecp384', 'ke1_ecp256-ke2_ecp256', 'ke0_ecp256', 'ke8_ecp256', 'ke1_', 'ke1_aes256'])
+      expect(() => parseIkeSuite(`aes256gcm16-prfsha256-x25519-${wrong}`), wrong).toThrow(SessionError)
+  })
+
   it('words stand in any order and in either case', () => {
     expect(parseIkeSuite('X25519-PRFSHA256-AES256GCM16')).toEqual(parseIkeSuite('aes256gcm16-prfsha256-x25519'))
   })

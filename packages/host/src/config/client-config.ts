@@ -11,6 +11,7 @@ import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { describeForbidden, MACHINE_POLICY, type Policy, whyForbidden } from './policy.ts'
+import { readPpk } from './ppk.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 import {
@@ -158,6 +159,7 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
       localId: peer.local_id,
       remoteId: anyIdentity(peer.remote_id),
       auth: authFor(secret),
+      ...readPpk(['peer', 'ppk'], peer.ppk, findings),
       ...algorithms,
       localSubnets: local ?? 'virtual',
       remoteSubnets: remote ?? everything(requestAddresses),

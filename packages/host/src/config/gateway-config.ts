@@ -19,6 +19,7 @@ import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './g
 import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { describeForbidden, MACHINE_POLICY, type Policy, whyKindForbidden } from './policy.ts'
+import { readPpk } from './ppk.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
@@ -215,6 +216,7 @@ function peersOf(
   const local = written.local && findings.subnets([...at, 'local'], written.local)
   const remote = written.remote && findings.subnets([...at, 'remote'], written.remote)
   const algorithms = peerAlgorithms(written)
+  const ppk = readPpk([...at, 'ppk'], written.ppk, findings)
   warnOfAlgorithms(at, algorithms, findings)
   const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
   const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
@@ -225,6 +227,7 @@ function peersOf(
     localId: written.local_id,
     remoteId: id,
     auth: authFor(psk),
+    ...ppk,
     ...algorithms,
     ...(localAddresses && { localAddresses }),
     ...(remoteAddresses && { remoteAddresses }),

@@ -19,6 +19,7 @@ import { espSuites, ikeSuites } from './algorithms.ts'
 import { duration, interfaceAddress, table } from './fields.ts'
 import type { Findings } from './load.ts'
 import { type Forbidden, type Policy, policyTable, readPolicy } from './policy.ts'
+import { ppkTable, type WrittenPpk } from './ppk.ts'
 import { limits, timers } from './tunables.ts'
 
 export type CryptoProviderName = 'auto' | 'noble' | 'node' | 'openssl' | 'ipsec-mb'
@@ -72,6 +73,7 @@ interface PeerKeys {
   readonly esn: boolean
   readonly replay_window: number
   readonly path_checks: boolean
+  readonly ppk: WrittenPpk
   readonly pfs: NonNullable<PeerConfig['pfs']>
   readonly ike_lifetime: number
   readonly child_lifetime: number
@@ -114,6 +116,7 @@ export const PEER_KEYS: Keys<PeerKeys> = {
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
   path_checks: z.boolean().optional(),
+  ppk: ppkTable.optional(),
   pfs: z.enum(['required', 'preferred', 'none']).optional(),
   ike_lifetime: lifetime.optional(),
   child_lifetime: lifetime.optional(),

@@ -28,6 +28,7 @@ export function snakeCase(name: string): string {
 function limit(name: string): z.ZodType<number | boolean> {
   if (typeof DEFAULT_LIMITS[name as keyof Limits] === 'boolean') return z.boolean()
   if (name === 'maxBufferedPerConnection') return z.int().min(1280)
+  if (name === 'maxIkeDatagramIpv4' || name === 'maxIkeDatagramIpv6') return z.int().min(256)
   if (name === 'cookieThreshold') return z.int().min(0)
   return name === 'maxMessageLength' ? z.int().min(1280).max(MAX_MESSAGE_LENGTH) : z.int().min(1)
 }

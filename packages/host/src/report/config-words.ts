@@ -8,6 +8,7 @@ import {
   type EspSuite,
   type IkeSuite,
   type PeerConfig,
+  type Ppk,
 } from '@underpass/session-manager'
 import { certificatePin } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
@@ -172,9 +173,14 @@ function describeDevice(tun: TunConfig): string {
   return `${tun.name}${kind}, mtu ${tun.mtu}${tun.addresses.length > 0 ? `, ${tun.addresses.join(', ')}` : ''}`
 }
 
+function describePpk({ id, key, isRequired }: Ppk): object {
+  return { id: new TextDecoder().decode(id), psk: `${key.length} octets`, isRequired }
+}
+
 function redact(key: string, value: unknown): unknown {
   if (key === 'key' && typeof value === 'string') return 'a private key'
   if (key === 'credentials' && value !== undefined) return 'a user and a password'
+  if (key === 'ppk' && value !== undefined) return describePpk(value as Ppk)
   // Of keys and certificates only who has them is told.
   if (key === 'signatures' || key === 'authMethods' || key === 'requests') return undefined
   if (key === 'certificates') return (value as readonly unknown[]).length

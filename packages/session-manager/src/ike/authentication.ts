@@ -9,6 +9,7 @@ import type { CryptoResult } from '../contract.ts'
 import { SessionError } from '../session-error.ts'
 import { identificationBody } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { intAuth } from './int-auth.ts'
 import { certificatesIn, readAuthMethods } from './signature-support.ts'
 import { afterWork, type Step } from './step.ts'
 
@@ -115,7 +116,7 @@ const WORDS = { 'shared-key': 'a shared key', signature: 'a signature', null: 'N
 /** What the AUTH payload of the end in `role` is about: its first message, the other's nonce, and its identity under its SK_p. */
 function octetsOf(sa: IkeSa, record: InitRecord, role: IkeSa['role'], identity: Identity): Uint8Array {
   const [message, peerNonce] = role === 'initiator' ? [record.request, record.responderNonce] : [record.response, record.initiatorNonce]
-  return signedOctets(protectionOf(sa).prf, message, peerNonce, skpOf(sa, role), identificationBody(identity))
+  return signedOctets(protectionOf(sa).prf, message, peerNonce, skpOf(sa, role), identificationBody(identity), intAuth(record))
 }
 
 function sharedKeyAuth(sa: IkeSa, octets: Uint8Array, secret: Uint8Array): Uint8Array {

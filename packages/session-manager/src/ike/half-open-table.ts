@@ -5,7 +5,7 @@
  */
 import { limitedAs } from '../ip-address.ts'
 import { equal } from '../octets.ts'
-import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
+import { formatIkeSpi, type IkeSa, isInitAnswered } from './ike-sa.ts'
 
 export class HalfOpenTable {
   readonly #bySource = new Map<string, IkeSa>()
@@ -33,7 +33,7 @@ export class HalfOpenTable {
   find(initiatorSpi: bigint, address: string, request: Uint8Array): IkeSa | undefined {
     const sa = this.#bySource.get(sourceOf(initiatorSpi, address))
     const state = sa?.state
-    const made = state?.kind === 'KE_RESPOND' ? state.request : state?.kind === 'IKE_SA_INIT_ANSWERED' ? state.record.request : undefined
+    const made = state?.kind === 'KE_RESPOND' ? state.request : state && isInitAnswered(state) ? state.record.request : undefined
     return made !== undefined && equal(made, request) ? sa : undefined
   }
 

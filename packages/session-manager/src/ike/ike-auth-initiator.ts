@@ -28,7 +28,7 @@ import type { Core } from '../core.ts'
 import type { AssignedAddress } from '../events.ts'
 import { readU32, u32 } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
-import { makeAuth, mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
+import { mismatchWords, type VerifiedPeer, verifyAuth } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
@@ -37,6 +37,7 @@ import type { RequestPlan } from './message-window.ts'
 import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
 import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findErrorNotify, nameOfNotify } from './payload-queries.ts'
+import { makeAuthWithPpk, settlePpk } from './ppk.ts'
 import { espOffer, isAnswerTo, isEspSpi } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
@@ -49,18 +50,25 @@ export function beginIkeAuth(core: Core, sa: IkeSa): Step {
   const { peer, state } = sa
   if (!peer || state.kind !== 'KEYS_READY') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH is begun in state ${state.kind}`)
   const { record } = state
-  const step = makeAuth(sa, record, peer, [], (auth, why) =>
-    auth ? sendIkeAuthRequest(core, sa, peer, record, auth) : cannotProve(sa, peer, why),
+  const step = makeAuthWithPpk(sa, record, peer, (auth, why, more) =>
+    auth ? sendIkeAuthRequest(core, sa, peer, record, auth, more) : cannotProve(sa, peer, why),
   )
   return step.job ? { to: { kind: 'AUTH_MAKE', record }, ...step } : step
 }
 
-function sendIkeAuthRequest(core: Core, sa: IkeSa, peer: PeerConfig, record: InitRecord, auth: PayloadOf<'AUTH'>): Step {
+function sendIkeAuthRequest(
+  core: Core,
+  sa: IkeSa,
+  peer: PeerConfig,
+  record: InitRecord,
+  auth: PayloadOf<'AUTH'>,
+  more: readonly Payload[],
+): Step {
   const isFirstContact = ![...core.ikeSas.values()].some(
     (other) => other !== sa && other.peer === peer && other.state.kind === 'ESTABLISHED',
   )
   const { plan, child } = buildIkeAuthRequest(core, peer, auth, isFirstContact, sa.initiator?.assigned ?? [])
-  const payloads = [...plan.payloads, ...crashToken(core, sa)]
+  const payloads = [...plan.payloads, ...more, ...crashToken(core, sa)]
   return { to: { kind: 'IKE_AUTH_SENT', record, child }, effects: [{ kind: 'request', plan: { ...plan, payloads } }] }
 }
 
@@ -111,16 +119,19 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
       remoteId,
       `the gateway says it is ${describeIdentity(remoteId)}, the configuration names ${describeIdentity(peer.remoteId)}`,
     )
-  return verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
-    verified
-      ? acceptResponder(core, sa, verified, state, inner)
-      : distrust(
-          sa,
-          peer,
-          remoteId,
-          `the AUTH payload of ${describeIdentity(remoteId)} does not verify: ${why || mismatchWords(peer, auth)}`,
-        ),
+  const step = settlePpk(sa, peer, inner, () =>
+    verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
+      verified
+        ? acceptResponder(core, sa, verified, state, inner)
+        : distrust(
+            sa,
+            peer,
+            remoteId,
+            `the AUTH payload of ${describeIdentity(remoteId)} does not verify: ${why || mismatchWords(peer, auth)}`,
+          ),
+    ),
   )
+  return step ?? distrust(sa, peer, remoteId, `${describeIdentity(remoteId)} did without the PPK, which is required`)
 }
 
 /** It is who it says. */

@@ -24,6 +24,7 @@ import { familiesAllowed } from './internal-names.ts'
 import { additionalAddresses, mobikeSupport } from './mobike.ts'
 import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
+import { choosePpk, ppkTaken, takePpk } from './ppk.ts'
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import { crashToken } from './quick-crash-detection.ts'
@@ -40,12 +41,15 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   const candidates = candidatesFor(core, sa, remoteId, find(inner, 'IDr'))
   const auth = find(inner, 'AUTH')
   if (!auth) return refuseAuthentication(core, sa, remoteId, candidates, auth)
-  return verifyAuth(sa, state.record, { remoteId, auth, inner }, candidates, (verified, why) =>
-    verified
-      ? makeAuth(sa, state.record, verified.peer, inner, (ours, detail) =>
-          ours ? admitInitiator(core, sa, verified, state.record, inner, ours) : cannotProve(core, sa, verified, detail),
-        )
-      : refuseAuthentication(core, sa, remoteId, candidates, auth, why),
+  const choice = choosePpk(sa, candidates, inner, auth)
+  return takePpk(sa, choice.ppk, () =>
+    verifyAuth(sa, state.record, { remoteId, auth: choice.auth, inner }, choice.candidates, (verified, why) =>
+      verified
+        ? makeAuth(sa, state.record, verified.peer, inner, (ours, detail) =>
+            ours ? admitInitiator(core, sa, verified, state.record, inner, ours) : cannotProve(core, sa, verified, detail),
+          )
+        : refuseAuthentication(core, sa, remoteId, candidates, auth, why),
+    ),
   )
 }
 
@@ -59,7 +63,13 @@ function admitInitiator(
   auth: PayloadOf<'AUTH'>,
 ): Step {
   if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
-  const reply: Payload[] = [{ type: 'IDr', ...peer.peer.localId }, ...certificatesOf(peer.peer), auth, ...crashToken(core, sa)]
+  const reply: Payload[] = [
+    { type: 'IDr', ...peer.peer.localId },
+    ...certificatesOf(peer.peer),
+    auth,
+    ...ppkTaken(sa),
+    ...crashToken(core, sa),
+  ]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
   const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]

@@ -18,9 +18,9 @@ import {
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
 import type { Core } from '../core.ts'
-import { equal } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
+import { type FragmentResult, forgetFragments, takeFragment } from './fragmentation.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
@@ -35,7 +35,6 @@ import {
   resend,
   sendNextRequest,
   sendStateless,
-  sendTo,
   takeStep,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
@@ -43,9 +42,10 @@ import { declareDead, suspectLoss } from './liveness.ts'
 import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
-import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
+import { type AuthenticatedMessage, type OpenResult, openMessage, type Protection } from './protection.ts'
 import { crashTokenFor, crashTokensIn, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
 import { isUsed, yieldTo } from './rekeying/series.ts'
+import { answerAgain, awaitAnswer } from './repetition.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
@@ -94,7 +94,8 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   } else {
     if (sa.state.kind === 'IKE_AUTH_SENT' && sa.isIkeAuthAnswered) return keepForLater(sa, octets, arrival)
     // The answer that makes the SA is still on its way: what overtook it over UDP comes again (§2.1).
-    if (sa.state.kind === 'IKE_AUTH_SENT') return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
+    if (sa.role === 'initiator' && sa.isHalfOpen)
+      return drop(core, arrival, 'ike-unexpected', 'a request before the IKE_AUTH response', 'ignored')
     const place = window.placeOf(header.messageId)
     if (place === 'repeated') return answerAgain(core, sa, octets, arrival)
     if (place === 'pending') return awaitAnswer(core, sa, octets, arrival)
@@ -110,18 +111,21 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   // Neither forged nor damaged, only unprotected (§2.21.4).
   if (!message.payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF'))
     return drop(core, arrival, 'ike-unprotected', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'ignored')
-  const opened = openMessage(protection, octets, message)
-  if (opened.kind === 'unauthentic')
+  const result = openAny(core, sa, protection, octets, message)
+  if (result.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
+  if (result.kind === 'discarded') return drop(core, arrival, 'ike-fragments-discarded', result.detail, 'ignored')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
+  sa.lastInboundAt = core.now
+  if (result.kind === 'held') return 'valid'
+  const { opened, first } = result
   // In CREATE_CHILD_SA they are those of the IKE SA that it makes.
   if (opened.kind === 'authenticated' && header.exchangeType !== ExchangeType.CREATE_CHILD_SA)
     keepCrashTokens(sa, crashTokensIn(opened.message.inner))
-  sa.lastInboundAt = core.now
   if (sa.isUnconfirmed) confirm(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
-  else handleRequest(core, sa, octets.slice(), header, opened, arrival)
+  else handleRequest(core, sa, first.slice(), header, opened, arrival)
   if (hasMoved) {
     // What we still wait for is asked there again (T-RTX-2, T-MOB-9): over UDP, too, it may have been lost, and what is to be asked waits for it.
     resend(core, sa)
@@ -129,6 +133,15 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   }
   sendNextRequest(core, sa)
   return 'valid'
+}
+
+/** One SK, or the fragment that completes a message; `first` are its octets, or those of its first fragment. */
+function openAny(core: Core, sa: IkeSa, protection: Protection, octets: Uint8Array, message: IkeMessage): FragmentResult {
+  if (message.payloads.at(-1)?.type === 'SKF') return takeFragment(core, sa, protection, octets, message)
+  const opened = openMessage(protection, octets, message)
+  if (opened.kind === 'unauthentic') return opened
+  forgetFragments(sa, message.header)
+  return { kind: 'complete', opened, first: octets }
 }
 
 /** INVALID_IKE_SPI in the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8), but with its token. */
@@ -183,6 +196,7 @@ function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHe
 /** The answer goes to where the request came from last, at once or when the work for it is done. */
 function takeRequestStep(core: Core, sa: IkeSa, header: IkeHeader, report: readonly Payload[], step: Step): void {
   applyStep(core, sa, step)
+  if (step.next && sa.state.kind !== 'CLOSED') return takeRequestStep(core, sa, header, report, step.next(core, sa))
   if (step.job) {
     const { work, then } = step.job
     return core.startJob(work, sa, (_core, _sa, result) => {
@@ -293,24 +307,6 @@ function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: numbe
 
 function saysDelete(inner: readonly Payload[]): boolean {
   return inner.some((payload) => payload.type === 'D' && payload.protocol === ProtocolId.IKE)
-}
-
-/** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */
-function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
-  const response = sa.window.responseTo(octets, equal)
-  if (!response) return drop(core, arrival, 'ike-outside-window', 'an answered Message ID with other octets', 'ignored')
-  core.count('ike-retransmissions-in')
-  sendTo(core, arrival, response)
-  return 'ignored'
-}
-
-/** A repetition of what is being worked on: it says where the answer is waited for, which over TCP may be another connection (T-RTX-3). */
-function awaitAnswer(core: Core, { window }: IkeSa, octets: Uint8Array, arrival: Path): Verdict {
-  if (!window.pending || !equal(window.pending.request, octets))
-    return drop(core, arrival, 'ike-outside-window', 'a Message ID in work with other octets', 'ignored')
-  core.count('ike-retransmissions-in')
-  window.pending.arrival = arrival
-  return 'ignored'
 }
 
 /** C-9: a higher major version is dropped; a request is told which one we speak. */

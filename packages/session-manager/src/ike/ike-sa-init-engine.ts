@@ -12,8 +12,8 @@ import { tellOfferRefused } from '../peers/mismatch.ts'
 import { suitesFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
-import { beginIkeAuth } from './ike-auth-initiator.ts'
-import { IkeSa, type InitOffer, type InitRecord } from './ike-sa.ts'
+import { fragmentationSupport } from './fragmentation.ts'
+import { IkeSa, type InitOffer, type InitRecord, isInitAnswered } from './ike-sa.ts'
 import {
   buildIkeSaInitRequest,
   buildIkeSaInitResponse,
@@ -25,8 +25,10 @@ import {
   statelessAnswer,
 } from './ike-sa-init.ts'
 import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, takeStep } from './ike-sa-life.ts'
+import { continueHandshake, intermediateSupport, nextKeyExchange } from './intermediate.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
+import { announcesPpk, ppkSupport } from './ppk.ts'
 import { prfOf, protectionFor } from './protection.ts'
 import { readPeerSignatures, signaturesAnswered, signaturesOffered } from './signature-support.ts'
 import type { Verdict } from './step.ts'
@@ -68,18 +70,19 @@ export function sendIkeSaInit(core: Core, sa: IkeSa): void {
   // C-27: over UDP a source hash that cannot match makes the peer encapsulate ESP, which is all that userspace can receive.
   const natDetection = natDetectionPayloads(context, state.offer.natMismatch)
   const signatures = sa.peer ? signaturesOffered(sa.peer) : []
-  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, [...natDetection, ...signatures])
+  const last = [...natDetection, ...fragmentationSupport(), ...state.offer.extensions, ...signatures]
+  const request = buildIkeSaInitRequest(sa.initiatorSpi, state.offer, state.publicValue, last)
   sa.state = { ...state, kind: 'IKE_SA_INIT_SENT', request, transmissions: 0 }
   transmitIkeSaInit(core, sa)
   sa.initiator?.initSent(core, sa)
 }
 
-/** An initiator that has the keys begins IKE_AUTH. */
+/** An initiator that has the keys goes on, to IKE_AUTH at last. */
 export function sendIkeAuth(core: Core, sa: IkeSa): void {
   const { state, path } = sa
   if (state.kind !== 'KEYS_READY') return
   if (path?.transport === 'udp' && sa.initiator) sa.path = sa.initiator.pathForIkeAuth(sa, path)
-  takeStep(core, sa, beginIkeAuth(core, sa))
+  takeStep(core, sa, continueHandshake(core, sa))
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
@@ -111,6 +114,8 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
     case 'unusable':
       return takeRefusal(core, sa, { detail: `IKE_SA_INIT: ${answer.detail}` })
     case 'chosen': {
+      if (sa.peer?.ppk?.isRequired && !announcesPpk(answer.payloads))
+        return takeRefusal(core, sa, { detail: 'IKE_SA_INIT: a PPK is required, and the responder announces none (RFC 8784)' })
       core.timers.clear(sa, 'retransmit')
       sa.responderSpi = header.responderSpi
       sa.suite = answer.suite
@@ -118,6 +123,8 @@ export function handleIkeSaInitResponse(core: Core, sa: IkeSa, octets: Uint8Arra
         { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, local: localOf(arrival), remote: remoteOf(arrival) },
         answer.payloads,
       )
+      sa.isFragmenting = fragmentationSupport(answer.payloads).length > 0
+      sa.usesPpk = sa.peer?.ppk !== undefined && announcesPpk(answer.payloads)
       sa.peerSignatures = readPeerSignatures(answer.payloads)
       const record = { request: state.request, response, initiatorNonce: state.offer.nonce, responderNonce: answer.nonce }
       sa.state = { kind: 'KE_COMPLETE', record, suite: answer.suite, sent: state }
@@ -174,11 +181,16 @@ function answerReady(core: Core, sa: IkeSa, result: CryptoResult): void {
   sa.nat = detectNat({ ...context, responderSpi: 0n }, state.clear)
   const natDetection = sa.nat ? natDetectionPayloads(context, sa.transport === 'udp' ? core.random(20) : undefined) : []
   sa.peerSignatures = readPeerSignatures(state.clear)
-  const last = [...natDetection, ...signaturesAnswered(core, state.clear, path.transport === 'tcp')]
+  const fragmentation = fragmentationSupport(state.clear)
+  sa.isFragmenting = fragmentation.length > 0
+  const ppk = ppkSupport(core.config.peers, state.clear)
+  sa.usesPpk = ppk.length > 0
+  const signatures = signaturesAnswered(core, state.clear, path.transport === 'tcp')
+  const last = [...natDetection, ...fragmentation, ...intermediateSupport(state.clear), ...ppk, ...signatures]
   const response = buildIkeSaInitResponse(context, state.proposal, state.suite.keyExchange, result.publicValue, nonce, last)
   const record = { request: state.request, response, initiatorNonce: state.initiatorNonce, responderNonce: nonce }
   deriveKeys(sa, record, result.sharedSecret)
-  sa.state = { kind: 'IKE_SA_INIT_ANSWERED', record }
+  sa.state = { kind: nextKeyExchange(sa, record) ? 'IKE_INTERMEDIATE_EXPECTED' : 'IKE_SA_INIT_ANSWERED', record }
   sendTo(core, path, response)
 }
 
@@ -247,7 +259,7 @@ function takeRefusal(core: Core, sa: IkeSa, refusal: { readonly detail: string; 
 
 function repeatAnswer(core: Core, sa: IkeSa, arrival: Path): Verdict {
   core.count('ike-retransmissions-in')
-  if (sa.state.kind === 'IKE_SA_INIT_ANSWERED') sendTo(core, arrival, sa.state.record.response)
+  if (isInitAnswered(sa.state)) sendTo(core, arrival, sa.state.record.response)
   return 'ignored'
 }
 

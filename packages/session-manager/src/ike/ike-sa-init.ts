@@ -24,8 +24,9 @@ import type { IkeSuite } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { cookieIn } from './cookie.ts'
 import type { InitOffer } from './ike-sa.ts'
+import { additionalFor, announcesIntermediate } from './intermediate.ts'
 import { find, findErrorNotify, findNotify } from './payload-queries.ts'
-import { type ChosenIke, chooseIkeProposal, isAnswerTo } from './proposals.ts'
+import { additionalIn, type ChosenIke, chooseIkeProposal, isAnswerTo } from './proposals.ts'
 
 /** Octets; half the key size of the largest PRF on offer at least (C-20). */
 export const NONCE_LENGTH = 32
@@ -102,7 +103,7 @@ export function readIkeSaInitRequest(request: Uint8Array): IkeSaInitRequest {
 
 /** Throws `SessionError` NO_PROPOSAL_CHOSEN or INVALID_KE_PAYLOAD. */
 export function chooseForRequest(request: IkeSaInitRequest, suites: readonly IkeSuite[]): ChosenIke {
-  const chosen = chooseIkeProposal(request.proposals, suites, request.method)
+  const chosen = chooseIkeProposal(request.proposals, suites, request.method, additionalFor(request.message.payloads))
   if (!chosen) throw new SessionError('NO_PROPOSAL_CHOSEN', 'incompatible', 'none of the IKE proposals fits the configuration')
   if (chosen.suite.keyExchange !== request.method) {
     throw new SessionError(
@@ -191,6 +192,9 @@ function chosen(message: IkeMessage, offer: InitOffer, responderSpi: bigint): Ik
   const suite = suiteOf(sa.proposals[0]!)
   if (!suite || suite.keyExchange !== ke.method || ke.method !== offer.method)
     return { kind: 'unusable', detail: 'the KE payload is not of the method chosen' }
+  // RFC 9370 §2.2.1.
+  if (suite.additionalKeyExchanges && !announcesIntermediate(message.payloads))
+    return { kind: 'unusable', detail: 'additional key exchanges were chosen, and IKE_INTERMEDIATE is not known there' }
   return { kind: 'chosen', suite, nonce: nonce.data, peerPublic: ke.data, payloads: message.payloads }
 }
 
@@ -208,6 +212,7 @@ export function suiteOf(proposal: Proposal): IkeSuite | undefined {
     integrity: integrity === undefined || integrity.id === 0 ? undefined : integrity.id,
     prf: prf.id,
     keyExchange: ke.id,
+    ...additionalIn(proposal),
   }
 }
 

@@ -14,14 +14,15 @@ import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
 import { describeIkeSuite } from '../suites.ts'
+import { sealForPath } from './fragmentation.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
 import { buildIkeSaDelete, buildLivenessCheck } from './informational-requests.ts'
-import type { OutstandingRequest, RequestPlan } from './message-window.ts'
+import type { OutstandingRequest, RequestPlan, SealedMessage } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
 import { detectNat } from './nat-detection.ts'
 import { sendDummies } from './path-check.ts'
-import { type Protection, sealMessage } from './protection.ts'
+import type { Protection } from './protection.ts'
 import type { Effect, Step } from './step.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
@@ -29,6 +30,7 @@ type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['ca
 /** A step that answers no request, and what follows when its work is done; `whenDone`: all of it. */
 export function takeStep(core: Core, sa: IkeSa, step: Step, whenDone: () => void = () => {}): void {
   applyStep(core, sa, step)
+  if (step.next && sa.state.kind !== 'CLOSED') return takeStep(core, sa, step.next(core, sa), whenDone)
   if (!step.job) return whenDone()
   const { work, then } = step.job
   core.startJob(work, sa, (_core, _sa, result) => {
@@ -69,6 +71,10 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       return sa.initiator?.learnAddresses(core, sa, effect.addresses)
     case 'request':
       return sendRequest(core, sa, effect.plan)
+    case 'keys':
+      eraseKeys(sa)
+      sa.protection = effect.protection
+      return
     case 'established':
       return establish(core, sa)
     case 'forget-others':
@@ -101,15 +107,15 @@ export function sendNextRequest(core: Core, sa: IkeSa): void {
   if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED' || sa.isUnconfirmed) return
   const plan = owedProbe(sa) ?? window.waiting.shift()
   if (!plan) return
-  prepareRequest(core, sa, protection, plan)
+  prepareRequest(core, sa, protection, plan, sa.path)
   transmitOutstanding(core, sa)
 }
 
 /** Takes the slot, which is free; whoever calls sends it. */
-export function prepareRequest(core: Core, sa: IkeSa, protection: Protection, plan: RequestPlan): void {
+export function prepareRequest(core: Core, sa: IkeSa, protection: Protection, plan: RequestPlan, path: Path): void {
   const messageId = sa.window.takeMessageId()
-  const bytes = sealMessage(protection, headerFor(sa, plan.exchangeType, messageId, 'request'), plan.payloads, core.random)
-  sa.window.outstanding = { plan, messageId, bytes, transmissions: 0 }
+  const header = headerFor(sa, plan.exchangeType, messageId, 'request')
+  sa.window.outstanding = { plan, messageId, ...sealForPath(core, sa, protection, header, plan.payloads, path), transmissions: 0 }
 }
 
 /** What the answer to UPDATE_SA_ADDRESSES says of the way that it came (RFC 4555 §3.5). */
@@ -135,12 +141,12 @@ export function resend(core: Core, sa: IkeSa): void {
 export function replyToPending(core: Core, sa: IkeSa, header: IkeHeader, payloads: readonly Payload[]): void {
   const { pending } = sa.window
   if (!sa.protection || !pending || sa.state.kind === 'CLOSED') return
-  const response = sealResponse(core, sa, sa.protection, header, payloads)
+  const { arrival } = pending
+  const response = sealResponse(core, sa, sa.protection, header, payloads, arrival)
   if (!response) return closeIkeSa(core, sa, 'the answer to a request would have been too long for a message', false)
   sa.window.answer(pending.request, response)
   // One whose connection is gone is asked again on another (T-RTX-2).
-  const { arrival } = pending
-  if (arrival.transport === 'udp' || core.connections.has(arrival.connection.id)) sendTo(core, arrival, response)
+  if (arrival.transport === 'udp' || core.connections.has(arrival.connection.id)) sendSealed(core, arrival, response)
 }
 
 /** `undefined` where the answer does not fit: a request that makes us say too much ends its own SA, and nothing else. */
@@ -150,9 +156,10 @@ function sealResponse(
   protection: Protection,
   header: IkeHeader,
   payloads: readonly Payload[],
-): Uint8Array | undefined {
+  arrival: Path,
+): SealedMessage | undefined {
   try {
-    return sealMessage(protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, core.random)
+    return sealForPath(core, sa, protection, headerFor(sa, header.exchangeType, header.messageId, 'response'), payloads, arrival)
   } catch (error) {
     if (error instanceof CodecError) return undefined
     throw error
@@ -160,9 +167,16 @@ function sealResponse(
 }
 
 /** The outstanding request, and with a path check the ESP that is to show the way. */
-export function transmitBy(core: Core, sa: IkeSa, path: Path, { plan, bytes }: OutstandingRequest): void {
-  if (plan.purpose === 'path-check') sendDummies(core, sa, path)
-  sendTo(core, path, bytes)
+export function transmitBy(core: Core, sa: IkeSa, path: Path, request: OutstandingRequest): void {
+  if (request.plan.purpose === 'path-check') sendDummies(core, sa, path)
+  sendSealed(core, path, request)
+}
+
+/** Over TCP whole, always (RFC 9329 §7.5, T-FRAG-1). */
+export function sendSealed(core: Core, path: Path, { bytes, fragments }: SealedMessage): void {
+  if (path.transport === 'tcp' || !fragments) return sendTo(core, path, bytes)
+  core.count('ike-fragments-out', fragments.length)
+  for (const fragment of fragments) sendTo(core, path, fragment)
 }
 
 /** The octets stay the caller's, who may keep them for a repetition. */
@@ -265,6 +279,7 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
   detachPath(core, sa)
   eraseKeys(sa)
+  for (const key of Object.values(sa.withoutPpk ?? {})) key.fill(0)
   if (!sa.isCurrent) return leaveSeries(core, sa)
   confirm(sa)
   sa.series.members.delete(sa)

@@ -1,5 +1,6 @@
 /** The timers of an IKE SA: retransmission, liveness, NAT keep-alives, and the ends of patience. */
 import type { Core } from '../core.ts'
+import { giveUpReassembly } from './fragmentation.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
 import { closeIkeSa, resend } from './ike-sa-life.ts'
@@ -30,6 +31,8 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
       return notProvenInTime(sa)
     case 'nat-keepalive':
       return sendNatKeepalive(core, sa)
+    case 'reassembly':
+      return giveUpReassembly(core, sa)
     case 'rekey':
       return rekeyIkeSa(core, sa)
     case 'expire':

@@ -1,11 +1,13 @@
 /** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
 import type { Payload, Proposal } from '@underpass/ike-codec'
+import type { IkeKeys } from '@underpass/ike-crypto'
 import type { ChildSa } from '../child/child-sa.ts'
 import { Traffic } from '../child/traffic.ts'
 import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
 import type { AssignedAddress, PathDescription } from '../events.ts'
 import type { Path } from '../paths/path.ts'
 import type { Initiator } from '../peers/initiator.ts'
+import type { FragmentSet } from './fragmentation.ts'
 import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
@@ -23,6 +25,8 @@ export interface InitOffer {
   readonly cookie: Uint8Array | undefined
   /** UDP: goes in the place of the source's NAT detection hash, the same in each repetition (C-12, C-27). */
   readonly natMismatch: Uint8Array | undefined
+  /** Notifies that announce what the offer needs, the same in each repetition. */
+  readonly extensions: readonly Payload[]
   /** Answers that asked for a repetition (COOKIE, INVALID_KE_PAYLOAD): bounded. */
   readonly repetitions: number
 }
@@ -33,6 +37,8 @@ export interface InitRecord {
   readonly response: Uint8Array
   readonly initiatorNonce: Uint8Array
   readonly responderNonce: Uint8Array
+  /** How many IKE_INTERMEDIATE exchanges are done, and what they come to: IntAuth_i and IntAuth_r (RFC 9242 §3.3.2). */
+  readonly intermediate?: { readonly exchanges: number; readonly initiator: Uint8Array; readonly responder: Uint8Array }
 }
 
 /** What an initiator asked for in IKE_AUTH. */
@@ -58,6 +64,14 @@ export type IkeSaState =
   | { readonly kind: 'KE_COMPLETE'; readonly record: InitRecord; readonly suite: IkeSuite; readonly sent: IkeSaInitSent }
   /** IKE_AUTH waits for leave: another transport's may be under way. */
   | { readonly kind: 'KEYS_READY'; readonly record: InitRecord }
+  /** A key pair for an additional key exchange is being made: IKE_INTERMEDIATE follows. */
+  | { readonly kind: 'INTERMEDIATE_KE_INITIATE'; readonly record: InitRecord }
+  | {
+      readonly kind: 'IKE_INTERMEDIATE_SENT'
+      readonly record: InitRecord
+      readonly publicValue: Uint8Array
+      readonly secret: Uint8Array
+    }
   /** Our AUTH payload is being made: the request follows. */
   | { readonly kind: 'AUTH_MAKE'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
@@ -69,6 +83,8 @@ export type IkeSaState =
       readonly suite: IkeSuite
       readonly clear: readonly Payload[]
     }
+  /** The responder: additional key exchanges are due before IKE_AUTH. */
+  | { readonly kind: 'IKE_INTERMEDIATE_EXPECTED'; readonly record: InitRecord }
   | { readonly kind: 'IKE_SA_INIT_ANSWERED'; readonly record: InitRecord }
   /** Only there to say AUTHENTICATION_FAILED again over UDP; no message is expected. */
   | { readonly kind: 'IKE_AUTH_REFUSED' }
@@ -76,6 +92,13 @@ export type IkeSaState =
   /** `reason`: why, for people. */
   | { readonly kind: 'DELETING'; readonly reason: string }
   | { readonly kind: 'CLOSED' }
+
+/** Of a responder: IKE_SA_INIT is answered, and IKE_AUTH has not come. */
+export function isInitAnswered(
+  state: IkeSaState,
+): state is Extract<IkeSaState, { kind: 'IKE_INTERMEDIATE_EXPECTED' | 'IKE_SA_INIT_ANSWERED' }> {
+  return state.kind === 'IKE_INTERMEDIATE_EXPECTED' || state.kind === 'IKE_SA_INIT_ANSWERED'
+}
 
 /** Does the peer hear us where it is (RFC 4555 §3.7)? */
 interface Routability {
@@ -108,6 +131,7 @@ export class IkeSa {
     | 'expire'
     | 'replaced'
     | 'routability'
+    | 'reassembly'
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2): who asked for this one, by IKE_SA_INIT or by rekeying. */
   readonly role: 'initiator' | 'responder'
@@ -116,6 +140,14 @@ export class IkeSa {
   readonly initiatorSpi: bigint
   responderSpi: bigint
   readonly window: MessageWindow
+  /** Both ends announced IKEV2_FRAGMENTATION_SUPPORTED (RFC 7383 §2.3). */
+  isFragmenting = false
+  /** Both ends announced USE_PPK (RFC 8784 §3). */
+  usesPpk = false
+  /** What the keys were before a PPK was mixed in. */
+  withoutPpk: Pick<IkeKeys, 'skd' | 'skpi' | 'skpr'> | undefined
+  /** What has come of a message in fragments, of the other end's requests and of its responses. */
+  readonly fragments: { request: FragmentSet | undefined; response: FragmentSet | undefined } = { request: undefined, response: undefined }
   readonly series: Series
   readonly children: Set<ChildSa> = new Set()
   /** Replaced and deleted, they still open what is on its way. */

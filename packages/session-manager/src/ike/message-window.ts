@@ -10,6 +10,7 @@ import type { Creation } from './rekeying/creation.ts'
 /** A request to send when the slot is free. */
 export interface RequestPlan {
   readonly purpose:
+    | 'ike-intermediate'
     | 'ike-auth'
     | 'liveness'
     | 'update-sa-addresses'
@@ -28,16 +29,22 @@ export interface RequestPlan {
   readonly creation?: Creation
 }
 
-export interface OutstandingRequest {
+/** A message of ours as it goes out, bit-identical each time (C-2). */
+export interface SealedMessage {
+  readonly bytes: Uint8Array
+  /** The same for a way by UDP, where it is too long for a datagram (RFC 7383). */
+  readonly fragments: readonly Uint8Array[] | undefined
+}
+
+export interface OutstandingRequest extends SealedMessage {
   readonly plan: RequestPlan
   readonly messageId: number
-  /** Bit-identical on each transmission (C-2). */
-  readonly bytes: Uint8Array
   transmissions: number
 }
 
 /** A request whose answer is being worked out. */
 export interface PendingRequest {
+  /** Its octets, or those of its first fragment. */
   readonly request: Uint8Array
   /** From where it came last: there the answer is waited for. */
   arrival: Path
@@ -50,7 +57,7 @@ export class MessageWindow {
   pending: PendingRequest | undefined
   #nextRequest: number
   #expectedRequest: number
-  #answered: { readonly request: Uint8Array; readonly response: Uint8Array } | undefined
+  #answered: { readonly request: Uint8Array; readonly response: SealedMessage } | undefined
 
   /** After IKE_SA_INIT (Message ID 0) the initiator's next request is 1; the responder's first of its own is 0. Rekeyed, both begin at 0 (§2.18, C-24). */
   constructor(role: 'initiator' | 'responder' | 'rekeyed') {
@@ -69,12 +76,12 @@ export class MessageWindow {
   }
 
   /** The cached response, where these octets are the request that it answered (C-3). */
-  responseTo(request: Uint8Array, isEqual: (a: Uint8Array, b: Uint8Array) => boolean): Uint8Array | undefined {
+  responseTo(request: Uint8Array, isEqual: (a: Uint8Array, b: Uint8Array) => boolean): SealedMessage | undefined {
     return this.#answered && isEqual(this.#answered.request, request) ? this.#answered.response : undefined
   }
 
   /** The request is answered: the window moves on and remembers the pair. Both arrays are kept. */
-  answer(request: Uint8Array, response: Uint8Array): void {
+  answer(request: Uint8Array, response: SealedMessage): void {
     this.pending = undefined
     this.#answered = { request, response }
     this.#expectedRequest++

@@ -2,7 +2,15 @@
  * Negotiation of algorithms (RFC 7296 §2.7, §3.3). The responder takes exactly one transform of each type from one proposal
  * and gives it back unchanged; the initiator checks that what came back was on offer (C-14 to C-17).
  */
-import { IntegrityId, type Proposal, ProtocolId, SequenceNumbers, type Transform, TransformType } from '@underpass/ike-codec'
+import {
+  IntegrityId,
+  KeyExchangeMethod,
+  type Proposal,
+  ProtocolId,
+  SequenceNumbers,
+  type Transform,
+  TransformType,
+} from '@underpass/ike-codec'
 import type { EspSuite, IkeSuite } from '../config.ts'
 
 export interface ChosenIke {
@@ -23,10 +31,12 @@ export interface ChosenEsp {
 
 /**
  * The SA payload of IKE_SA_INIT. Suites that differ in nothing but one type share a proposal, so that no combination is on offer
- * that the configuration does not name; AEADs and the others are apart (RFC 5282 §8). The order is that of the configuration.
+ * that the configuration does not name; AEADs and the others are apart (RFC 5282 §8). The order is that of the configuration. `additional`: key
+ * exchanges, which IKE_INTERMEDIATE takes and a rekeying does without.
  */
-export function ikeOffer(suites: readonly IkeSuite[]): Proposal[] {
-  return groupByOneType(suites.map(ikeTransforms)).map((transforms, index) => ({
+export function ikeOffer(suites: readonly IkeSuite[], additional: 'offered' | 'left-out' = 'left-out'): Proposal[] {
+  const offered = additional === 'offered' ? suites : suites.map(withoutAdditional)
+  return groupByOneType(offered.map(ikeTransforms)).map((transforms, index) => ({
     number: index + 1,
     protocol: ProtocolId.IKE,
     spi: new Uint8Array(0),
@@ -55,19 +65,32 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
 /** One octet numbers them, from 1 (RFC 7296 §3.3.1); 60,000 octets have room for thousands, each to be compared with each suite. */
 const MAX_PROPOSALS = 255
 
-/** The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. */
-export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly IkeSuite[], method?: number): ChosenIke | undefined {
+/**
+ * The first of our suites that a proposal of theirs holds whole. `method` prefers the group of the KE payload in hand. `additional`: whether
+ * IKE_INTERMEDIATE is agreed on for the additional key exchanges; where they are left out, a suite is taken without its own.
+ */
+export function chooseIkeProposal(
+  offered: readonly Proposal[],
+  suites: readonly IkeSuite[],
+  method?: number,
+  additional: 'agreed' | 'refused' | 'left-out' = 'left-out',
+): ChosenIke | undefined {
+  const ours = additional === 'left-out' ? suites.map(withoutAdditional) : suites
   const usable = offered
     .slice(0, MAX_PROPOSALS)
-    .filter((proposal) => proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, IKE_TYPES))
-  const preferred = method === undefined ? [] : suites.filter((suite) => suite.keyExchange === method)
-  for (const suite of [...preferred, ...suites]) {
+    .filter(
+      (proposal) =>
+        proposal.protocol === ProtocolId.IKE && hasOnlyTypes(proposal, additional === 'agreed' ? IKE_TYPES_AND_ADDKE : IKE_TYPES),
+    )
+  const preferred = method === undefined ? [] : ours.filter((suite) => suite.keyExchange === method)
+  for (const suite of [...preferred, ...ours]) {
     for (const proposal of usable) {
       const transforms = pick(proposal, [
         encryptionTransform(suite),
         { type: TransformType.PRF, id: suite.prf },
         integrityTransform(suite.integrity),
         { type: TransformType.KE, id: suite.keyExchange },
+        ...additionalKeyExchanges(proposal, suite),
       ])
       if (transforms) return { suite, proposal: { ...proposal, spi: new Uint8Array(0), transforms } }
     }
@@ -137,9 +160,47 @@ export function isAnswerTo(answer: readonly Proposal[], offer: readonly Proposal
   return chosen.transforms.every(isOnOffer) && offered.transforms.every(isComplete)
 }
 
+/** The additional key exchanges that transforms name, in order; nothing where there are none (RFC 9370 §2.2.1). */
+export function additionalIn({ transforms }: Pick<Proposal, 'transforms'>): Pick<IkeSuite, 'additionalKeyExchanges'> {
+  const named = ADDKE_TYPES.flatMap((type, index) => {
+    const transform = transforms.find((candidate) => candidate.type === type)
+    return transform && transform.id !== KeyExchangeMethod.NONE ? [{ place: index + 1, method: transform.id }] : []
+  })
+  return named.length === 0 ? {} : { additionalKeyExchanges: named }
+}
+
+/** What a suite is where its key is mixed into the next, which needs no additional key exchange again (RFC 7296 §2.18). */
+function withoutAdditional({ additionalKeyExchanges: _, ...suite }: IkeSuite): IkeSuite {
+  return suite
+}
+
+/** Each of the suite's, and NONE for whatever else is on offer. */
+function additionalKeyExchanges(proposal: Proposal, suite: IkeSuite): Transform[] {
+  const wanted = additionalTransforms(suite)
+  const others = ADDKE_TYPES.filter(
+    (type) => proposal.transforms.some((transform) => transform.type === type) && !wanted.some((transform) => transform.type === type),
+  )
+  return [...wanted, ...others.map((type) => ({ type, id: KeyExchangeMethod.NONE }))]
+}
+
+function additionalTransforms({ additionalKeyExchanges = [] }: IkeSuite): Transform[] {
+  return additionalKeyExchanges.map(({ place, method }) => ({ type: ADDKE_TYPES[place - 1]!, id: method }))
+}
+
 type Wanted = Transform | 'absent-or-none-integrity' | 'absent-or-none-ke' | 'absent'
 
 const IKE_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE])
+/** RFC 9370 §2.2.1: unknown, where IKE_INTERMEDIATE is not agreed on. */
+const ADDKE_TYPES: readonly number[] = [
+  TransformType.ADDKE1,
+  TransformType.ADDKE2,
+  TransformType.ADDKE3,
+  TransformType.ADDKE4,
+  TransformType.ADDKE5,
+  TransformType.ADDKE6,
+  TransformType.ADDKE7,
+]
+const IKE_TYPES_AND_ADDKE: ReadonlySet<number> = new Set([...IKE_TYPES, ...ADDKE_TYPES])
 const ESP_TYPES: ReadonlySet<number> = new Set([TransformType.ENCR, TransformType.INTEG, TransformType.KE, TransformType.SN])
 
 /** A proposal with a transform type that is not known here is passed over whole (C-17). */
@@ -209,6 +270,7 @@ function ikeTransforms(suite: IkeSuite): Transform[] {
     { type: TransformType.PRF, id: suite.prf },
     ...(suite.integrity === undefined ? [] : [{ type: TransformType.INTEG, id: suite.integrity }]),
     { type: TransformType.KE, id: suite.keyExchange },
+    ...additionalTransforms(suite),
   ]
 }
 

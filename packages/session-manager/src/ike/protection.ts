@@ -1,5 +1,5 @@
 /**
- * The Encrypted payload (RFC 7296 §3.14): sealing what we send, opening what came. Only `openMessage` makes an
+ * The Encrypted payload (RFC 7296 §3.14): sealing what we send, opening what came. Only `readContent` makes an
  * `AuthenticatedMessage`: whoever holds one knows that it decrypted and that its ICV was right.
  */
 import {
@@ -38,6 +38,14 @@ export interface AuthenticatedMessage {
   /** Payloads outside SK; nothing protects them from removal, so exchanges read `inner` only. */
   readonly clear: readonly Payload[]
   readonly inner: readonly Payload[]
+  /** What `inner` was decoded from. */
+  readonly content: Content
+}
+
+/** What an SK holds, without Padding and Pad Length. */
+export interface Content {
+  readonly firstPayload: number
+  readonly bytes: Uint8Array
 }
 
 export type OpenResult =
@@ -75,13 +83,24 @@ export function prfOf(suite: IkeSuite): Prf {
 
 /** `HDR, SK {payloads}` as octets. */
 export function sealMessage(protection: Protection, header: HeaderFields, payloads: readonly Payload[], random: RandomSource): Uint8Array {
+  return sealContent(protection, header, encodePayloads(payloads), random)
+}
+
+/** `HDR, SK {content}`, or with `fragment` one `HDR, SKF {content}` (RFC 7383 §2.5). */
+export function sealContent(
+  protection: Protection,
+  header: HeaderFields,
+  { firstPayload, bytes }: Content,
+  random: RandomSource,
+  fragment?: { readonly number: number; readonly total: number },
+): Uint8Array {
   const { cipher } = protection
-  const { firstPayload, bytes: inner } = encodePayloads(payloads)
-  const padding = padLength(inner.length + 1, cipher.blockLength)
-  const plaintext = new Uint8Array(inner.length + padding + 1)
-  plaintext.set(inner)
+  const padding = padLength(bytes.length + 1, cipher.blockLength)
+  const plaintext = new Uint8Array(bytes.length + padding + 1)
+  plaintext.set(bytes)
   plaintext[plaintext.length - 1] = padding
-  const envelope = encodeEncryptedEnvelope(header, [], { firstPayload, bodyLength: cipher.ivLength + plaintext.length + cipher.icvLength })
+  const bodyLength = cipher.ivLength + plaintext.length + cipher.icvLength
+  const envelope = encodeEncryptedEnvelope(header, [], { firstPayload, bodyLength, ...(fragment && { fragment }) })
   const iv = initializationVector(protection, random)
   const sealed = cipher.seal(
     keysOf(protection, (header.flags & HeaderFlag.INITIATOR) !== 0),
@@ -97,26 +116,42 @@ export function sealMessage(protection: Protection, header: HeaderFields, payloa
 /** `octets` is the whole message, from which `message` was decoded. */
 export function openMessage(protection: Protection, octets: Uint8Array, message: IkeMessage): OpenResult {
   const encrypted = message.payloads[message.payloads.length - 1]
+  if (encrypted?.type !== 'SK') return { kind: 'unauthentic' }
+  const plaintext = openBody(protection, octets, message, encrypted.body)
+  if (!plaintext) return { kind: 'unauthentic' }
+  const bytes = withoutPadding(plaintext)
+  if (!bytes) return { kind: 'syntax-error', error: new CodecError('LENGTH_MISMATCH', 'SK.padLength', plaintext.length - 1) }
+  return readContent(message.header, message.payloads.slice(0, -1), { firstPayload: encrypted.firstPayload, bytes })
+}
+
+/** What one SKF holds, `undefined` where it is not authentic, or has an impossible Pad Length (RFC 7383 §2.6). */
+export function openFragment(protection: Protection, octets: Uint8Array, message: IkeMessage): Uint8Array | undefined {
+  const encrypted = message.payloads[message.payloads.length - 1]
+  if (encrypted?.type !== 'SKF') return undefined
+  const plaintext = openBody(protection, octets, message, encrypted.body)
+  return plaintext && withoutPadding(plaintext)
+}
+
+function openBody(protection: Protection, octets: Uint8Array, message: IkeMessage, body: Uint8Array): Uint8Array | undefined {
   const { cipher } = protection
-  if (encrypted?.type !== 'SK' || encrypted.body.length < cipher.ivLength + cipher.icvLength + 1) return { kind: 'unauthentic' }
+  if (body.length < cipher.ivLength + cipher.icvLength + 1) return undefined
   const fromInitiator = (message.header.flags & HeaderFlag.INITIATOR) !== 0
   const aad = octets.subarray(0, encryptedBodyOffset(octets, message))
-  const plaintext = cipher.open(
-    keysOf(protection, fromInitiator),
-    encrypted.body.subarray(0, cipher.ivLength),
-    aad,
-    encrypted.body.subarray(cipher.ivLength),
-  )
-  if (!plaintext || plaintext.length === 0) return { kind: 'unauthentic' }
+  const plaintext = cipher.open(keysOf(protection, fromInitiator), body.subarray(0, cipher.ivLength), aad, body.subarray(cipher.ivLength))
+  return plaintext?.length === 0 ? undefined : plaintext
+}
+
+/** Any padding length is accepted, and its content is not looked at (§3.14). */
+function withoutPadding(plaintext: Uint8Array): Uint8Array | undefined {
+  const padding = plaintext[plaintext.length - 1]!
+  return padding + 1 > plaintext.length ? undefined : plaintext.subarray(0, plaintext.length - 1 - padding)
+}
+
+/** The message that authentic content is of: of one SK, or of fragments, `header` and `clear` being those of the first. */
+export function readContent(header: IkeHeader, clear: readonly Payload[], content: Content): Exclude<OpenResult, { kind: 'unauthentic' }> {
   try {
-    // Any padding length is accepted, and its content is not looked at (§3.14).
-    const padding = plaintext[plaintext.length - 1]!
-    if (padding + 1 > plaintext.length) throw new CodecError('LENGTH_MISMATCH', 'SK.padLength', plaintext.length - 1)
-    const inner = decodePayloads(encrypted.firstPayload, plaintext.subarray(0, plaintext.length - 1 - padding), 'SK')
-    return {
-      kind: 'authenticated',
-      message: { header: message.header, clear: message.payloads.slice(0, -1), inner } as unknown as AuthenticatedMessage,
-    }
+    const inner = decodePayloads(content.firstPayload, content.bytes, 'SK')
+    return { kind: 'authenticated', message: { header, clear, inner, content } as unknown as AuthenticatedMessage }
   } catch (error) {
     if (error instanceof CodecError) return { kind: 'syntax-error', error }
     throw error

@@ -9,6 +9,7 @@ import type { AddressOffer } from '../peers/address-pool.ts'
 import type { VerifiedPeer } from './authentication.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
 import type { RequestPlan } from './message-window.ts'
+import type { Protection } from './protection.ts'
 
 export interface Step {
   readonly to?: IkeSaState
@@ -18,6 +19,8 @@ export interface Step {
   readonly reply?: readonly Payload[]
   /** Done after the reply has left. */
   readonly afterReply?: readonly Effect[]
+  /** What follows when `to` and `effects` are done, unless the SA is closed by then. Not with `reply` or `job`. */
+  readonly next?: (core: Core, sa: IkeSa) => Step
   /** `to` and `effects` are done now; the rest is what `then` makes of the result, unless the SA is closed by then. Excludes `reply`. */
   readonly job?: { readonly work: CryptoWork; readonly then: StepContinuation }
 }
@@ -58,6 +61,8 @@ export type Effect =
   | { readonly kind: 'rekeying'; readonly apply: (core: Core, sa: IkeSa) => void }
   /** A request of ours, when the slot is free. */
   | { readonly kind: 'request'; readonly plan: RequestPlan }
+  /** The keys from here on (RFC 9370 §2.2.2). */
+  | { readonly kind: 'keys'; readonly protection: Protection }
   /** The SA is authenticated on both sides. */
   | { readonly kind: 'established' }
   /** N(INITIAL_CONTACT): whatever else this identity had here is gone (RFC 7296 §2.4). */

@@ -11,6 +11,7 @@ import { handleIkeAuthResponse } from './ike-auth-initiator.ts'
 import { answerIkeAuthRequest } from './ike-auth-responder.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
 import { answerInformationalRequest } from './informational.ts'
+import { answerIkeIntermediateRequest, handleIkeIntermediateResponse } from './intermediate.ts'
 import type { RequestPlan } from './message-window.ts'
 import type { AuthenticatedMessage } from './protection.ts'
 import type { Step } from './step.ts'
@@ -28,6 +29,23 @@ export interface Transition {
 }
 
 const TRANSITIONS: readonly Transition[] = [
+  {
+    story: 'Responder: process IKE_INTERMEDIATE request',
+    from: ['IKE_INTERMEDIATE_EXPECTED'],
+    exchange: ExchangeType.IKE_INTERMEDIATE,
+    role: 'request',
+    required: ['KE'],
+    handle: answerIkeIntermediateRequest,
+  },
+  {
+    story: 'Initiator: process IKE_INTERMEDIATE response',
+    from: ['IKE_INTERMEDIATE_SENT'],
+    exchange: ExchangeType.IKE_INTERMEDIATE,
+    role: 'response',
+    // A refusal is one Notify and nothing else.
+    required: [],
+    handle: handleIkeIntermediateResponse,
+  },
   {
     story: 'Responder: process IKE_AUTH request',
     from: ['IKE_SA_INIT_ANSWERED'],

@@ -49,9 +49,14 @@ export class Attempts {
 /** How far an attempt has come after `time`, in milliseconds. `failure`: what the network said of a datagram of it, if it said anything. */
 export function progressWords(sa: IkeSa, time: number, failure: string | undefined): string {
   const milliseconds = Math.round(time)
-  if (sa.state.kind === 'IKE_AUTH_SENT')
+  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'IKE_INTERMEDIATE_SENT')
     return `IKE_SA_INIT was answered, IKE_AUTH was not within ${milliseconds} ms: ${sa.transport === 'udp' ? 'UDP' : 'the stream'} is blocked half way`
-  if (sa.state.kind === 'KE_COMPLETE' || sa.state.kind === 'KEYS_READY' || sa.state.kind === 'AUTH_MAKE')
+  if (
+    sa.state.kind === 'KE_COMPLETE' ||
+    sa.state.kind === 'KEYS_READY' ||
+    sa.state.kind === 'INTERMEDIATE_KE_INITIATE' ||
+    sa.state.kind === 'AUTH_MAKE'
+  )
     return 'IKE_SA_INIT was answered, and another went on'
   if (sa.path?.transport === 'tcp' && !sa.path.connection.isOpen) return `no connection within ${milliseconds} ms`
   if (failure !== undefined) return `no answer to IKE_SA_INIT, and a datagram did not get there: ${failure}`

@@ -1,10 +1,12 @@
 /** What a transport that is dialled begins with: an IKE SA of its own (T-FB-3), and a connection, where it has one. */
-import type { PeerConfig } from '../config.ts'
+import { KeyExchangeMethod, NotifyType, notify } from '@underpass/ike-codec'
+import type { IkeSuite, PeerConfig } from '../config.ts'
 import type { Core } from '../core.ts'
 import { IkeSa } from '../ike/ike-sa.ts'
 import { NONCE_LENGTH } from '../ike/ike-sa-init.ts'
 import { freshIkeSpi, startKeyExchange } from '../ike/ike-sa-init-engine.ts'
 import { attachPath } from '../ike/ike-sa-life.ts'
+import { ppkSupport } from '../ike/ppk.ts'
 import { ikeOffer } from '../ike/proposals.ts'
 import { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
@@ -55,15 +57,28 @@ export function openStream(core: Core, initiator: Initiator, way: StreamWay): Co
   return connection
 }
 
+/** P-5: what is too long for a datagram is not in IKE_SA_INIT over UDP, which has no fragments, unless there is nothing else. */
+function suitesFor(transport: Way['transport'], suites: readonly IkeSuite[]): readonly IkeSuite[] {
+  const short = suites.filter(({ keyExchange }) => !LONG_METHODS.includes(keyExchange))
+  return transport === 'tcp' || short.length === 0 ? suites : short
+}
+
+const LONG_METHODS: readonly number[] = [KeyExchangeMethod.ML_KEM_768, KeyExchangeMethod.ML_KEM_1024]
+
 function offerOf(core: Core, peer: PeerConfig, way: Way): Parameters<typeof startKeyExchange>[2] {
-  const suites = peer.ikeProposals
+  const suites = suitesFor(way.transport, peer.ikeProposals)
   return {
-    proposals: ikeOffer(suites),
+    proposals: ikeOffer(suites, 'offered'),
     nonce: core.random(NONCE_LENGTH),
     method: suites[0]!.keyExchange,
     refusedMethods: [],
     cookie: undefined,
     natMismatch: way.transport === 'udp' ? core.random(20) : undefined,
+    // RFC 9370 §2.2.1: a proposal with additional key exchanges needs it.
+    extensions: [
+      ...(suites.some(({ additionalKeyExchanges }) => additionalKeyExchanges) ? [notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED)] : []),
+      ...ppkSupport([peer]),
+    ],
     repetitions: 0,
   }
 }

@@ -4,7 +4,8 @@ import type { EspSuite, IkeSuite } from '../config.ts'
 import type { Core } from '../core.ts'
 import { formatIkeSpi } from '../ike/ike-sa.ts'
 import { type IkeSaInitRequest, readIkeSaInitRequest } from '../ike/ike-sa-init.ts'
-import { chooseIkeProposal } from '../ike/proposals.ts'
+import { additionalFor } from '../ike/intermediate.ts'
+import { additionalIn, chooseIkeProposal } from '../ike/proposals.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
 import { SessionError } from '../session-error.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
@@ -15,7 +16,7 @@ export function tellOfferRefused(core: Core, octets: Uint8Array, initiatorSpi: b
   if (!mayTell(core, initiatorSpi)) return
   const asked = readOffer(octets)
   const configured = suitesFor(core.config, ends)
-  if (!asked || chooseIkeProposal(asked.proposals, configured, asked.method)) return
+  if (!asked || chooseIkeProposal(asked.proposals, configured, asked.method, additionalFor(asked.message.payloads))) return
   const detail =
     configured.length === 0
       ? `no connection of the configuration is for ${ends.remote.address} at ${ends.local.address}`
@@ -39,6 +40,7 @@ export function ikeMismatch(offered: readonly Proposal[], configured: readonly I
           ...cipherOf(encryption, integrity),
           prf: prf?.id ?? 0,
           keyExchange: keyExchange?.id ?? 0,
+          ...additionalIn(proposal),
         }),
     ),
   )

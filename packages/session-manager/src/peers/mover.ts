@@ -264,7 +264,7 @@ export class Mover {
     if (!sa.protection) return
     if (!sa.window.outstanding) {
       const isCheck = this.#lookFor === 'udp' && sa.pathChecks !== undefined
-      prepareRequest(core, sa, sa.protection, isCheck ? beginPathCheck(core, sa) : buildUpdateSaAddresses(sa, path))
+      prepareRequest(core, sa, sa.protection, isCheck ? beginPathCheck(core, sa) : buildUpdateSaAddresses(sa, path), path)
       this.#updateFor = isCheck ? undefined : index
       this.#askedBy.clear()
     }

@@ -19,7 +19,7 @@ import type { TransportList } from './transport-list.ts'
 const EVIDENT = 250
 
 /** IKE_SA_INIT was answered, and IKE_AUTH is not out. */
-const ANSWERED: readonly IkeSa['state']['kind'][] = ['KE_COMPLETE', 'KEYS_READY', 'AUTH_MAKE']
+const ANSWERED: readonly IkeSa['state']['kind'][] = ['KE_COMPLETE', 'KEYS_READY', 'INTERMEDIATE_KE_INITIATE', 'AUTH_MAKE']
 
 /** A transport under way, with an IKE SA of its own (T-FB-3). */
 interface RacingSa {

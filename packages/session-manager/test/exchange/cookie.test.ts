@@ -13,9 +13,9 @@ describe('RFC 7296 §2.6 cookies over UDP', () => {
     pair.connect()
     const [first, asked, second] = pair.log.map((entry) => decodeMessage(entry.octets))
     expect(pair.transcript().slice(0, 3)).toEqual([
-      'I → R  HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
+      'I → R  HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)',
       'R → I  HDR, N(COOKIE)',
-      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
+      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)',
     ])
     expect(second!.payloads[0]).toEqual(asked!.payloads[0])
     // The source hash is random over UDP (C-27); what §2.6 is about are SA, KE and Nonce.
@@ -161,7 +161,7 @@ describe('RFC 9329 §6.3 cookies over TCP', () => {
       ),
     )
     pair.settle()
-    expect(decodeMessage(second.read().subarray(6)).payloads.map((payload) => payload.type)).toEqual(['SA', 'KE', 'Nonce', 'N', 'N'])
+    expect(decodeMessage(second.read().subarray(6)).payloads.map((payload) => payload.type)).toEqual(['SA', 'KE', 'Nonce', 'N', 'N', 'N'])
   })
 
   it('RFC 9329 §6.3 (T-CK-3): from another address it is not, and a new cookie is issued', () => {
@@ -198,11 +198,11 @@ describe('RFC 7296 §2.6.1 COOKIE and INVALID_KE_PAYLOAD together', () => {
     const pair = new Pair({ ...options, gatewayLimits: UNDER_ATTACK })
     pair.connect()
     expect(pair.transcript().slice(0, 5)).toEqual([
-      'I → R  HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
+      'I → R  HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)',
       'R → I  HDR, N(COOKIE)',
-      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
+      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)',
       'R → I  HDR, N(INVALID_KE_PAYLOAD)',
-      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
+      'I → R  HDR, N(COOKIE), SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)',
     ])
     expect(pair.passesTraffic()).toBe(true)
   })
@@ -221,7 +221,11 @@ describe('RFC 7296 §2.6.1 COOKIE and INVALID_KE_PAYLOAD together', () => {
     }
     pair.connect()
     const lines = pair.transcript().filter((line) => line.startsWith('I →') || line.includes('COOKIE') || line.includes('INVALID'))
-    expect(lines.slice(0, 5).map((line) => line.replace(', N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)', ''))).toEqual([
+    expect(
+      lines
+        .slice(0, 5)
+        .map((line) => line.replace(', N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP), N(IKEV2_FRAGMENTATION_SUPPORTED)', '')),
+    ).toEqual([
       'I → R  HDR, SAi1, KEi, Ni',
       'R → I  HDR, N(INVALID_KE_PAYLOAD)',
       'I → R  HDR, SAi1, KEi, Ni',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MessageWindow } from '../../src/ike/message-window.ts'
+import { MessageWindow, type SealedMessage } from '../../src/ike/message-window.ts'
 import { equal } from '../../src/octets.ts'
 
 const NOWHERE = { address: '192.0.2.1', port: 500 }
@@ -23,9 +23,9 @@ describe('RFC 7296 §2.3 Window Size for Overlapping Requests: one', () => {
 
   it('after an answer the window moves on: the last is a repetition, those before are outside', () => {
     const window = new MessageWindow('responder')
-    window.answer(Uint8Array.of(1), Uint8Array.of(11))
+    window.answer(Uint8Array.of(1), sealed(11))
     expect([0, 1, 2, 3].map((id) => window.placeOf(id))).toEqual(['outside', 'repeated', 'new', 'outside'])
-    window.answer(Uint8Array.of(2), Uint8Array.of(12))
+    window.answer(Uint8Array.of(2), sealed(12))
     expect([0, 1, 2, 3, 4].map((id) => window.placeOf(id))).toEqual(['outside', 'outside', 'repeated', 'new', 'outside'])
   })
 
@@ -33,7 +33,7 @@ describe('RFC 7296 §2.3 Window Size for Overlapping Requests: one', () => {
     const window = new MessageWindow('responder')
     window.pending = { request: Uint8Array.of(1), arrival: { transport: 'udp', local: NOWHERE, remote: NOWHERE } }
     expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'pending', 'outside'])
-    window.answer(Uint8Array.of(1), Uint8Array.of(11))
+    window.answer(Uint8Array.of(1), sealed(11))
     expect(window.pending).toBeUndefined()
     expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'repeated', 'new'])
   })
@@ -48,7 +48,7 @@ describe('RFC 7296 §2.3 Window Size for Overlapping Requests: one', () => {
 describe('RFC 7296 §2.1 Use of Retransmission Timers', () => {
   it('a repetition gets the same octets; the same Message ID with other octets gets nothing', () => {
     const window = new MessageWindow('responder')
-    const response = Uint8Array.of(9, 9)
+    const response = sealed(9, 9)
     window.answer(Uint8Array.of(1, 2, 3), response)
     expect(window.responseTo(Uint8Array.of(1, 2, 3), equal)).toBe(response)
     expect(window.responseTo(Uint8Array.of(1, 2, 4), equal)).toBeUndefined()
@@ -57,9 +57,13 @@ describe('RFC 7296 §2.1 Use of Retransmission Timers', () => {
 
   it('only the last pair is remembered', () => {
     const window = new MessageWindow('responder')
-    window.answer(Uint8Array.of(1), Uint8Array.of(11))
-    window.answer(Uint8Array.of(2), Uint8Array.of(12))
+    window.answer(Uint8Array.of(1), sealed(11))
+    window.answer(Uint8Array.of(2), sealed(12))
     expect(window.responseTo(Uint8Array.of(1), equal)).toBeUndefined()
-    expect(window.responseTo(Uint8Array.of(2), equal)).toEqual(Uint8Array.of(12))
+    expect(window.responseTo(Uint8Array.of(2), equal)).toEqual(sealed(12))
   })
 })
+
+function sealed(...octets: number[]): SealedMessage {
+  return { bytes: Uint8Array.from(octets), fragments: undefined }
+}

@@ -53,6 +53,7 @@ export function makeSuccessor(core: Core, old: IkeSa, terms: SuccessorTerms): Ik
   sa.peer = old.peer
   sa.remoteId = old.remoteId
   sa.isMobike = old.isMobike
+  sa.isFragmenting = old.isFragmenting
   sa.lastInboundAt = core.now
   sa.lastPath = old.lastPath
   core.ikeSas.set(sa.localSpi, sa)
