@@ -26,7 +26,7 @@ one of the two ends to run.
   the rest, one process each; AES-256-GCM unless another cipher is named.
   Over TCP frames of at most 1,400 octets (inner MTU 1,362), over UDP IP packets of 1,400 (inner MTU 1,338). "Large MTU": 65,498, the longest
   inner packet whose ESP packet fits the 16-bit Length of a frame (RFC 9329 §3); it is for two ends of ours.
-- **TLS over TCP** of ours: the same stream in TLS 1.3 (AES-256-GCM, so that every octet is encrypted twice), by the runtime's own TLS and sockets. \`tlsToTcp\` in
+- **TLS over TCP** of ours: the same stream in TLS 1.3 (AES-256-GCM, so that every octet is encrypted twice), by libssl and libipsec-mb ([decision 20](decisions/0020-tls-by-libssl.md)). \`tlsToTcp\` in
   the JSON is one flow's rate to that without TLS; wanted is 0.65 and more.
 - **The others** as Debian packages them, with their own defaults for the MTU; TCP's congestion control is ${run.congestionControl ?? "the machine's own"}. OpenVPN: AES-256-GCM, TCP, point to point,
   without Nagle's delay (with it, half as much), no kernel offload. openconnect and ocserv: TLS over TCP, no DTLS. wireguard-go: UDP, no kernel

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkConfiguration } from './check-configuration.mjs'
 import { checkDag } from './check-dag.mjs'
 import { checkExamples } from './check-examples.mjs'
 import { checkPurity } from './check-purity.mjs'
@@ -21,6 +22,7 @@ const checks = [
   ['purity of the core', checkPurity],
   ['conformance page', checkConformance],
   ['example exchanges', checkExampleExchanges],
+  ['defaults of the configuration page', checkConfiguration],
   ['sizes', checkSizes],
   ['knip', () => command('knip', ['--no-progress', '--no-config-hints'])],
   ['publint', () => published.flatMap((folder) => command('publint', ['run', folder, '--strict', '--pack', 'npm']))],

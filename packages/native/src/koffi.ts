@@ -15,6 +15,11 @@ export interface Koffi {
   load(path: string | null): NativeLibrary
   address(value: ArrayBufferView | ArrayBufferLike): bigint
   errno(value?: number): number
+  /** A callback's type, once for each name. */
+  proto(declaration: string): unknown
+  pointer(type: unknown): unknown
+  /** The address by which C calls `callback`, on this thread and within calls that were made from it. */
+  register(callback: (...values: never[]) => unknown, type: unknown): bigint
   readonly os: { readonly errno: Readonly<Record<string, number>> }
   readonly node: { poll(fd: number, events: { readonly readable: true }, callback: () => void): KoffiPollHandle }
 }

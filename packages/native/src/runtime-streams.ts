@@ -1,4 +1,4 @@
-/** Sockets of the runtime's own that carry packets, above all TLS, which has no native ones. */
+/** Sockets of the runtime's own that carry packets, TLS for one where libssl cannot be loaded. */
 let count = 0
 
 /** One more carries packets, until what is returned is called. */

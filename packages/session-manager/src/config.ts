@@ -61,6 +61,21 @@ export interface PeerConfig {
   readonly fttKeepalive?: Uint8Array
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
+  /** A key exchange of its own for each Child SA that replaces one, or comes later (RFC 7296 §1.3.1). Absent: 'preferred'. */
+  readonly pfs?: 'required' | 'preferred' | 'none'
+  /** Absent: `DEFAULT_LIFETIMES`. */
+  readonly lifetimes?: Lifetimes
+}
+
+/** After which an SA is not used any more; rekeying begins before (RFC 7296 §2.8). Each end has its own. Times in milliseconds. */
+export interface Lifetimes {
+  readonly ikeSa: number
+  readonly childSa: number
+  /** Of inner packets, in either direction. */
+  readonly childOctets: number
+  readonly childPackets: number
+  /** The share of a lifetime, 0 to 0.8, within which rekeying begins at random, before the last tenth. */
+  readonly jitter: number
 }
 
 /** How each end proves who it is (RFC 7296 §2.15); each chooses for itself. */
@@ -180,6 +195,8 @@ export interface Limits {
   readonly maxIkeSas: number
   /** IKE SAs of one identity: above it the one without a connection, or else the oldest, gives way to the new one. */
   readonly maxIkeSasPerIdentity: number
+  /** Child SAs of one IKE SA; those that replace others do not count. Above it: NO_ADDITIONAL_SAS. */
+  readonly maxChildSasPerIkeSa: number
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   /** Octets of one unfinished message that a connection may hold. */
@@ -248,6 +265,13 @@ export interface Timers {
   /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4). */
   readonly queueTarget: number
   readonly queueInterval: number
+  /** How long an SA that was replaced waits for the Delete that ends it; then it is ended from here. */
+  readonly replaced: number
+  /** How long a Child SA that was replaced and deleted opens what is still on its way. */
+  readonly drain: number
+  /** Before a rekeying that was refused is tried again, and how long TEMPORARY_FAILURE is taken for an answer (RFC 7296 §2.25). */
+  readonly rekeyRetry: number
+  readonly rekeyGiveUp: number
   /** Before the whole list of transports is tried again. */
   readonly retry: number
   readonly maxRetry: number
@@ -260,6 +284,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxHalfOpenPerAddress: 64,
   maxIkeSas: 20_000,
   maxIkeSasPerIdentity: 64,
+  maxChildSasPerIkeSa: 16,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 256,
   maxBufferedPerConnection: 65_541,
@@ -297,6 +322,18 @@ export const DEFAULT_TIMERS: Timers = {
   deletion: 2_000,
   queueTarget: 5,
   queueInterval: 100,
+  replaced: 30_000,
+  drain: 5_000,
+  rekeyRetry: 10_000,
+  rekeyGiveUp: 300_000,
   retry: 1_000,
   maxRetry: 60_000,
+}
+
+export const DEFAULT_LIFETIMES: Lifetimes = {
+  ikeSa: 14_400_000,
+  childSa: 3_600_000,
+  childOctets: Number.POSITIVE_INFINITY,
+  childPackets: Number.POSITIVE_INFINITY,
+  jitter: 0.1,
 }

@@ -169,6 +169,10 @@ export type Command =
   | { readonly kind: 'check-liveness'; readonly peer?: string }
   /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
   | { readonly kind: 'delete-child'; readonly peer: string }
+  /** RFC 7296 §1.3.1: one more Child SA, for the same traffic. */
+  | { readonly kind: 'create-child'; readonly peer: string }
+  /** RFC 7296 §2.8: now, and not when the lifetime is almost over. `what`: the IKE SA, or its Child SAs. */
+  | { readonly kind: 'rekey'; readonly what: 'ike-sa' | 'child-sa'; readonly peer?: string }
   /** What 'transport-remembered' said of a network, perhaps to a process before this one, and what is left of its time. */
   | {
       readonly kind: 'remember-transport'

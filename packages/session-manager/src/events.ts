@@ -70,6 +70,33 @@ export type SessionEvent =
       readonly localTs: readonly string[]
       readonly remoteTs: readonly string[]
     }
+  /** The new one is there; the old one goes when it is drained. `by`: who asked. */
+  | {
+      readonly kind: 'child-sa-rekeyed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly by: 'us' | 'peer'
+      readonly formerInboundSpi: string
+      readonly inboundSpi: string
+    }
+  /** `ikeSa` has taken the place of `formerIkeSa`, of which nothing more is heard. The SPIs of our own where the configuration has a `shard`. */
+  | {
+      readonly kind: 'ike-sa-rekeyed'
+      readonly ikeSa: string
+      readonly formerIkeSa: string
+      readonly peer: string
+      readonly by: 'us' | 'peer'
+      readonly localSpi?: string
+      readonly formerLocalSpi?: string
+    }
+  /** It is tried again after a while; what is not rekeyed in time ends. */
+  | {
+      readonly kind: 'rekey-failed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly what: 'ike-sa' | 'child-sa'
+      readonly detail: string
+    }
   | {
       readonly kind: 'child-sa-removed'
       readonly ikeSa: string

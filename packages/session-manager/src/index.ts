@@ -2,7 +2,7 @@
 
 export { type AlgorithmRow, describeRow, rowsBrokenByEsp, rowsBrokenByIke } from './algorithm-levels.ts'
 export type * from './config.ts'
-export { DEFAULT_LIMITS, DEFAULT_TIMERS } from './config.ts'
+export { DEFAULT_LIFETIMES, DEFAULT_LIMITS, DEFAULT_TIMERS } from './config.ts'
 export { type CheckedConfig, checkConfig } from './config-check.ts'
 export type * from './contract.ts'
 export type * from './events.ts'

@@ -1,7 +1,8 @@
 /** What is checked of certificates beside the runtime's own verification: that a key fits, and pins. */
 import { createHash, createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { createSecureContext, type TLSSocket } from 'node:tls'
-import { plainReason } from './transport-error.ts'
+import { authorityOf } from './authority.ts'
+import { plainReason, TransportError } from './transport-error.ts'
 
 /** PEM: the server's certificate first, then the chain; and its private key. */
 export interface CertificatePair {
@@ -62,6 +63,21 @@ export function pinOfPeer(socket: TLSSocket): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Why a certificate's pin is not taken. `shown`: undefined where the other end has shown none that can be read. */
+export function pinProblem(
+  shown: string | undefined,
+  isResumed: boolean,
+  pins: readonly string[],
+  { host, port }: { readonly host: string; readonly port: number },
+): TransportError | undefined {
+  // Not every runtime keeps the certificate with a session, and only of connections whose certificate was taken are sessions given away.
+  if (shown === undefined && isResumed) return undefined
+  if (shown !== undefined && pins.includes(shown)) return undefined
+  const text =
+    shown === undefined ? 'it shows no certificate' : `the pin of its certificate is ${shown}, which is none of those that are known`
+  return new TransportError('CERTIFICATE_INVALID', `no TLS with ${authorityOf({ host, port })}: ${text}`, { host, port })
 }
 
 function spkiOf({ publicKey }: X509Certificate): Buffer {

@@ -1,10 +1,11 @@
 import { isIP, type Socket, type TcpNetConnectOpts, connect as tcpConnect } from 'node:net'
 import { type TLSSocket, connect as tlsConnect } from 'node:tls'
-import { authorityOf } from './authority.ts'
 import type { ByteStream, StreamHandlers } from './byte-stream.ts'
-import { pinOfPeer } from './certificate.ts'
+import { pinOfPeer, pinProblem } from './certificate.ts'
 import { connectNative } from './native-connect.ts'
 import { nativeSockets } from './native-sockets.ts'
+import { nativeTls } from './native-tls.ts'
+import { connectNativeTls } from './native-tls-connect.ts'
 import { tuneRuntimeSocket } from './native-tuning.ts'
 import { dialogueWith, MAX_CONNECTIONS } from './proxy/begin.ts'
 import { asksWithoutEnd, type ProxyDialogue } from './proxy/dialogue.ts'
@@ -30,7 +31,7 @@ export interface TlsClientOptions extends TlsParameters {
   readonly pins?: readonly string[]
   /**
    * A session that `onSession` gave before, to resume (RFC 9329 Appendix B.3). What its connection was checked by then is not checked again
-   * by every runtime: give it back only beside the same `ca`, `pins` and name. Deno ignores it.
+   * by every runtime: give it back only beside the same `ca`, `pins` and name. Deno's own TLS ignores it.
    */
   readonly session?: Uint8Array
   onSession?(session: Uint8Array): void
@@ -58,6 +59,11 @@ export function connect(options: ConnectOptions, handlers: StreamHandlers): Prom
   if (isPlain && isIP(options.host) !== 0 && options.sockets !== 'node') {
     const sockets = nativeSockets()
     if ('calls' in sockets) return connectNative(sockets, options, handlers)
+  }
+  const { tls = false, via } = options
+  if (tls !== false && via?.protocol !== 'https' && isIP((via ?? options).host) !== 0 && options.sockets !== 'node') {
+    const native = nativeTls()
+    if ('libssl' in native) return connectNativeTls(native, connect, options, tls, handlers)
   }
   return connectThroughRuntime(options, handlers)
 }
@@ -130,7 +136,8 @@ function connectThroughRuntime(options: ConnectOptions, handlers: StreamHandlers
       over.once(
         'secureConnect',
         then(() => {
-          const problem = pinProblem(over, whom, clientOptions)
+          const { pins } = clientOptions
+          const problem = pins && pinProblem(pinOfPeer(over), over.isSessionReused(), pins, whom)
           if (problem !== undefined) return fail(problem)
           sessions.release()
           next(over)
@@ -230,17 +237,6 @@ function heldSessions(onSession: TlsClientOptions['onSession']): { take(session:
       held = undefined
     },
   }
-}
-
-function pinProblem(socket: TLSSocket, { host, port }: ReturnType<typeof placeOf>, { pins }: TlsClientOptions): TransportError | undefined {
-  if (pins === undefined) return undefined
-  const shown = pinOfPeer(socket)
-  // Not every runtime keeps the certificate with a session, and only of connections whose certificate was taken are sessions given away.
-  if (shown === undefined && socket.isSessionReused()) return undefined
-  if (shown !== undefined && pins.includes(shown)) return undefined
-  const text =
-    shown === undefined ? 'it shows no certificate' : `the pin of its certificate is ${shown}, which is none of those that are known`
-  return new TransportError('CERTIFICATE_INVALID', `no TLS with ${authorityOf({ host, port })}: ${text}`, { host, port })
 }
 
 function startTls(tcp: Socket, host: string, tls: TlsClientOptions): TLSSocket {

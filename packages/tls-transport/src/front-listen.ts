@@ -54,7 +54,11 @@ export async function listenThroughRuntime(
 }
 
 /** @throws TransportError BAD_OPTION */
-export function replaceCertificate(acceptor: TlsAcceptor, pair: CertificatePair, { address, port }: Endpoint): void {
+export function replaceCertificate(
+  acceptor: Pick<TlsAcceptor, 'replaceCertificate'>,
+  pair: CertificatePair,
+  { address, port }: Endpoint,
+): void {
   try {
     acceptor.replaceCertificate(pair)
   } catch (cause) {

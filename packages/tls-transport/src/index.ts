@@ -1,5 +1,5 @@
 // Byte streams under the IKE and ESP stream: TCP (RFC 9329), TLS around it (RFC 9329 Appendix A). TCP by the system's calls where
-// @underpass/native can be loaded; names, TLS and all else by node:net and node:tls, on every runtime.
+// @underpass/native can be loaded, and TLS by libssl where that can be, too; names and all else by node:net and node:tls, on every runtime.
 export type { ByteStream, Endpoint, StreamHandlers, TlsInfo } from './byte-stream.ts'
 export { type CertificatePair, type CertificateProblem, certificatePin, certificateProblem } from './certificate.ts'
 export { type ConnectOptions, connect, type TlsClientOptions } from './connect.ts'
@@ -7,10 +7,12 @@ export type { FirstLook } from './first-look.ts'
 export type { FrontOptions } from './front.ts'
 export { type Listener, type ListenOptions, listen } from './listen.ts'
 export { tcpSockets } from './native-sockets.ts'
+export { tlsLibrary } from './native-tls.ts'
 export { type SocketTuning, untunable } from './native-tuning.ts'
 export { describeProxy, type ProxyCredentials, type ProxyServer, parseProxy, proxyFromEnvironment } from './proxy/proxy.ts'
 export { type Origin, type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts'
 export type { SocketOptions } from './socket-stream.ts'
-export { type TicketSecret, type TlsServerOptions, ticketSecret } from './tls-acceptor.ts'
+export type { TlsServerOptions } from './tls-acceptor.ts'
 export { hasNullCipher, type TlsParameters } from './tls-parameters.ts'
+export { type TicketSecret, ticketSecret } from './tls-tickets.ts'
 export { TransportError, type TransportErrorCode, type TransportErrorContext } from './transport-error.ts'

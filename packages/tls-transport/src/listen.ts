@@ -6,6 +6,7 @@ import { listenThroughRuntime } from './front-listen.ts'
 import { listenNativeFront } from './native-front.ts'
 import { listenNative } from './native-listen.ts'
 import { nativeSockets } from './native-sockets.ts'
+import { nativeTls } from './native-tls.ts'
 import type { Origin } from './proxy-protocol.ts'
 import type { SocketOptions } from './socket-stream.ts'
 import type { TlsServerOptions } from './tls-acceptor.ts'
@@ -55,8 +56,8 @@ export async function listen(options: ListenOptions, onConnection: (stream: Byte
     const native = nativeSockets()
     if ('calls' in native) {
       if (tls === false && expectsProxyHeader === undefined) return listenNative(native, options, onConnection)
-      // Where every octet is TLS's, and nobody shares the port, accepting is all that there is to do: the runtime's sockets do it.
-      if (tls === false || alsoPlain || reusePort || expectsProxyHeader !== undefined)
+      // Where every octet is the runtime's TLS's, and nobody shares the port, accepting is all that there is to do: the runtime's sockets do it.
+      if (tls === false || alsoPlain || reusePort || expectsProxyHeader !== undefined || 'libssl' in nativeTls())
         return listenNativeFront(native, options, onConnection)
     }
   }

@@ -11,6 +11,8 @@ import type { Listener, ListenOptions } from './listen.ts'
 import { listenNative } from './native-listen.ts'
 import { type NativeSockets, systemError } from './native-sockets.ts'
 import { NativeStream } from './native-stream.ts'
+import { nativeTls } from './native-tls.ts'
+import { NativeTlsAcceptor } from './native-tls-acceptor.ts'
 import type { Origin } from './proxy-protocol.ts'
 import { ReaddressedStream } from './readdressed-stream.ts'
 import { SocketStream, tlsInfo, unmapped } from './socket-stream.ts'
@@ -66,7 +68,7 @@ class NativeFront {
   local: Endpoint | undefined
   /** Open streams, and what may become some, that the listener beneath does not count. */
   connections = 0
-  readonly acceptor: TlsAcceptor | undefined
+  readonly acceptor: TlsAcceptor | NativeTlsAcceptor | undefined
   readonly #sockets: NativeSockets
   readonly #options: ListenOptions
   readonly #onConnection: Accept
@@ -80,7 +82,10 @@ class NativeFront {
     this.#onConnection = onConnection
     const { tls = false } = options
     try {
-      if (tls !== false) this.acceptor = new TlsAcceptor(tls, (error) => options.onError?.(error))
+      if (tls === false) return
+      const native = nativeTls()
+      const onFailure = (error: TransportError): void => options.onError?.(error)
+      this.acceptor = 'libssl' in native ? new NativeTlsAcceptor(native, tls, onFailure) : new TlsAcceptor(tls, onFailure)
     } catch (cause) {
       throw transportError(cause, 'listen', options.address ?? '::', options.port ?? 0)
     }
@@ -179,6 +184,17 @@ class NativeFront {
     const remote = this.#remoteOf(descriptor)
     // It is gone.
     if (remote === undefined) return this.#sockets.close(descriptor)
+    const { acceptor } = this
+    if (acceptor instanceof NativeTlsAcceptor) {
+      const stream = this.#streamOf(descriptor)
+      if (stream !== undefined)
+        acceptor.begin(stream, origin?.remote ?? remote, (over) =>
+          this.#onConnection(origin === undefined ? over : new ReaddressedStream(over, origin)),
+        )
+    } else if (acceptor !== undefined) this.#secureByRuntime(acceptor, descriptor, remote, origin)
+  }
+
+  #secureByRuntime(acceptor: TlsAcceptor, descriptor: number, remote: Endpoint, origin: Origin | undefined): void {
     if (this.#isFull()) return this.#sockets.close(descriptor)
     let below: Duplex | undefined = socketOf(descriptor)
     let ends = origin
@@ -191,7 +207,7 @@ class NativeFront {
       this.connections++
       below.once('close', () => this.connections--)
     }
-    this.acceptor!.begin(below, ends?.remote ?? remote, (over) => this.#accept(over, ends))
+    acceptor.begin(below, ends?.remote ?? remote, (over) => this.#accept(over, ends))
   }
 
   #accept(socket: TLSSocket, origin: Origin | undefined): void {
@@ -200,13 +216,14 @@ class NativeFront {
   }
 
   #streamOf(descriptor: number): NativeStream | undefined {
-    const { congestionControl } = this.#options
+    const { congestionControl, dscp } = this.#options
     try {
       if (this.#isFull()) {
         this.#sockets.close(descriptor)
         return undefined
       }
       if (congestionControl !== undefined) this.#sockets.calls.setCongestionControl(descriptor, congestionControl)
+      if (dscp !== undefined) this.#sockets.calls.setDscp(descriptor, dscp)
       const stream = new NativeStream(this.#sockets, descriptor, this.#options)
       this.connections++
       stream.onGone = () => this.connections--

@@ -15,7 +15,7 @@ export interface SocketOptions extends SocketTuning {
   readonly highWaterMark?: number
   /** Octets that one read takes at most. Native sockets only. Default 256 KiB, which a core's cache has room for. */
   readonly readLength?: number
-  /** 'node': the runtime's own sockets even where native ones can be had. Default 'auto'. TLS always runs on the runtime's. */
+  /** 'node': the runtime's own sockets even where native ones can be had. Default 'auto'. */
   readonly sockets?: 'auto' | 'node'
   /**
    * TCP_NOTSENT_LOWAT: octets that the kernel holds unsent, beyond what is in flight. 'adaptive': no more than keeps the connection busy.

@@ -1,11 +1,11 @@
 // Room: the wire. The server's side of TLS around connections, whoever accepted them.
-import { createHash, hkdfSync, randomFillSync } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
-import { AddressCounts } from './address-counts.ts'
 import type { Endpoint } from './byte-stream.ts'
 import { type CertificatePair, certificateProblem } from './certificate.ts'
+import { Handshakes } from './handshakes.ts'
 import { serverParameters, type TlsParameters } from './tls-parameters.ts'
+import { type TicketSecret, Tickets } from './tls-tickets.ts'
 import { TransportError, transportError } from './transport-error.ts'
 
 /** RFC 9329 Appendix A. No client certificate is asked for (Appendix B.1): IKE authenticates. */
@@ -13,39 +13,17 @@ export interface TlsServerOptions extends TlsParameters, CertificatePair {
   readonly alpn?: readonly string[]
   /** Milliseconds for a handshake. Default 10,000. */
   readonly handshakeTimeout?: number
-  /** Of whoever resumes the sessions of another listener, of another thread, too. Default: one of its own. Node only. */
+  /** Of whoever resumes the sessions of another listener, of another thread, too. Default: one of its own. libssl and Node. */
   readonly tickets?: TicketSecret
 }
-
-/**
- * What session tickets are sealed with is made of it, anew each day (RFC 9325 §3.4). Plain data: it may be sent to another thread. A listener
- * copies the octets: overwrite them once the last one is there, for of them the secrets of all days can be had.
- */
-export interface TicketSecret {
-  readonly octets: Uint8Array
-  /** When it was made, by the system's clock. */
-  readonly since: number
-}
-
-export function ticketSecret(): TicketSecret {
-  return { octets: randomFillSync(new Uint8Array(32)), since: Date.now() }
-}
-
-/** Handshakes under way at once, in all and of one address: each takes a descriptor and some hundred kilobytes, and says nothing of who asks. */
-const MAX_HANDSHAKES = 1_024
-const MAX_HANDSHAKES_OF_AN_ADDRESS = 64
-const DAY = 86_400_000
 
 export class TlsAcceptor {
   readonly #options: Omit<TlsServerOptions, 'tickets' | 'cert' | 'key'>
   readonly #onFailure: (error: TransportError) => void
-  readonly #underWay = new Set<Duplex>()
-  readonly #ofAddress = new AddressCounts()
+  readonly #underWay = new Handshakes<Duplex>()
+  readonly #tickets: Tickets
   #pair: CertificatePair
   #context: SecureContext
-  #tickets: TicketSecret
-  /** Days that what tickets are sealed with has been made anew. */
-  #day = 0
   #isClosed = false
 
   /** @throws Error where the certificate, its key or the ciphers are not taken */
@@ -54,20 +32,19 @@ export class TlsAcceptor {
     this.#options = rest
     this.#onFailure = onFailure
     this.#pair = { cert, key }
-    this.#tickets = tickets === undefined ? ticketSecret() : { octets: tickets.octets.slice(), since: tickets.since }
+    this.#tickets = new Tickets(tickets)
     this.#context = this.#contextFor(this.#pair)
   }
 
   /** Takes over a connection of which nothing was read, or what was read put back. `accept` is called if the handshake comes to its end. */
   begin(socket: Duplex, remote: Endpoint, accept: (secure: TLSSocket) => void): void {
     const { address } = remote
-    if (this.#isClosed || this.#underWay.size >= MAX_HANDSHAKES || this.#ofAddress.of(address) >= MAX_HANDSHAKES_OF_AN_ADDRESS) {
+    if (this.#isClosed || this.#underWay.isFull(address)) {
       socket.on('error', () => {}).destroy()
       return
     }
-    this.#ofAddress.add(address)
-    this.#underWay.add(socket)
-    this.#changeTicketsDaily()
+    this.#underWay.add(socket, address)
+    if (this.#tickets.changeDaily()) this.#context = this.#contextFor(this.#pair)
     const secure = new TLSSocket(socket as ConstructorParameters<typeof TLSSocket>[0], {
       isServer: true,
       secureContext: this.#context,
@@ -76,9 +53,8 @@ export class TlsAcceptor {
       ...(this.#options.alpn === undefined ? {} : { ALPNProtocols: [...this.#options.alpn] }),
     })
     const settle = (): boolean => {
-      if (!this.#underWay.delete(socket)) return false
+      if (!this.#underWay.remove(socket)) return false
       clearTimeout(timer)
-      this.#ofAddress.remove(address)
       secure.off('error', fail).off('secure', succeed).off('close', onClose)
       return true
     }
@@ -107,21 +83,7 @@ export class TlsAcceptor {
   /** Gives up what is under way. */
   close(): void {
     this.#isClosed = true
-    for (const socket of this.#underWay) socket.destroy()
-  }
-
-  #changeTicketsDaily(): void {
-    const day = Math.floor((Date.now() - this.#tickets.since) / DAY)
-    if (day <= this.#day) return
-    // What was is not to be had of what is: who learns today's secret cannot read yesterday's tickets.
-    let { octets } = this.#tickets
-    for (; this.#day < day; this.#day++) {
-      const next = createHash('sha256').update(octets).digest()
-      octets.fill(0)
-      octets = next
-    }
-    this.#tickets = { octets, since: this.#tickets.since }
-    this.#context = this.#contextFor(this.#pair)
+    for (const socket of this.#underWay.all()) socket.destroy()
   }
 
   #contextFor(pair: CertificatePair): SecureContext {
@@ -131,7 +93,7 @@ export class TlsAcceptor {
       ...serverParameters(this.#options),
       cert: pair.cert,
       key: pair.key,
-      ticketKeys: Buffer.from(hkdfSync('sha256', this.#tickets.octets, new Uint8Array(0), 'session tickets', 48)),
+      ticketKeys: Buffer.from(this.#tickets.keys(48, 'session tickets')),
     })
   }
 }

@@ -1,13 +1,15 @@
 /** The parameters of TLS that are offered and taken, on both ends (RFC 9325, RFC 9329 Appendix A). */
 import { constants } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import type { TlsContextOptions } from '@underpass/native'
+import { nativeTls } from './native-tls.ts'
 
 /** What both ends may choose of it. */
 export interface TlsParameters {
   /** Default 'TLSv1.2' (RFC 9325 §3.1.1). */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined
-  /** OpenSSL cipher string in the place of what RFC 9325 §4.2 recommends. Bun takes part of it, Deno none. */
+  /** OpenSSL cipher string in the place of what RFC 9325 §4.2 recommends. Of it Bun's own TLS takes a part, Deno's nothing. */
   readonly ciphers?: string | undefined
   /**
    * Takes NULL-SHA256, TLS_RSA_WITH_NULL_SHA256 (RFC 9329 Appendix A): TLS 1.2, an RSA certificate, and nothing is encrypted twice. A client
@@ -37,34 +39,58 @@ const NULL_CIPHER = 'NULL-SHA256'
 const SIGNATURES =
   'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ed25519:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pkcs1_sha256:rsa_pkcs1_sha384'
 
+type OfBothEnds = Pick<TlsContextOptions, 'minVersion' | 'maxVersion' | 'ciphers' | 'signatures'>
+
+export function nativeServerParameters(options: TlsParameters): OfBothEnds {
+  const { minVersion = 'TLSv1.2', maxVersion, ciphers, nullCipher } = options
+  const own = nullCipher === true ? `${NULL_CIPHER}:${RECOMMENDED}:@SECLEVEL=0` : RECOMMENDED
+  return { minVersion, maxVersion, ciphers: ciphers ?? own, signatures: nullCipher === true ? SIGNATURES : undefined }
+}
+
+export function nativeClientParameters(options: TlsParameters): OfBothEnds {
+  if (options.nullCipher !== true) {
+    const { minVersion = 'TLSv1.2', maxVersion, ciphers = RECOMMENDED } = options
+    return { minVersion, maxVersion, ciphers }
+  }
+  return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: `${NULL_CIPHER}:@SECLEVEL=0`, signatures: SIGNATURES }
+}
+
 export function serverParameters(options: TlsParameters): SecureContextOptions {
+  const { minVersion, maxVersion, ciphers, signatures } = nativeServerParameters(options)
   return {
-    ...versions(options),
-    ciphers: options.ciphers ?? (options.nullCipher === true ? `${NULL_CIPHER}:${RECOMMENDED}:@SECLEVEL=0` : RECOMMENDED),
-    ...(options.nullCipher === true ? { sigalgs: SIGNATURES } : {}),
+    minVersion,
+    ciphers,
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(signatures === undefined ? {} : { sigalgs: signatures }),
     // RFC 9325 §3.5: nobody needs to negotiate again.
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   }
 }
 
 export function clientParameters(options: TlsParameters): Pick<SecureContextOptions, 'minVersion' | 'maxVersion' | 'ciphers' | 'sigalgs'> {
-  if (options.nullCipher !== true) return { ...versions(options), ciphers: options.ciphers ?? RECOMMENDED }
-  return { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2', ciphers: `${NULL_CIPHER}:@SECLEVEL=0`, sigalgs: SIGNATURES }
+  const { minVersion, maxVersion, ciphers, signatures } = nativeClientParameters(options)
+  return {
+    minVersion,
+    ciphers,
+    ...(maxVersion === undefined ? {} : { maxVersion }),
+    ...(signatures === undefined ? {} : { sigalgs: signatures }),
+  }
 }
 
-/** Whether the runtime's TLS has NULL-SHA256: OpenSSL has it, BoringSSL (Bun) refuses the name, rustls (Deno) reads no names at all. */
+/**
+ * Whether there is NULL-SHA256: libssl has it. Where streams have the runtime's TLS, OpenSSL (Node) has it too, BoringSSL (Bun) refuses the name,
+ * rustls (Deno) reads no names at all.
+ */
 export function hasNullCipher(): boolean {
+  const native = nativeTls()
   const takes = (ciphers: string): boolean => {
     try {
-      createSecureContext({ ciphers, maxVersion: 'TLSv1.2' })
+      if ('libssl' in native) native.libssl.createContext({ role: 'client', minVersion: 'TLSv1.2', ciphers }).free()
+      else createSecureContext({ ciphers, maxVersion: 'TLSv1.2' })
       return true
     } catch {
       return false
     }
   }
   return takes(`${NULL_CIPHER}:@SECLEVEL=0`) && !takes('NO-SUCH-CIPHER')
-}
-
-function versions({ minVersion = 'TLSv1.2', maxVersion }: TlsParameters): Pick<SecureContextOptions, 'minVersion' | 'maxVersion'> {
-  return { minVersion, ...(maxVersion === undefined ? {} : { maxVersion }) }
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { pinOf } from '../src/certificate.ts'
-import { certificateProblem } from '../src/index.ts'
+import { certificateProblem, tlsLibrary } from '../src/index.ts'
 import { CERT, CLIENT_TLS, closeAll, dial, failureOf, KEY, RSA, SERVER_TLS, SOCKETS, serve, until, useSockets } from './streams.ts'
 
 afterEach(async () => {
@@ -92,8 +92,9 @@ describe.each(SOCKETS)('RFC 9329 App. A (T-TLS-6): pins, %s sockets', (sockets) 
     accepted.at(-1)?.stream.write(Uint8Array.of(1))
     await until(() => first.seen.octets === 1)
     const session = sessions.at(-1)
-    if (session === undefined) return
+    // Deno's own TLS resumes what it likes, and no session that it is given.
+    if (session === undefined || ('Deno' in globalThis && (sockets === 'node' || tlsLibrary().kind === 'node'))) return
     const second = await dial(listener.local.port, { tls: { pins: [PIN], session } })
-    expect(second.stream.tls?.isResumed).toBe(!('Deno' in globalThis))
+    expect(second.stream.tls?.isResumed).toBe(true)
   })
 })

@@ -10,12 +10,18 @@ import {
   type StreamHandlers,
   TransportError,
   tcpSockets,
+  tlsLibrary,
 } from '../src/index.ts'
 
 export const LOOPBACK = '127.0.0.1'
 
 /** Those that are here. */
 export const SOCKETS: readonly ('auto' | 'node')[] = tcpSockets().kind === 'native' ? ['auto', 'node'] : ['node']
+/** Whose TLS there is, and with which sockets. */
+export const TLS_OF: readonly { readonly sockets: 'auto' | 'node'; readonly library: 'libssl' | 'the runtime' }[] = [
+  ...(tlsLibrary().kind === 'libssl' ? [{ sockets: 'auto', library: 'libssl' } as const] : []),
+  { sockets: 'node', library: 'the runtime' },
+]
 let sockets: 'auto' | 'node' = 'auto'
 
 /** Of all connections and listeners from here on. */

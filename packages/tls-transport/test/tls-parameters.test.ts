@@ -1,8 +1,8 @@
 import { createServer } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hasNullCipher, type TlsClientOptions, type TlsServerOptions, ticketSecret } from '../src/index.ts'
 import { answerTo, clientHello, offerOf } from './client-hello.ts'
-import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, RSA, SERVER_TLS, serve, turn, until } from './streams.ts'
+import { CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, RSA, SERVER_TLS, serve, TLS_OF, turn, until, useSockets } from './streams.ts'
 import { type Tap, tap } from './tap.ts'
 
 const taps: Tap[] = []
@@ -11,12 +11,15 @@ afterEach(async () => {
   await closeAll()
 })
 
-/** Bun takes a part of the names of ciphers, Deno none; what their clients offer is theirs. */
-const choosesCiphers = !('Bun' in globalThis) && !('Deno' in globalThis)
+/** Of their own TLS Bun takes a part of the names of ciphers, Deno none; what their clients offer is theirs. */
+const choosesCiphers = (library: (typeof TLS_OF)[number]['library']): boolean =>
+  library === 'libssl' || (!('Bun' in globalThis) && !('Deno' in globalThis))
 const RSA_SERVER = { ...RSA, alpn: ['ike'] } as const
 const TRUSTING = { alpn: ['ike'], rejectUnauthorized: false } as const
 
-describe('RFC 9325 (T-TLS-5): what a server takes', () => {
+describe.each(TLS_OF)('RFC 9325 (T-TLS-5): what a server takes, TLS of $library', ({ sockets }) => {
+  beforeEach(() => useSockets(sockets))
+
   it.each([
     ['TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256', 0xc02b, SERVER_TLS],
     ['TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384', 0xc02c, SERVER_TLS],
@@ -53,7 +56,9 @@ describe('RFC 9325 (T-TLS-5): what a server takes', () => {
   })
 })
 
-describe('RFC 9325 (T-TLS-5): what a client offers', () => {
+describe.each(TLS_OF)('RFC 9325 (T-TLS-5): what a client offers, TLS of $library', ({ sockets }) => {
+  beforeEach(() => useSockets(sockets))
+
   it('RFC 9325 §4.1, §4.2, §4.4: suites with ephemeral keys and AEADs, groups of 224 bits or more, no version below 1.2', async () => {
     let hello: Uint8Array | undefined
     const server = createServer((socket) => {
@@ -78,9 +83,11 @@ describe('RFC 9325 (T-TLS-5): what a client offers', () => {
   })
 })
 
-describe('RFC 9329 App. A (T-TLS-4): the NULL cipher', () => {
-  // Node has it, and CI runs these there; Bun refuses it and Deno ignores it, which the tests below show.
-  it.skipIf(!hasNullCipher())('both ends by name: TLS 1.2, TLS_RSA_WITH_NULL_SHA256, and the octets in the clear', async () => {
+describe.each(TLS_OF)('RFC 9329 App. A (T-TLS-4): the NULL cipher, TLS of $library', ({ sockets, library }) => {
+  beforeEach(() => useSockets(sockets))
+
+  // OpenSSL has it, and CI runs these with it; Bun's own TLS refuses it and Deno's ignores it.
+  it.skipIf(!choosesCiphers(library))('both ends by name: TLS 1.2, TLS_RSA_WITH_NULL_SHA256, and the octets in the clear', async () => {
     const { listener, accepted } = await serve({ tls: { ...RSA_SERVER, nullCipher: true } })
     const { stream } = await dial(listener.local.port, { tls: { ...TRUSTING, nullCipher: true } })
     expect(stream.tls).toMatchObject({ protocol: 'TLSv1.2', cipher: 'NULL-SHA256' })
@@ -93,17 +100,19 @@ describe('RFC 9329 App. A (T-TLS-4): the NULL cipher', () => {
     expect(older.stream.tls?.cipher).toContain('GCM')
   })
 
-  it.skipIf(!hasNullCipher())('it is off by default, on either end', async () => {
+  it.skipIf(!choosesCiphers(library))('it is off by default, on either end', async () => {
     const { listener } = await serve({ tls: RSA_SERVER })
     expect((await failureOf(dial(listener.local.port, { tls: { ...TRUSTING, nullCipher: true } }))).code).toBe('TLS_HANDSHAKE')
   })
 
   it('who has it: OpenSSL, and neither BoringSSL nor rustls', () => {
-    expect(hasNullCipher()).toBe(choosesCiphers)
+    expect(hasNullCipher()).toBe(TLS_OF.some((each) => choosesCiphers(each.library)))
   })
 })
 
-describe('handshakes', () => {
+describe.each(TLS_OF)('handshakes, TLS of $library', ({ sockets, library }) => {
+  beforeEach(() => useSockets(sockets))
+
   it('RFC 9329 App. B.1 (T-TLS-7): the server asks for no certificate', async () => {
     const { listener } = await serve({ tls: SERVER_TLS })
     const seen = await tap(listener.local.port)
@@ -178,27 +187,35 @@ describe('handshakes', () => {
     // Deno has none.
     if (session === undefined) return
     const there = await dial(second.listener.local.port, { tls: { ...CLIENT_TLS, session } })
-    expect(there.stream.tls?.isResumed).toBe(choosesCiphers)
+    expect(there.stream.tls?.isResumed).toBe(choosesCiphers(library))
     const elsewhere = await dial(stranger.listener.local.port, { tls: { ...CLIENT_TLS, session } })
     expect(elsewhere.stream.tls?.isResumed).toBe(false)
   })
 
-  // Bun and Deno take no ticket keys; CI runs it on Node.
-  it.skipIf(!choosesCiphers)('RFC 9325 §3.4: what tickets are sealed with is another the next day, on all listeners alike', async () => {
-    const yesterday = { ...ticketSecret(), since: Date.now() - 86_400_000 }
-    const again = structuredClone(yesterday)
-    const unchanged = await serve({ tls: { ...SERVER_TLS, tickets: { ...structuredClone(yesterday), since: Date.now() } } })
-    const listeners = [await serve({ tls: { ...SERVER_TLS, tickets: yesterday } }), await serve({ tls: { ...SERVER_TLS, tickets: again } })]
-    // Whoever made it need not keep it: of these octets all later ones could be had.
-    yesterday.octets.fill(0)
-    const sessions: Uint8Array[] = []
-    const first = await dial(listeners[0]!.listener.local.port, { tls: { ...CLIENT_TLS, onSession: (session) => sessions.push(session) } })
-    await until(() => sessions.length > 0)
-    first.stream.end()
-    const session = sessions.at(-1)!
-    expect((await dial(listeners[1]!.listener.local.port, { tls: { ...CLIENT_TLS, session } })).stream.tls?.isResumed).toBe(true)
-    expect((await dial(unchanged.listener.local.port, { tls: { ...CLIENT_TLS, session } })).stream.tls?.isResumed).toBe(false)
-  })
+  // Bun's and Deno's own TLS take no ticket keys; CI runs it with OpenSSL's.
+  it.skipIf(!choosesCiphers(library))(
+    'RFC 9325 §3.4: what tickets are sealed with is another the next day, on all listeners alike',
+    async () => {
+      const yesterday = { ...ticketSecret(), since: Date.now() - 86_400_000 }
+      const again = structuredClone(yesterday)
+      const unchanged = await serve({ tls: { ...SERVER_TLS, tickets: { ...structuredClone(yesterday), since: Date.now() } } })
+      const listeners = [
+        await serve({ tls: { ...SERVER_TLS, tickets: yesterday } }),
+        await serve({ tls: { ...SERVER_TLS, tickets: again } }),
+      ]
+      // Whoever made it need not keep it: of these octets all later ones could be had.
+      yesterday.octets.fill(0)
+      const sessions: Uint8Array[] = []
+      const first = await dial(listeners[0]!.listener.local.port, {
+        tls: { ...CLIENT_TLS, onSession: (session) => sessions.push(session) },
+      })
+      await until(() => sessions.length > 0)
+      first.stream.end()
+      const session = sessions.at(-1)!
+      expect((await dial(listeners[1]!.listener.local.port, { tls: { ...CLIENT_TLS, session } })).stream.tls?.isResumed).toBe(true)
+      expect((await dial(unchanged.listener.local.port, { tls: { ...CLIENT_TLS, session } })).stream.tls?.isResumed).toBe(false)
+    },
+  )
 })
 
 function answer(tls: TlsServerOptions, suites: readonly number[]): ReturnType<typeof answerOf> {

@@ -1,13 +1,30 @@
-import { createServer, connect as tcpConnect } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
+import { createServer, type Socket, connect as tcpConnect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { connect, listen } from '../src/index.ts'
-import { CERT, CLIENT_TLS, closeAll, dial, failureOf, LOOPBACK, pair, Recorder, SERVER_TLS, serve, turn, until } from './streams.ts'
+import {
+  CERT,
+  CLIENT_TLS,
+  closeAll,
+  dial,
+  failureOf,
+  LOOPBACK,
+  pair,
+  Recorder,
+  SERVER_TLS,
+  serve,
+  TLS_OF,
+  turn,
+  until,
+  useSockets,
+} from './streams.ts'
 
 afterEach(closeAll)
 
 const OVER_TLS = { server: { tls: SERVER_TLS }, client: { tls: CLIENT_TLS } }
 
-describe('RFC 9329 Appendix A: TLS around the stream', () => {
+describe.each(TLS_OF)('RFC 9329 Appendix A: TLS around the stream, TLS of $library', ({ sockets, library }) => {
+  beforeEach(() => useSockets(sockets))
+
   it('RFC 9329 App. A (T-TLS-1): TLS 1.3 by default, with ALPN, both ways', async () => {
     const { client, server } = await pair(OVER_TLS)
     expect(client.stream.tls).toMatchObject({ protocol: 'TLSv1.3', alpn: 'ike', isAuthorized: true })
@@ -92,8 +109,8 @@ describe('RFC 9329 Appendix A: TLS around the stream', () => {
   })
 
   it('RFC 9329 App. B.3 (T-TLS-3): a session is resumed on the second dial, where the runtime can', async () => {
-    // Deno hands out sessions that it cannot resume, or none.
-    const canResume = !('Deno' in globalThis)
+    // Deno's own TLS hands out sessions that it cannot resume, or none.
+    const canResume = library === 'libssl' || !('Deno' in globalThis)
     const { listener, accepted } = await serve({ tls: SERVER_TLS })
     const sessions: Uint8Array[] = []
     const first = await dial(listener.local.port, { tls: { ...CLIENT_TLS, onSession: (session) => sessions.push(session) } })
@@ -109,7 +126,9 @@ describe('RFC 9329 Appendix A: TLS around the stream', () => {
   })
 })
 
-describe('certificates', () => {
+describe.each(TLS_OF)('certificates, TLS of $library', ({ sockets }) => {
+  beforeEach(() => useSockets(sockets))
+
   it('RFC 9329 App. A: an unknown CA is refused by default, and taken where IKE authenticates alone', async () => {
     const { listener } = await serve({ tls: SERVER_TLS })
     const failure = await failureOf(dial(listener.local.port, { tls: {} }))
@@ -133,12 +152,14 @@ describe('certificates', () => {
   })
 
   it('a key that is none is BAD_OPTION', async () => {
-    const listening = listen({ address: LOOPBACK, tls: { cert: CERT, key: 'no key' } }, () => new Recorder())
+    const listening = listen({ address: LOOPBACK, sockets, tls: { cert: CERT, key: 'no key' } }, () => new Recorder())
     expect((await failureOf(listening)).code).toBe('BAD_OPTION')
   })
 })
 
-describe('handshakes that fail', () => {
+describe.each(TLS_OF)('handshakes that fail, TLS of $library', ({ sockets }) => {
+  beforeEach(() => useSockets(sockets))
+
   it('a peer that speaks no TLS is TLS_HANDSHAKE to the client', async () => {
     const plain = createServer((socket) => {
       socket.on('error', () => {})
@@ -147,7 +168,9 @@ describe('handshakes that fail', () => {
     await new Promise<void>((resolve) => plain.listen(0, LOOPBACK, resolve))
     const address = plain.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
-    const failure = await failureOf(connect({ host: LOOPBACK, port, timeout: 5000, tls: { rejectUnauthorized: false } }, new Recorder()))
+    const failure = await failureOf(
+      connect({ host: LOOPBACK, port, sockets, timeout: 5000, tls: { rejectUnauthorized: false } }, new Recorder()),
+    )
     expect(failure.code).toBe('TLS_HANDSHAKE')
     await new Promise((resolve) => plain.close(resolve))
   })
@@ -160,6 +183,42 @@ describe('handshakes that fail', () => {
     expect(errors[0].code).toBe('TLS_HANDSHAKE')
     await dial(listener.local.port, { tls: CLIENT_TLS })
     await until(() => accepted.length === 1)
+  })
+
+  it('a connection that is reset in the handshake is TLS_HANDSHAKE, on either side', async () => {
+    const { listener, errors } = await serve({ tls: SERVER_TLS })
+    const socket = tcpConnect(listener.local.port, LOOPBACK, () => socket.write(Uint8Array.of(0x16, 3, 1, 1, 0, 1)))
+    await until(() => socket.bytesWritten === 6)
+    // It has been read.
+    for (let i = 0; i < 10; i++) await turn()
+    socket.resetAndDestroy()
+    await until(() => errors.length > 0)
+    expect(errors.map(({ code }) => code)).toEqual(['TLS_HANDSHAKE'])
+    const rude = createServer((accepted) => accepted.on('error', () => {}).once('data', () => void accepted.resetAndDestroy()))
+    await new Promise<void>((resolve) => rude.listen(0, LOOPBACK, resolve))
+    const address = rude.address()
+    const failure = await failureOf(dial(typeof address === 'object' && address !== null ? address.port : 0, { tls: CLIENT_TLS }))
+    expect(failure.code).toBe('TLS_HANDSHAKE')
+    await new Promise((resolve) => rude.close(resolve))
+  })
+
+  it('an attempt that is given up while it shakes hands is ABORTED, and leaves no connection', async () => {
+    const accepted: Socket[] = []
+    let closed = 0
+    const silent = createServer((socket) => {
+      accepted.push(socket.on('error', () => {}).on('close', () => closed++))
+      socket.resume()
+    })
+    await new Promise<void>((resolve) => silent.listen(0, LOOPBACK, resolve))
+    const address = silent.address()
+    const attempt = new AbortController()
+    const port = typeof address === 'object' && address !== null ? address.port : 0
+    const failure = failureOf(dial(port, { tls: CLIENT_TLS, signal: attempt.signal }))
+    await until(() => accepted.length === 1)
+    attempt.abort()
+    expect((await failure).code).toBe('ABORTED')
+    await until(() => closed === 1)
+    await new Promise((resolve) => silent.close(resolve))
   })
 
   it('RFC 9329 §10 (T-SEC-1): a client that says nothing is closed after handshakeTimeout', async () => {

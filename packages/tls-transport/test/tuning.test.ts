@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { tcpSockets, untunable } from '../src/index.ts'
+import { tcpSockets, tlsLibrary, untunable } from '../src/index.ts'
 
 const FLOW_LABEL = 0x8abcd
 const [DIALLED, ACCEPTED] = [34, 46]
@@ -23,34 +23,40 @@ interface Captured {
   readonly noDelay: readonly number[]
 }
 
+/** What native sockets carry. */
+const NATIVE: readonly ('tcp' | 'libssl')[] = tlsLibrary().kind === 'libssl' ? ['tcp', 'libssl'] : ['tcp']
+
 const enter = process.getuid?.() === 0 ? ['-n'] : ['-Urn']
 const canEnter = spawnSync('unshare', [...enter, '--', 'ip', '-V'], { stdio: 'ignore' }).status === 0
 
 // A capture needs a network of its own and native sockets; CI has both.
 describe.runIf(canEnter && tcpSockets().kind === 'native')('RFC 9329 §6.1, §9.3: packets of two connections after one another', () => {
-  it.each(['127.0.0.1', '::1'])(
-    'of native sockets over %s: RFC 9329 §9.3 (T-QOS-1, T-SA-2): one DSCP each way, from the SYN on',
-    (address) => {
-      const { packets } = captured('tcp', address)
+  it.each(NATIVE.flatMap((kind) => [[kind, '127.0.0.1'] as const, [kind, '::1'] as const]))(
+    'of native sockets, %s over %s: RFC 9329 §9.3 (T-QOS-1, T-SA-2): one DSCP each way, from the SYN on',
+    (kind, address) => {
+      const { packets } = captured(kind, address)
       expect(packets.filter(({ isSyn }) => isSyn)).toHaveLength(4)
-      expect(packets.filter(({ hasData }) => hasData)).toHaveLength(4)
+      if (kind === 'tcp') expect(packets.filter(({ hasData }) => hasData)).toHaveLength(4)
       expect(seen(packets, 'dialled', 'dscp')).toEqual([DIALLED])
       expect(seen(packets, 'accepted', 'dscp')).toEqual([ACCEPTED])
     },
   )
 
-  it('RFC 9329 §6.1 (T-LIFE-8): the next connection has the flow label of the one before, and what is accepted never has one', () => {
-    const { packets } = captured('tcp', '::1')
-    expect(seen(packets, 'dialled', 'flowLabel')).toEqual([FLOW_LABEL])
-    expect(seen(packets, 'accepted', 'flowLabel')).toEqual([0])
-  })
+  it.each(NATIVE)(
+    'of %s: RFC 9329 §6.1 (T-LIFE-8): the next connection has the flow label of the one before, and what is accepted never has one',
+    (kind) => {
+      const { packets } = captured(kind, '::1')
+      expect(seen(packets, 'dialled', 'flowLabel')).toEqual([FLOW_LABEL])
+      expect(seen(packets, 'accepted', 'flowLabel')).toEqual([0])
+    },
+  )
 
   it.each(['127.0.0.1', '::1'])('RFC 9329 §9.5 (T-ECN-1): as the kernel is set up by default none over %s is ECN-capable', (address) => {
     const { packets } = captured('tcp', address)
     expect([...seen(packets, 'dialled', 'ecn'), ...seen(packets, 'accepted', 'ecn')]).toEqual([0, 0])
   })
 
-  it.each(['tcp', 'tls'] as const)('of %s: Nagle is off at both ends', (kind) => {
+  it.each([...NATIVE, 'tls'] as const)('of %s: Nagle is off at both ends', (kind) => {
     expect(captured(kind, '127.0.0.1').noDelay).toEqual([1, 1, 1, 1])
   })
 
@@ -75,7 +81,7 @@ function seen<K extends keyof Packet>(packets: readonly Packet[], from: Packet['
 
 let isBuilt = false
 
-function captured(kind: 'tcp' | 'tls', address: string): Captured {
+function captured(kind: 'tcp' | 'libssl' | 'tls', address: string): Captured {
   if (!isBuilt) {
     const tsc = fileURLToPath(new URL('../../../node_modules/.bin/tsc', import.meta.url))
     execFileSync(tsc, ['-b', fileURLToPath(new URL('..', import.meta.url))])

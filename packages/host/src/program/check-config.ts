@@ -60,7 +60,11 @@ function checkOnThisMachine({
   tls,
 }: SharedConfig & Partial<Pick<ClientConfig | GatewayConfig, 'tls'>>): void {
   if (tls?.nullCipher && !hasNullCipher())
-    throw invalidAt(file, ['files' in tls ? [] : ['peer'], 'tls', 'null_cipher'].flat(), 'is of OpenSSL: Node has it, Bun and Deno do not')
+    throw invalidAt(
+      file,
+      ['files' in tls ? [] : ['peer'], 'tls', 'null_cipher'].flat(),
+      'is of OpenSSL: Node has it; for Bun and Deno install OpenSSL 3 (libssl.so.3), which cannot be loaded here',
+    )
   const refusal = congestionControl === undefined ? undefined : refusedCongestionControl(congestionControl)
   if (refusal !== undefined) throw invalidAt(file, ['tcp', 'congestion_control'], refusal.reason)
   for (const [i, cpu] of cpus.entries()) {

@@ -49,6 +49,7 @@ export function clientUp(given: ClientUpOptions): Promise<number> {
         ...(config.dscp !== undefined && { dscp: config.dscp }),
       },
       usesRuntimeTcp: Object.keys(config.carriers).length > 0,
+      usesTls: Object.values(config.carriers).some(({ isTls }) => isTls),
       usesTcp: config.transports.some(({ transport }) => transport === 'tcp'),
       network: (host) =>
         new ClientNetwork({

@@ -37,6 +37,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
         credentials: config.signatures,
       },
       usesRuntimeTcp: config.tcp.some(({ isTls }) => isTls),
+      usesTls: config.tcp.some(({ isTls }) => isTls),
       usesTcp: config.tcp.length > 0,
       network: (host) => new GatewayNetwork(config, host, ports.run),
       io,

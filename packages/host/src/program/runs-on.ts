@@ -1,5 +1,5 @@
 /** Which sockets, cryptography and device offloads a program has got here, and on which runtime. */
-import { tcpSockets } from '@underpass/tls-transport'
+import { tcpSockets, tlsLibrary } from '@underpass/tls-transport'
 import type { CryptoProviderName } from '../config/shared-schema.ts'
 import type { RunsOn } from '../control/protocol.ts'
 import type { OpenedTun } from '../run/index.ts'
@@ -7,15 +7,17 @@ import { hasTcpOffload } from '../run/tcp-offload.ts'
 import type { UdpListening } from '../run/udp.ts'
 import type { RunningSession } from './ports.ts'
 
-/** `session` and `device` as far as they are open by now. */
+/** `session` and `device` as far as they are open by now; `usesTls`: a transport is TLS. */
 export function runsOn(
   crypto: CryptoProviderName,
   session: Pick<RunningSession, 'listening' | 'cryptoReason'> | undefined,
   device: Pick<OpenedTun['device'], 'kind' | 'name'> | undefined,
+  usesTls = false,
 ): RunsOn {
   return {
     runtime: runtime(),
     tcp: tcp(),
+    tls: usesTls ? tls() : undefined,
     udp: session && udp(session.listening.udp),
     esp: session && esp(crypto, session.cryptoReason),
     offload: device && offload(device),
@@ -32,6 +34,11 @@ function runtime(): RunsOn['runtime'] {
 function tcp(): RunsOn['tcp'] {
   const sockets = tcpSockets()
   return sockets.kind === 'native' ? { kind: 'native', isFallback: false } : { ...sockets, isFallback: true }
+}
+
+function tls(): RunsOn['tls'] {
+  const library = tlsLibrary()
+  return library.kind === 'libssl' ? { kind: 'libssl', reason: library.version, isFallback: false } : { ...library, isFallback: true }
 }
 
 /** A session that is not of this process's own sockets does not say what they are. */

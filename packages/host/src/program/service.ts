@@ -35,6 +35,7 @@ export interface ServiceOptions<N extends ProgramNetwork> {
   readonly usesTcp: boolean
   /** TLS or a proxy is in it. */
   readonly usesRuntimeTcp: boolean
+  readonly usesTls: boolean
   readonly network: (host: HostNetwork) => N
   /** Which network this is, as far as that is known. */
   readonly networkStatus?: () => ProgramStatus['network']
@@ -72,7 +73,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
       pid: process.pid,
       startedAt,
       configFile: config.file,
-      runsOn: runsOn(config.crypto, session, opened?.device),
+      runsOn: runsOn(config.crypto, session, opened?.device, options.usesTls),
       congestionControl: config.congestionControl,
       tcpBuffers: config.tcpBuffers,
       udpBuffers: config.udpBuffers,
@@ -91,7 +92,11 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     }
   }
   const controlPath = config.control ?? defaultControlPath(options.program, io.env)
-  const control = await openControlSocket(controlPath, { status, down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }) })
+  const control = await openControlSocket(controlPath, {
+    status,
+    rekey: (what) => session?.driver.command({ kind: 'rekey', what }),
+    down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }),
+  })
   const close = async (): Promise<string[]> => {
     const problems: string[] = []
     const attempt = async (work: () => Promise<unknown> | undefined): Promise<void> => {
@@ -126,7 +131,7 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     opened = openDevice(config, ports)
     await network?.configure(opened.device.name)
     session.driver.attachTun(opened.device)
-    tellRunsOn(runsOn(config.crypto, session, opened.device), reporter)
+    tellRunsOn(runsOn(config.crypto, session, opened.device, options.usesTls), reporter)
     for (const { text, isAsked } of gaps(options, session)) reporter.notice(text, isAsked ? 'warn' : 'debug')
     return { session, device: opened.device, network, close }
   } catch (error) {

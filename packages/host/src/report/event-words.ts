@@ -38,6 +38,12 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: Child SA ${event.inboundSpi}/${event.outboundSpi} installed: ${event.localTs.join(', ')} <-> ${event.remoteTs.join(', ')} (${event.proposal})`
     case 'child-sa-removed':
       return `${event.peer}: Child SA ${event.inboundSpi} removed: ${event.reason}`
+    case 'child-sa-rekeyed':
+      return `${event.peer}: Child SA ${event.formerInboundSpi} rekeyed by ${whose(event.by)}: now ${event.inboundSpi}`
+    case 'ike-sa-rekeyed':
+      return `${event.peer}: IKE SA ${event.formerIkeSa} rekeyed by ${whose(event.by)}: now ${event.ikeSa}`
+    case 'rekey-failed':
+      return `${event.peer}: ${event.what === 'ike-sa' ? 'IKE SA' : 'a Child SA of IKE SA'} ${event.ikeSa} not rekeyed: ${event.detail}`
     case 'ike-sa-closed':
       if (event.cameAnew) return `${event.peer}: ${newcomerWords(event, event.cameAnew)}`
       return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
@@ -77,6 +83,7 @@ export function levelOf(event: SessionEvent): Level {
       return event.remote && event.peer === '' ? 'warn' : 'error'
     case 'transport-failed':
     case 'reconnecting':
+    case 'rekey-failed':
     case 'limit-reached':
     case 'path-judged':
       return 'warn'
@@ -91,6 +98,8 @@ export function levelOf(event: SessionEvent): Level {
     case 'retry-scheduled':
     case 'child-sa-installed':
     case 'child-sa-removed':
+    case 'child-sa-rekeyed':
+    case 'ike-sa-rekeyed':
     case 'path-moved':
     case 'connection-opened':
     case 'connection-closed':
@@ -102,6 +111,10 @@ export function levelOf(event: SessionEvent): Level {
     default:
       return event satisfies never
   }
+}
+
+function whose(by: 'us' | 'peer'): string {
+  return by === 'us' ? 'us' : 'the other end'
 }
 
 const JUDGEMENTS: Readonly<Record<PathJudgement['decision'], string>> = {

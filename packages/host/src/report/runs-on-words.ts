@@ -31,7 +31,7 @@ export function describeFallbacks(runsOn: RunsOn): string | undefined {
 const RUNTIMES = { node: 'Node', bun: 'Bun', deno: 'Deno' } as const
 
 interface PartWords {
-  readonly part: 'tcp' | 'udp' | 'esp' | 'offload'
+  readonly part: 'tcp' | 'tls' | 'udp' | 'esp' | 'offload'
   readonly label: string
   /** In front of the kind, in a list of what is slower. */
   readonly short: string
@@ -41,20 +41,22 @@ interface PartWords {
 
 const PARTS: readonly PartWords[] = [
   { part: 'tcp', label: 'TCP sockets', short: 'TCP over', names: { node: 'node:net' } },
+  { part: 'tls', label: 'TLS', short: 'TLS by', names: { node: 'node:tls' } },
   { part: 'udp', label: 'UDP sockets', short: 'UDP over', names: { dgram: 'node:dgram' } },
   { part: 'esp', label: 'ESP cryptography', short: 'ESP by', names: { node: 'node:crypto' } },
   { part: 'offload', label: 'TUN offloads', short: 'TUN offloads:', names: {} },
 ]
 
-function remedies({ runtime, tcp, udp, esp, offload }: RunsOn): string[] {
+function remedies({ runtime, tcp, tls, udp, esp, offload }: RunsOn): string[] {
   const found: string[] = []
-  // Who lacks the sockets lacks libcrypto for the same reason.
+  // Who lacks the sockets lacks libcrypto and libssl for the same reason.
   if (tcp.isFallback || udp?.isFallback)
     found.push(
       runtime.platform === 'linux'
         ? 'install the optional dependencies @underpass/native and koffi'
         : 'the faster sockets are there on Linux only',
     )
+  else if (tls?.isFallback) found.push('install OpenSSL 3 (libssl.so.3)')
   else if (esp?.isFallback) found.push('install OpenSSL 3 (libcrypto.so.3), or say with [provider] crypto that it is to be so')
   if (offload?.isFallback) found.push('a newer kernel has the offloads')
   return found

@@ -19,7 +19,7 @@ export interface TuningWishes {
   readonly buffers: readonly { readonly key: string; readonly which: 'send' | 'receive'; readonly octets: number }[]
   /** There are such connections. */
   readonly usesTcp: boolean
-  /** TLS, and proxies by name, are on the runtime's sockets. */
+  /** TLS without libssl, and proxies by name, are on the runtime's sockets. */
   readonly usesRuntimeTcp: boolean
   /** Why the UDP sockets are not native; `undefined` where they are, or there are none. */
   readonly udpFallback: string | undefined

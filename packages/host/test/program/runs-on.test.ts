@@ -1,4 +1,4 @@
-import { tcpSockets } from '@underpass/tls-transport'
+import { tcpSockets, tlsLibrary } from '@underpass/tls-transport'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runsOn } from '../../src/program/runs-on.ts'
 import { openUdpSockets } from '../../src/run/index.ts'
@@ -20,6 +20,13 @@ describe('what a program runs on', () => {
     })
     expect(tcp).toEqual({ ...tcpSockets(), isFallback: tcpSockets().kind === 'node' })
     expect(rest).toEqual({ udp: undefined, esp: undefined, offload: undefined })
+  })
+
+  it('is whose TLS it uses, and why not libssl, where a transport is TLS', () => {
+    const library = tlsLibrary()
+    const reason = library.kind === 'libssl' ? library.version : library.reason
+    expect(runsOn('auto', undefined, undefined, true).tls).toEqual({ kind: library.kind, reason, isFallback: library.kind === 'node' })
+    expect(runsOn('auto', undefined, undefined).tls).toBeUndefined()
   })
 
   it('takes the kind of the UDP sockets from those that were opened', async () => {

@@ -116,6 +116,17 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'gw: Child SA c1/c2 installed: 10.99.0.2/32 <-> 10.2.0.0/24, 10.3.0.0/24 (aes)',
   ],
   [{ kind: 'child-sa-removed', ...OF, inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
+  [{ kind: 'ike-sa-rekeyed', ...OF, formerIkeSa: '0', by: 'us' }, 'info', 'gw: IKE SA 0 rekeyed by us: now 1'],
+  [
+    { kind: 'child-sa-rekeyed', ...OF, by: 'peer', formerInboundSpi: '0x1', inboundSpi: '0x2' },
+    'info',
+    'gw: Child SA 0x1 rekeyed by the other end: now 0x2',
+  ],
+  [
+    { kind: 'rekey-failed', ...OF, what: 'child-sa', detail: 'the peer refused' },
+    'warn',
+    'gw: a Child SA of IKE SA 1 not rekeyed: the peer refused',
+  ],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: true }, 'info', 'gw: IKE SA 1 closed by the other end: Delete'],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
   [

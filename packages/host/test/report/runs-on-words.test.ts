@@ -35,6 +35,15 @@ describe('what a program runs on, in words', () => {
     ])
   })
 
+  it('has a line for TLS where there is any', () => {
+    const tls = { kind: 'libssl', reason: 'OpenSSL 3.0.19', isFallback: false } as const
+    expect(describeRunsOn({ ...NOTHING_LOST, tls })[2]).toBe('TLS: libssl, OpenSSL 3.0.19')
+    const fallback = { kind: 'node', reason: 'libssl cannot be loaded', isFallback: true } as const
+    expect(describeFallbacks({ ...NOTHING_LOST, tls: fallback })).toBe(
+      'slower than it could be: TLS by node:tls (libssl cannot be loaded); install OpenSSL 3 (libssl.so.3)',
+    )
+  })
+
   it('says what ESP would be faster with, and is no warning for it', () => {
     const reason = 'libcrypto is here; AES-GCM would be faster with libipsec-mb1'
     const runsOn: RunsOn = { ...NOTHING_LOST, esp: { kind: 'openssl', reason, isFallback: false } }

@@ -285,7 +285,8 @@ function initiatorSelectors(peer: PeerConfig): IpSelector[] {
   return peer.localSubnets === 'virtual' ? anyAddressSelectors(peer.requestAddresses) : configuredSelectors(peer.localSubnets, [])
 }
 
-function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
+/** What an answer of one transform a type chose. */
+export function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
   const idOf = (type: number): number | undefined => proposal.transforms.find((transform) => transform.type === type)?.id
   const encryption = proposal.transforms.find((transform) => transform.type === TransformType.ENCR)
   const integrity = idOf(TransformType.INTEG)
@@ -296,7 +297,7 @@ function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
 }
 
 /** Decoded selectors are views into a message that will be gone. */
-function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
+export function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
   return selectors.map((selector) => ({
     ...selector,
     startAddress: selector.startAddress.slice(),

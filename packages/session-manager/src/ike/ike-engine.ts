@@ -14,11 +14,11 @@ import {
   notify,
   type Payload,
   PayloadType,
+  ProtocolId,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
-import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
-import { equal, readU32 } from '../octets.ts'
+import { equal } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
@@ -27,6 +27,7 @@ import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.t
 import {
   applyStep,
   closeIkeSa,
+  confirm,
   deleteIkeSa,
   learnNat,
   movePath,
@@ -39,12 +40,12 @@ import {
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { declareDead, suspectLoss } from './liveness.ts'
-import type { RequestPlan } from './message-window.ts'
 import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
-import { crashTokenFor, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { crashTokenFor, crashTokensIn, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { isUsed, yieldTo } from './rekeying/series.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
@@ -113,8 +114,11 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
-  if (opened.kind === 'authenticated') keepCrashTokens(sa, opened.message.inner)
+  // In CREATE_CHILD_SA they are those of the IKE SA that it makes.
+  if (opened.kind === 'authenticated' && header.exchangeType !== ExchangeType.CREATE_CHILD_SA)
+    keepCrashTokens(sa, crashTokensIn(opened.message.inner))
   sa.lastInboundAt = core.now
+  if (sa.isUnconfirmed) confirm(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
@@ -170,6 +174,7 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   sa.window.pending = { request, arrival }
+  if (isUsed(sa, opened.kind === 'authenticated' && saysDelete(opened.message.inner))) yieldTo(core, sa)
   const step = stepFor(core, sa, opened, arrival)
   const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []
   takeRequestStep(core, sa, header, report, step)
@@ -261,7 +266,7 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
     header.exchangeType === ExchangeType.INFORMATIONAL
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
-  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+  if (row === undefined) takeStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, plan.children ?? []))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
   else takeStep(core, sa, row.handle(core, sa, opened.message, plan), () => heedEarlyRequest(core, sa))
 }
@@ -286,10 +291,8 @@ function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: numbe
   deleteIkeSa(core, sa, `error in a response: ${detail}`, sa.isHalfOpen ? notifyType : undefined)
 }
 
-/** The Child SAs that a Delete of ours named. */
-function childrenOf(sa: IkeSa, plan: RequestPlan): ChildSa[] {
-  const named = plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : []))
-  return [...sa.children].filter((child) => named.some((spi) => spi.length === 4 && readU32(spi) === child.inboundSpi))
+function saysDelete(inner: readonly Payload[]): boolean {
+  return inner.some((payload) => payload.type === 'D' && payload.protocol === ProtocolId.IKE)
 }
 
 /** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */

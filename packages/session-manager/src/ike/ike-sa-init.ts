@@ -194,7 +194,8 @@ function chosen(message: IkeMessage, offer: InitOffer, responderSpi: bigint): Ik
   return { kind: 'chosen', suite, nonce: nonce.data, peerPublic: ke.data, payloads: message.payloads }
 }
 
-function suiteOf(proposal: Proposal): IkeSuite | undefined {
+/** The suite that a proposal with one transform a type is. */
+export function suiteOf(proposal: Proposal): IkeSuite | undefined {
   const of = (type: number): Proposal['transforms'][number] | undefined => proposal.transforms.find((transform) => transform.type === type)
   const encryption = of(TransformType.ENCR)
   const integrity = of(TransformType.INTEG)

@@ -4,6 +4,8 @@ import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
 import { closeIkeSa, resend } from './ike-sa-life.ts'
 import { checkLiveness, declareDead, responseOverdue } from './liveness.ts'
+import { rekeyIkeSa } from './rekeying/ike-sa-rekeying.ts'
+import { endLifetime } from './rekeying/series.ts'
 import { notProvenInTime } from './return-routability.ts'
 
 /** A timer of the SA is due. */
@@ -28,6 +30,11 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
       return notProvenInTime(sa)
     case 'nat-keepalive':
       return sendNatKeepalive(core, sa)
+    case 'rekey':
+      return rekeyIkeSa(core, sa)
+    case 'expire':
+    case 'replaced':
+      return endLifetime(core, sa)
     default:
       return name satisfies never
   }

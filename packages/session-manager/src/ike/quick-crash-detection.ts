@@ -6,12 +6,23 @@
  *   HDR, SK {...}  -->
  *                      <--  HDR, N(INVALID_IKE_SPI), N(QCD_TOKEN)
  */
-import { HeaderFlag, type IkeHeader, NotifyType, notify, type Payload, PayloadType, PrfId, ProtocolId } from '@underpass/ike-codec'
+import {
+  ExchangeType,
+  HeaderFlag,
+  type IkeHeader,
+  NotifyType,
+  notify,
+  type Payload,
+  PayloadType,
+  PrfId,
+  ProtocolId,
+} from '@underpass/ike-codec'
 import { constantTimeEqual, prf } from '@underpass/ike-crypto'
 import type { Core } from '../core.ts'
 import { concat, u32 } from '../octets.ts'
 import { shardOfSpi } from '../shard-spi.ts'
 import type { IkeSa } from './ike-sa.ts'
+import { sendRequest } from './ike-sa-life.ts'
 
 /** Octets of a token (RFC 6290 §5). */
 const SHORTEST = 16
@@ -44,22 +55,29 @@ export function crashTokenFor({ config, ikeSas }: Core, header: IkeHeader): Payl
   return [tokenPayload(crashSecret, role, header)]
 }
 
+/** Ours for one that took another's place by our rekeying, in an exchange of its own (RFC 6290 §4.3). */
+export function tellCrashToken(core: Core, sa: IkeSa): void {
+  const payloads = crashToken(core, sa)
+  if (payloads.length > 0) sendRequest(core, sa, { purpose: 'liveness', exchangeType: ExchangeType.INFORMATIONAL, payloads })
+}
+
 /** Those that a protected message brings take the place of the oldest ones (RFC 6290 §4.4). */
-export function keepCrashTokens(sa: IkeSa, inner: readonly Payload[]): void {
-  const tokens = tokensIn(inner)
-  if (tokens.length > 0) sa.crashTokens = [...tokens.map((token) => token.slice()), ...sa.crashTokens].slice(0, MOST_TOKENS)
+export function keepCrashTokens(sa: IkeSa, tokens: readonly Uint8Array[]): void {
+  if (tokens.length > 0) sa.crashTokens = [...tokens, ...sa.crashTokens].slice(0, MOST_TOKENS)
 }
 
 /** Whether what was said in the clear is said by the end that gave us a token. */
 export function provesCrash(sa: IkeSa, payloads: readonly Payload[]): boolean {
-  return tokensIn(payloads).some((token) => sa.crashTokens.some((kept) => constantTimeEqual(kept, token)))
+  return crashTokensIn(payloads).some((token) => sa.crashTokens.some((kept) => constantTimeEqual(kept, token)))
 }
 
-function tokensIn(payloads: readonly Payload[]): Uint8Array[] {
+/** Those of a peer's, to be kept. */
+export function crashTokensIn(payloads: readonly Payload[]): Uint8Array[] {
   return payloads
     .flatMap((payload) => (payload.type === 'N' && payload.notifyType === NotifyType.QUICK_CRASH_DETECTION ? [payload.data] : []))
     .filter(({ length }) => length >= SHORTEST && length <= LONGEST)
     .slice(0, MOST_TOKENS)
+    .map((token) => token.slice())
 }
 
 /** The maker's role is in it: who turns the flag of a request round gets another token than the one that counts. */

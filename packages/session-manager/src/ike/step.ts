@@ -33,7 +33,8 @@ export function afterWork(work: CryptoWork, next: StepContinuation): Step {
 
 export type Effect =
   | { readonly kind: 'event'; readonly event: SessionEvent }
-  | { readonly kind: 'install-child'; readonly child: ChildSa }
+  /** `outbound`: ahead of what else is for the same packets (where it is left out), behind it, or not at all. */
+  | { readonly kind: 'install-child'; readonly child: ChildSa; readonly outbound?: 'first' | 'last' | 'none' }
   | { readonly kind: 'remove-child'; readonly child: ChildSa; readonly reason: string }
   /** The AUTH payload of the other end was verified: who it is, and what the two agreed on. As responder `leases` are taken from the pool. */
   | {
@@ -53,6 +54,8 @@ export type Effect =
   | { readonly kind: 'close-abandoned'; readonly abandoned: readonly IkeSa[] }
   /** The peer's other addresses, which replace those that it named before (RFC 4555 §3.6). */
   | { readonly kind: 'learn-addresses'; readonly addresses: readonly string[] }
+  /** One SA takes another's place, or is not needed (ike/rekeying). */
+  | { readonly kind: 'rekeying'; readonly apply: (core: Core, sa: IkeSa) => void }
   /** A request of ours, when the slot is free. */
   | { readonly kind: 'request'; readonly plan: RequestPlan }
   /** The SA is authenticated on both sides. */

@@ -92,7 +92,7 @@ export class ConnectionTable {
       detachPath(core, sa)
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(sa, 'response')
-      if (sa.role !== 'responder') continue
+      if (sa.series.role !== 'responder' || !sa.isCurrent) continue
       const { disconnected, idleConnection } = core.config.timers
       // Half open, it may be one of several that its initiator tried at once: it goes on by a new connection soon, or not at all.
       if (sa.isHalfOpen) core.timers.hasten(sa, 'handshake', core.now + idleConnection)

@@ -77,7 +77,7 @@ export class Initiator {
       resend(core, state.sa)
     }
     if (state.kind === 'redialling') state.redialling.stop(core, 'terminated')
-    if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+    if ('sa' in state) deleteIkeSa(core, state.sa.series.current, 'terminated')
   }
 
   /** The command 'set-transports': for what is begun from now on. What has not come to anything yet is begun anew. */
@@ -152,6 +152,16 @@ export class Initiator {
   /** The peer took the last Child SA away: an IKE SA alone carries nothing, start over. */
   childrenGone(core: Core, sa: IkeSa, reason: string): void {
     if (sa.state.kind === 'ESTABLISHED' && reason === 'deleted by the peer') deleteIkeSa(core, sa, 'the peer deleted the last Child SA')
+  }
+
+  /** The IKE SA is another now, the same in all that concerns its path. */
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    const state = this.#state
+    if (!('sa' in state) || state.sa !== old) return
+    this.#state = { ...state, sa }
+    if (state.kind === 'redialling') state.redialling.sa = sa
+    if (state.kind === 'moving') state.mover.sa = sa
+    this.#watch.rekeyed(old, sa)
   }
 
   ikeSaClosed(core: Core, sa: IkeSa, why: string): void {
@@ -332,7 +342,7 @@ export class Initiator {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
     this.#watch.pause(core)
-    declareDead(core, sa, reason)
+    declareDead(core, sa.series.current, reason)
     this.start(core)
   }
 

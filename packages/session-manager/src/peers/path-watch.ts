@@ -7,12 +7,13 @@ import type { Core } from '../core.ts'
 import type { PathJudgement } from '../events.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { sendRequest } from '../ike/ike-sa-life.ts'
-import { buildLivenessCheck } from '../ike/informational.ts'
+import { buildLivenessCheck } from '../ike/informational-requests.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
 import type { Initiator } from './initiator.ts'
 import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
+import { type Look, trafficOf } from './traffic.ts'
 import type { TransportList } from './transport-list.ts'
 
 /** Checks in a row by which no ESP came, or went, before that is believed: one may be lost with all its packets. */
@@ -25,13 +26,8 @@ const BUSY = 50
 const UNANSWERED = 5
 const UNANSWERED_INTERVALS = 2
 
-interface Traffic {
-  readonly at: number
-  readonly packetsIn: number
-  readonly packetsOut: number
-  readonly octetsIn: number
-  readonly octetsOut: number
-}
+/** Why UDP is left. */
+type Leaving = Extract<PathJudgement['decision'], 'esp-blocked' | 'esp-silent' | 'try-stream'>
 
 export class PathWatch {
   declare readonly timerNames: 'look' | 'judge' | 'stalled'
@@ -42,11 +38,11 @@ export class PathWatch {
   #index = 0
   /** Since the path was taken. */
   #samples: readonly Sample[] = []
-  #begun: Traffic | undefined
+  #begun: Look | undefined
   /** At the last check by this path. */
-  #last: Traffic | undefined
+  #last: Look | undefined
   /** At the half of a trial: what it carries is measured from there, as flows that lost much take their time to come back. */
-  #halfWay: Traffic | undefined
+  #halfWay: Look | undefined
   #isProven = false
   #espFailures = 0
   /** The last check was begun as the one before it left a doubt. */
@@ -89,6 +85,10 @@ export class PathWatch {
     else this.#trial = undefined
     if (sa.transport === 'udp' && this.#transports.hasStream) this.#look(core)
     else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
+  }
+
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    if (this.#sa === old) this.#sa = sa
   }
 
   /** The SA has no path, or is about to have another. */
@@ -202,7 +202,7 @@ export class PathWatch {
     } else this.#leaveUdp(core, sa, { decision: 'esp-silent' }, 0)
   }
 
-  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement, rate: number): void {
+  #leaveUdp(core: Core, sa: IkeSa, judgement: PathJudgement & { readonly decision: Leaving }, rate: number): void {
     if (!this.#transports.hasStream || !sa.isMobike) {
       this.#say(core, sa, { ...judgement, decision: 'no-other-way' })
       // Said once for each path.
@@ -256,24 +256,10 @@ export class PathWatch {
   }
 }
 
-const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
+const REASONS: Readonly<Record<Leaving, string>> = {
   'esp-blocked': 'UDP lets IKE through and drops ESP',
   'esp-silent': 'over UDP nothing comes back by ESP',
   'try-stream': 'UDP loses much: a stream is tried',
-  'stay-on-stream': '',
-  'return-to-udp': '',
-  'no-other-way': '',
-}
-
-function trafficOf(core: Core, sa: IkeSa): Traffic {
-  let [packetsIn, packetsOut, octetsIn, octetsOut] = [0, 0, 0, 0]
-  for (const child of sa.children) {
-    packetsIn += child.packetsIn
-    octetsIn += child.octetsIn
-    packetsOut += child.outbound.packets - child.dummiesOut
-    octetsOut += child.outbound.octets
-  }
-  return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }
 }
 
 function rounded(share: number): number {

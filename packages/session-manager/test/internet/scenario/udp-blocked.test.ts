@@ -104,6 +104,43 @@ describe('a network that lets IKE through over UDP, and drops ESP', () => {
     expect(network.way).toBe('tcp 4500')
   })
 
+  it('RFC 9329 §9 (T-PERF-1): for 20 s out of each 90: nothing flaps, and in two hours a minute’s packets are lost', () => {
+    const network = new BadNetwork()
+    network.comesUpIn()
+    const moves = (): number => network.client.eventsOf('path-moved').length
+    const before = [network.gateway.received.length, network.client.received.length]
+    const firstHour: number[] = []
+    for (let second = 0; second < 7_200; second++) {
+      network.firewall.rules = second % 90 < 20 ? [{ transport: 'udp', message: 'esp', action: 'drop' }] : []
+      network.sendUp()
+      network.sendDown()
+      network.run(1_000)
+      if (second === 3_600) firstHour.push(moves())
+    }
+    // There and back each time that it is blocked would be 160; the waits double.
+    expect(firstHour[0]).toBeLessThanOrEqual(12)
+    expect(moves() - firstHour[0]!).toBeLessThanOrEqual(3)
+    expect(network.gateway.received.length - before[0]!).toBeGreaterThan(7_140)
+    expect(network.client.received.length - before[1]!).toBeGreaterThan(7_140)
+    expect(network.client.eventsOf('ike-sa-established')).toHaveLength(1)
+  })
+
+  it('RFC 9329 §9 (T-FB-4): a stream that dies there is followed by another, and UDP, whose answers say nothing, is asked last', () => {
+    const network = new BadNetwork()
+    const esp: Rule = { transport: 'udp', message: 'esp', action: 'drop' }
+    network.firewall.rules = [esp]
+    network.comesUpIn()
+    expect(network.way).toBe('tcp 4500')
+    network.run(15_000)
+    const before = network.client.eventsOf('path-judged').length
+    network.firewall.rules = [esp, { transport: 'tcp', port: 4500, action: 'reject' }]
+    network.firewall.resetStreams()
+    expect(network.passesWithin(3_000, 50)).toBeLessThan(500)
+    expect(network.way).toBe('tcp 443')
+    network.run(5_000)
+    expect(network.client.eventsOf('path-judged')).toHaveLength(before)
+  })
+
   it('RFC 9329 §7.1 (T-MOB-1): ESP that is dropped in mid-session, with traffic: left within three intervals of looking', () => {
     const network = new BadNetwork()
     network.comesUpIn()
