@@ -26,7 +26,7 @@ export async function run(lab) {
 async function theyAnswer(lab, namespace, made) {
   const clients = SCHEMES.map(({ kind, authby }, index) => ({
     ...{ name: `road-${kind}`, id: made[kind].client.id, pool: `10.8.0.${10 + 20 * index}-10.8.0.${20 + 20 * index}`, authby },
-    ...{ leftid: made[kind].gateway.id, leftcert: made[kind].gateway.name, leftsendcert: 'always', rightca: '%same' },
+    ...{ leftid: made[kind].gateway.id, leftcert: made[kind].gateway.name, leftsendcert: 'always', sendca: 'issuer', rightca: '%same' },
   }))
   const { ipsecConf } = libreswanResponder({ clients })
   const libreswan = await startLibreswan(lab, namespace, {
@@ -62,7 +62,10 @@ async function theyAnswer(lab, namespace, made) {
 async function theyInitiate(lab, namespace, made) {
   const conns = SCHEMES.map(({ kind, authby }) => {
     const { gateway, client } = made[kind]
-    return [kind, { authby, leftid: client.id, leftcert: client.name, leftsendcert: 'always', rightid: gateway.id, rightca: '%same' }]
+    return [
+      kind,
+      { authby, leftid: client.id, leftcert: client.name, leftsendcert: 'always', sendca: 'issuer', rightid: gateway.id, rightca: '%same' },
+    ]
   })
   const [[, first]] = conns
   const { ipsecConf } = libreswanInitiator({ ...first, others: Object.fromEntries(conns) })

@@ -24,7 +24,10 @@ describe('underpass check-config', () => {
     const { out } = await underpass('check-config', '--config', EXAMPLE, '--json')
     expect(JSON.parse(out)).toMatchObject({
       ok: true,
-      config: { gateway: 'vpn.example.com', peer: { psk: '33 octets', localId: 'alice@example.com', esn: true } },
+      config: {
+        gateway: 'vpn.example.com',
+        peer: { auth: { local: { kind: 'shared-key', secret: '33 octets' } }, localId: 'alice@example.com', esn: true },
+      },
     })
     expect(out).not.toContain('correct horse')
   })
