@@ -3,9 +3,9 @@ import type { Aead, EspInbound, EspOutbound } from '@underpass/esp-crypto'
 import type { EspSuite } from '../config.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
+import type { Allowance } from '../lifetimes.ts'
 import type { ChildSaStatus } from '../status.ts'
 import { describeEspSuite } from '../suites.ts'
-import type { Allowance } from './lifetimes.ts'
 import { PacketSelector } from './packet-selector.ts'
 
 export interface ChildSaParts {
