@@ -95,6 +95,7 @@ function ask(core: Core, sa: IkeSa, creation: ChildCreation, publicValue: Uint8A
     { type: 'TSi', selectors: localTs },
     { type: 'TSr', selectors: remoteTs },
   ]
+  core.earlyEsp.expect(sa, creation)
   sendRequest(core, sa, { purpose: 'create-child-sa', exchangeType: ExchangeType.CREATE_CHILD_SA, payloads, creation })
 }
 
