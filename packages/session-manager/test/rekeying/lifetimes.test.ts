@@ -136,6 +136,22 @@ describe('RFC 7296 §1.3.1, §2.17: a key exchange for each Child SA', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
+  it('§2.8: it is of the method of the one before, whatever the IKE SA has been rekeyed with', () => {
+    const pair = up()
+    const sa = pair.currentOf(pair.gateway)
+    const { peer } = sa
+    sa.peer = { ...peer!, ikeProposals: peer!.ikeProposals.slice(1) }
+    pair.rekey(pair.client, 'ike-sa')
+    pair.run(1_000)
+    pair.currentOf(pair.gateway).peer = peer
+    expect(pair.currentOf(pair.client).suite?.keyExchange).toBe(19)
+    const mark = pair.log.length
+    pair.rekey(pair.client, 'child-sa')
+    pair.run(1_000)
+    expect(pair.log.slice(mark).map(({ text }) => text)).not.toContain('HDR, SK {N(INVALID_KE_PAYLOAD)}')
+    expect(pair.childOf(pair.client).keyExchange).toBe(31)
+  })
+
   it('one more Child SA, by command: traffic goes on, and each is deleted alone', () => {
     const pair = up()
     pair.command(pair.client, { kind: 'create-child', peer: 'gateway' })
