@@ -4,6 +4,7 @@ import type { Sad } from './child/sad.ts'
 import type { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
 import type { ConnectionId, CryptoResult, CryptoWork, Output, RandomSource } from './contract.ts'
+import type { EarlyEsp } from './data-path/early-esp.ts'
 import type { SessionEvent } from './events.ts'
 import type { CookieJar } from './ike/cookie.ts'
 import type { HalfOpenTable } from './ike/half-open-table.ts'
@@ -35,6 +36,7 @@ export interface Core {
   /** The SAD, inbound side: by our SPI. */
   readonly sad: Sad
   readonly spd: Spd
+  readonly earlyEsp: EarlyEsp
   readonly connections: Map<ConnectionId, Connection>
   readonly initiators: Map<string, Initiator>
   /** By the peer's name in the configuration. */

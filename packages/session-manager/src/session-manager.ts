@@ -21,6 +21,7 @@ import type { SessionConfig } from './config.ts'
 import { checkConfig, checkTransports } from './config-check.ts'
 import type { Command, ConnectionId, CryptoWork, Input, Output, RandomSource } from './contract.ts'
 import type { Core, JobContinuation, Timed } from './core.ts'
+import { EarlyEsp } from './data-path/early-esp.ts'
 import { receiveEsp } from './data-path/inbound.ts'
 import { Outbound } from './data-path/outbound.ts'
 import { TunBatch } from './data-path/tun-batch.ts'
@@ -61,6 +62,7 @@ export class SessionManager implements Core {
   readonly identities: IdentityTable = new IdentityTable()
   readonly sad: Sad = new Sad()
   readonly spd: Spd = new Spd()
+  readonly earlyEsp: EarlyEsp = new EarlyEsp()
   readonly #connectionTable = new ConnectionTable()
   readonly connections: Map<ConnectionId, Connection> = this.#connectionTable.byId
   readonly initiators: Map<string, Initiator> = new Map()
@@ -141,6 +143,7 @@ export class SessionManager implements Core {
         throw new SessionError('INVARIANT', 'caller', `not an input: ${JSON.stringify(input satisfies never)}`)
     }
     this.#fireTimers()
+    for (const { octets, arrival } of this.earlyEsp.take(this)) receiveEsp(this, this.#tun, octets, 0, octets.length, arrival)
     this.#tun.flush(this.emit)
   }
 

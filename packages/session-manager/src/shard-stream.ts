@@ -24,17 +24,23 @@ export function shardOfStream(framing: FramingProfileName, start: Uint8Array, co
   if (length < SPI) return 'none'
   const spi = readU32(start, message)
   if (spi !== 0) return { shard: shardOfSpi(spi) }
-  // The Non-ESP marker, then the initiator's SPI, then ours.
-  const ours = message + SPI + IKE_SPI
-  if (length < SPI + 2 * IKE_SPI) return 'none'
-  if (start.length < ours + IKE_SPI) return { needs: ours + IKE_SPI }
-  const [high, low] = [readU32(start, ours), readU32(start, ours + 4)]
-  return high === 0 && low === 0 ? { shard: readU32(start, ours - 4) % count, isNew: true } : { shard: shardOfSpi(low) }
+  // The Non-ESP marker, then the initiator's SPI, the responder's, and who of the two has sent this.
+  const [initiatorSpi, responderSpi, flags] = [message + SPI, message + SPI + IKE_SPI, message + SPI + FLAGS]
+  if (length <= SPI + FLAGS) return 'none'
+  if (start.length <= flags) return { needs: flags + 1 }
+  const low = readU32(start, initiatorSpi + 4)
+  // Where one of ours has rekeyed the IKE SA, ours is the initiator's.
+  if ((start[flags]! & INITIATOR) === 0) return { shard: shardOfSpi(low) }
+  const isNew = readU32(start, responderSpi) === 0 && readU32(start, responderSpi + 4) === 0
+  return isNew ? { shard: low % count, isNew } : { shard: shardOfSpi(readU32(start, responderSpi + 4)) }
 }
 
 const NONE = new Uint8Array(0)
 const SPI = 4
 const IKE_SPI = 8
+/** In the header of an IKE message: its Flags (RFC 7296 §3.1), and the original initiator's. */
+const FLAGS = 19
+const INITIATOR = 0x08
 
 function readLength(octets: Uint8Array, at: number, lengthOctets: 2 | 4): number {
   return lengthOctets === 2 ? (octets[at]! << 8) | octets[at + 1]! : readU32(octets, at)

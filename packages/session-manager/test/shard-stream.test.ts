@@ -26,6 +26,10 @@ describe.each(PROFILES)('whose a connection is, by its first message (%s)', (pro
     expect(first(frameIke(profile, ike(0x3fn, 0x1122_3344_0000_0000n), { prefix: true }))).toEqual({ shard: 0 })
   })
 
+  it('RFC 7296 §2.2, RFC 9329 §6.1: IKE that the original initiator has not sent, by the initiator’s SPI: we have rekeyed the IKE SA', () => {
+    expect(first(frameIke(profile, ike(0x1122_3344_5566_7782n, 0x3fn, 0), { prefix: true }))).toEqual({ shard: 2 })
+  })
+
   it('RFC 9329 §6.3 (T-CK-3): IKE_SA_INIT, by the initiator’s SPI, which stays the same on another connection', () => {
     expect(first(frameIke(profile, ike(0xffff_0000_0000_0003n, 0n), { prefix: true }))).toEqual({ shard: 3, isNew: true })
     expect(first(frameIke(profile, ike(0xffff_0000_8000_0004n, 0n), { prefix: true }))).toEqual({ shard: 0, isNew: true })
@@ -44,10 +48,11 @@ function text(letters: string): Uint8Array {
   return Uint8Array.from(letters, (letter) => letter.charCodeAt(0))
 }
 
-function ike(initiatorSpi: bigint, responderSpi: bigint): Uint8Array {
+function ike(initiatorSpi: bigint, responderSpi: bigint, flags = 0x08): Uint8Array {
   const octets = new Uint8Array(28)
   const view = new DataView(octets.buffer)
   view.setBigUint64(0, initiatorSpi)
   view.setBigUint64(8, responderSpi)
+  octets[19] = flags
   return octets
 }

@@ -12,6 +12,26 @@ describe('one endpoint in several cores', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
+  it('RFC 7296 §2.18: rekeyed by either end, the IKE SA and the Child SA stay in their core, and the IKE SA says by which SPI it goes now', () => {
+    const pair = shardedPair(5, 7)
+    pair.connect()
+    for (const [round, node] of [pair.gateway, pair.client].entries()) {
+      const before = pair.saOf(pair.gateway)
+      pair.command(node, { kind: 'rekey', what: 'ike-sa' })
+      pair.run(1_000)
+      pair.command(node, { kind: 'rekey', what: 'child-sa' })
+      pair.run(7_000)
+      const { localSpi } = pair.saOf(pair.gateway)
+      expect(shardOfSpi(Number(localSpi & 0xffffffffn))).toBe(5)
+      expect([...pair.gateway.core.sad.keys()].map(shardOfSpi)).toEqual([5])
+      expect(pair.gateway.eventsOf('ike-sa-rekeyed')[round]).toMatchObject({
+        formerLocalSpi: before.localSpi.toString(16).padStart(16, '0'),
+        localSpi: localSpi.toString(16).padStart(16, '0'),
+      })
+    }
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
   it('RFC 7296 §2.4: an IKE SA says that it is its identity’s first, and others are told to forget', () => {
     const pair = shardedPair(0, 2)
     pair.connect()

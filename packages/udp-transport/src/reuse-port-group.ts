@@ -33,6 +33,10 @@ export function steerBySpi(libc: Libc, fd: number, port: number, group: ReusePor
   libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, header)
 }
 
+/** In the header of an IKE message (RFC 7296 §3.1): its Flags, and the bit that says that the sender is the IKE SA's original initiator. */
+const FLAGS = 19
+const INITIATOR = 0x08
+
 /** One instruction of classic BPF (linux/filter.h). */
 export interface Instruction {
   readonly code: number
@@ -46,7 +50,8 @@ export interface Instruction {
  * The number of a datagram's socket; its octets begin behind the UDP header. In each case the last 32 bits of an SPI are looked at:
  *
  *      port 4500:  ESP | SPI (4) | …                          its SPI
- *                  IKE | 0 (4) | SPIi (8) | SPIr (8) | …      the responder's; where it is 0, in IKE_SA_INIT, the initiator's modulo size
+ *                  IKE | 0 (4) | SPIi (8) | SPIr (8) | …      the responder's; where it is 0, in IKE_SA_INIT, the initiator's modulo size;
+ *                                                             the initiator's where the sender is not that, as our side has rekeyed the IKE SA
  *      port 500:   IKE | SPIi (8) | SPIr (8) | …              as above, without the marker (RFC 3948 §2.2)
  *
  * The initiator's SPI stays the same while it repeats its request with a cookie (RFC 7296 §2.6), so who baked the cookie tastes it. What
@@ -55,6 +60,11 @@ export interface Instruction {
 export function steeringProgram(port: number, { size, spiMask }: ReusePortGroup): readonly Instruction[] {
   const marker = port === 500 ? 0 : 4
   const byIkeSpi: readonly Instruction[] = [
+    { code: LOAD_OCTET, k: marker + FLAGS },
+    { code: JUMP_IF_SET, jt: 3, jf: 0, k: INITIATOR },
+    { code: LOAD_WORD, k: marker + 4 },
+    { code: AND, k: spiMask },
+    { code: RETURN_A, k: 0 },
     { code: LOAD_WORD, k: marker + 8 },
     { code: JUMP_IF_EQUAL, jt: 0, jf: 2, k: 0 },
     { code: LOAD_WORD, k: marker + 12 },
@@ -78,6 +88,10 @@ export function steeringProgram(port: number, { size, spiMask }: ReusePortGroup)
 
 // BPF_LD | BPF_W | BPF_ABS: four octets of the packet, in network order.
 const LOAD_WORD = 0x20
+// BPF_LD | BPF_B | BPF_ABS: one octet.
+const LOAD_OCTET = 0x30
+// BPF_JMP | BPF_JSET | BPF_K
+const JUMP_IF_SET = 0x45
 // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_IF_EQUAL = 0x15
 // BPF_ALU | BPF_AND | BPF_K

@@ -18,6 +18,11 @@ describe('the socket that a datagram is for', () => {
     expect(on4500([0, 0, 0, 0, ...ike(7n, 0x0000_0001_0000_0000n)])).toBe(0)
   })
 
+  it('RFC 7296 §2.2, §2.18: of an IKE SA that our side has rekeyed by the initiator’s SPI, which is ours', () => {
+    expect(on500(ike(0xaabb_ccdd_0000_0042n, 7n, 0))).toBe(2)
+    expect(on4500([0, 0, 0, 0, ...ike(0xaabb_ccdd_0000_0041n, 0x42n, 0x20)])).toBe(1)
+  })
+
   it('RFC 7296 §2.6: IKE_SA_INIT, by the initiator’s SPI, which a repetition with a cookie keeps', () => {
     expect([ike(7n, 0n), ike(0xffff_ffff_0000_0005n, 0n), ike(6n, 0n)].map(on500)).toEqual([1, 2, 0])
     expect(on4500([0, 0, 0, 0, ...ike(7n, 0n)])).toBe(1)
@@ -57,8 +62,13 @@ describe.each(['127.0.0.1', '::1'])('three sockets on one port of %s', (address)
     for (const spi of [0x1000_0082, 0x1000_0041, 0x1000_0000]) client.send('esp', Uint8Array.from([...esp(spi), 0, 0, 0, 1]), to)
     client.send('ike', Uint8Array.from(ike(5n, 0xabcd_0000_0000_0081n)), to)
     client.send('ike', Uint8Array.from(ike(5n, 0n)), to)
-    while (got.flat().length < 5) await new Promise((resolve) => setTimeout(resolve, 2))
-    expect(got.map((heard) => heard.toSorted())).toEqual([['esp 0'], ['esp 65', 'ike 129'], ['esp 130', 'ike 0']])
+    client.send('ike', Uint8Array.from(ike(0xabcd_0000_0000_0080n, 66n, 0)), to)
+    while (got.flat().length < 6) await new Promise((resolve) => setTimeout(resolve, 2))
+    expect(got.map((heard) => heard.toSorted())).toEqual([
+      ['esp 0', 'ike 66'],
+      ['esp 65', 'ike 129'],
+      ['esp 130', 'ike 0'],
+    ])
   })
 })
 
@@ -67,11 +77,12 @@ function esp(spi: number): number[] {
 }
 
 /** Header and nothing behind it. */
-function ike(initiatorSpi: bigint, responderSpi: bigint): number[] {
+function ike(initiatorSpi: bigint, responderSpi: bigint, flags = 0x08): number[] {
   const octets = new Uint8Array(28)
   const view = new DataView(octets.buffer)
   view.setBigUint64(0, initiatorSpi)
   view.setBigUint64(8, responderSpi)
+  octets[19] = flags
   return [...octets]
 }
 
@@ -81,8 +92,10 @@ function run(program: readonly Instruction[], packet: Uint8Array): number {
   let a = 0
   for (let at = 0; ; at++) {
     const { code, jt = 0, jf = 0, k } = program[at]!
-    if (code === 0x20 && k + 4 > packet.length) return 0
+    if (k + (code === 0x20 ? 4 : 1) > packet.length && (code === 0x20 || code === 0x30)) return 0
     if (code === 0x20) a = view.getUint32(k)
+    else if (code === 0x30) a = packet[k]!
+    else if (code === 0x45) at += (a & k) === 0 ? jf : jt
     else if (code === 0x15) at += a === k ? jt : jf
     else if (code === 0x54) a = (a & k) >>> 0
     else if (code === 0x94) a %= k

@@ -1,9 +1,9 @@
 /** A Child SA in the databases: installed, preferred, removed, and where another takes its place drained before its keys go (RFC 7296 §2.8). */
 import type { Core } from '../core.ts'
 import { describeSelector } from '../ike/traffic-selectors.ts'
+import { startChildLifetime } from '../lifetimes.ts'
 import { describeEspSuite } from '../suites.ts'
 import { type ChildSa, formatEspSpi } from './child-sa.ts'
-import { startLifetime } from './lifetimes.ts'
 
 /** `outbound`: ahead of what else is for the same packets, behind it until the peer shows that it has this one, or not at all. */
 export function installChild(core: Core, child: ChildSa, outbound: 'first' | 'last' | 'none'): void {
@@ -13,7 +13,7 @@ export function installChild(core: Core, child: ChildSa, outbound: 'first' | 'la
   child.awaitsTraffic = outbound === 'last'
   if (outbound === 'first') core.spd.install(child)
   else if (outbound === 'last') core.spd.installBehind(child)
-  if (outbound !== 'none') startLifetime(core, child)
+  if (outbound !== 'none') startChildLifetime(core, child)
   core.event({
     kind: 'child-sa-installed',
     ikeSa: sa.id,

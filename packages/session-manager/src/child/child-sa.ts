@@ -3,9 +3,9 @@ import type { Aead, EspInbound, EspOutbound } from '@underpass/esp-crypto'
 import type { EspSuite } from '../config.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
+import type { Allowance } from '../lifetimes.ts'
 import type { ChildSaStatus } from '../status.ts'
 import { describeEspSuite } from '../suites.ts'
-import type { Allowance } from './lifetimes.ts'
 import { PacketSelector } from './packet-selector.ts'
 
 export interface ChildSaParts {
@@ -20,6 +20,7 @@ export interface ChildSaParts {
   readonly esn: boolean
   readonly localTs: readonly IpSelector[]
   readonly remoteTs: readonly IpSelector[]
+  readonly keyExchange: number | undefined
 }
 
 export interface Received {
@@ -43,6 +44,8 @@ export class ChildSa {
   readonly esn: boolean
   readonly localTs: readonly IpSelector[]
   readonly remoteTs: readonly IpSelector[]
+  /** The method of its key exchange, or of the last that there was before it: what the peer is known to take. */
+  readonly keyExchange: number | undefined
   readonly #local: PacketSelector
   readonly #remote: PacketSelector
   readonly #aeads: readonly Aead[]
@@ -70,6 +73,7 @@ export class ChildSa {
     this.esn = parts.esn
     this.localTs = parts.localTs
     this.remoteTs = parts.remoteTs
+    this.keyExchange = parts.keyExchange
     this.#local = new PacketSelector(parts.localTs)
     this.#remote = new PacketSelector(parts.remoteTs)
   }

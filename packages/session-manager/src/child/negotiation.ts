@@ -26,11 +26,12 @@ export interface ChildPlan {
   readonly esn: boolean
   readonly localTs: readonly IpSelector[]
   readonly remoteTs: readonly IpSelector[]
+  readonly keyExchange?: number | undefined
 }
 
 /** The first Child SA, of the nonces of IKE_SA_INIT. */
 export function makeFirstChild(core: Core, sa: IkeSa, peer: PeerConfig, record: InitRecord, plan: ChildPlan): ChildSa {
-  return makeChild(core, sa, peer, { ...record, role: sa.role, sharedSecrets: [] }, plan)
+  return makeChild(core, sa, peer, { ...record, role: sa.role, sharedSecrets: [] }, { ...plan, keyExchange: sa.suite?.keyExchange })
 }
 
 /** What the keys of a Child SA are made of. */
@@ -81,6 +82,7 @@ export function makeChild(core: Core, sa: IkeSa, peer: PeerConfig, source: KeySo
     esn: plan.esn,
     localTs: plan.localTs,
     remoteTs: plan.remoteTs,
+    keyExchange: plan.keyExchange,
   })
 }
 

@@ -20,7 +20,10 @@ export type EspVerdict = 'valid' | 'ignored' | 'unknown-spi' | 'unauthentic' | '
 export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset: number, length: number, arrival: Path): EspVerdict {
   if (length < 8) return dropped(core, 'esp-truncated', 'unparsable')
   const child = core.sad.ofPacket(buffer, offset)
-  if (child === undefined) return dropped(core, 'esp-unknown-spi', 'unknown-spi')
+  if (child === undefined) {
+    if (core.earlyEsp.hold(core, buffer, offset, length, arrival)) return 'ignored'
+    return dropped(core, 'esp-unknown-spi', 'unknown-spi')
+  }
   const sa = child.ikeSa
   if (sa.transport !== arrival.transport && !isOnItsWay(sa, arrival)) return dropped(core, 'esp-wrong-transport', 'ignored')
   const at = tun.reserve(length, core.emit)

@@ -10,6 +10,7 @@ import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { SessionEvent } from '../events.ts'
 import { describeEndpoint } from '../ip-address.ts'
+import { startIkeLifetime } from '../lifetimes.ts'
 import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
@@ -363,6 +364,7 @@ function establish(core: Core, sa: IkeSa): void {
   core.timers.clear(sa, 'handshake')
   core.timers.set(sa, 'liveness', core.now + (sa.livenessPeriod ?? core.config.timers.liveness))
   sa.establishedAt = core.now
+  startIkeLifetime(core, sa)
   keepNatMapping(core, sa)
   if (!suite || !path || !peer || !remoteId) return
   core.event({

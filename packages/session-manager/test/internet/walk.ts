@@ -3,7 +3,7 @@
  * ways are open. Where one is, and nothing happens any more, the session carries packets both ways within `BOUND`, and whatever happens
  * `Ledger` holds, and the gateway holds no more than `MOST`.
  */
-import type { Timers } from '../../src/index.ts'
+import { DEFAULT_LIFETIMES, type Timers } from '../../src/index.ts'
 import type { Node } from '../network.ts'
 import { GATEWAY_ADDRESS, TCP, UDP } from '../pair.ts'
 import { BadNetwork, VIA_PROXY } from './bad-networks.ts'
@@ -35,6 +35,9 @@ export const TIMERS: Partial<Timers> = {
  * and the repetitions of TCP.
  */
 export const BOUND = 5_000 + 5_000 + 15_000 + 1.2 * 8_000 + 10_000 + 10_000
+
+/** RFC 7296 §2.8: both ends rekey again and again. */
+const SHORT = { ...DEFAULT_LIFETIMES, ikeSa: 300_000, childSa: 180_000 }
 
 /** Of the gateway, for its one client. */
 export const MOST = { halfOpen: 8, connections: 8, ikeSas: 8 }
@@ -98,7 +101,8 @@ export class Walk {
       seed,
       clientTimers: TIMERS,
       gatewayTimers: TIMERS,
-      gateway: { additionalAddresses: [OTHER_ADDRESS] },
+      client: { lifetimes: SHORT },
+      gateway: { additionalAddresses: [OTHER_ADDRESS], lifetimes: SHORT },
     })
     this.pair.isRecording = false
     this.#ledger = new Ledger(this.pair)

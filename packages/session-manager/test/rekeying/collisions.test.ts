@@ -1,11 +1,13 @@
 import { ExchangeType } from '@underpass/ike-codec'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { TransportOption } from '../../src/index.ts'
 import { hex } from '../../src/octets.ts'
 import { type InTransit, isResponse } from '../meddler.ts'
 import type { Node } from '../network.ts'
 import { TCP, UDP } from '../pair.ts'
 import { WatchedPair } from './support.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 const TRANSPORTS: [string, TransportOption][] = [
   ['UDP', UDP],
@@ -19,12 +21,12 @@ describe.each(TRANSPORTS)('RFC 7296 §2.8.1, §2.8.2: both ends rekey at once, o
     ['IKE SA', 'ike-sa', 0],
     ['IKE SA, the client a little later', 'ike-sa', 7],
   ] as const)('the %s: one of the new ones stays, by the lowest nonce, and nothing is lost', (_name, what, delay) => {
-    for (let seed = 0; seed < 8; seed++) {
+    for (let seed = 0; seed < 5; seed++) {
       const pair = up(transport, seed)
       pair.rekey(pair.gateway, what)
       pair.run(delay)
       pair.rekey(pair.client, what)
-      pair.runUnderTraffic(400)
+      pair.runUnderTraffic(400, 10)
       pair.run(7_000)
       expect(pair.leftovers(), `seed ${seed}`).toEqual([])
       expect([...pair.lostOf(pair.client), ...pair.lostOf(pair.gateway)]).toEqual([])

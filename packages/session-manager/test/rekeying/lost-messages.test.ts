@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Node } from '../network.ts'
 import { TCP, UDP } from '../pair.ts'
 import { WatchedPair } from './support.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
 
 type What = 'ike-sa' | 'child-sa'
 type Who = 'client' | 'gateway' | 'both'

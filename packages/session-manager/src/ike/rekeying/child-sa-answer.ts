@@ -29,7 +29,7 @@ export function answerChildSaRequest(core: Core, sa: IkeSa, inner: readonly Payl
   if (!peer || !tsi || !tsr || !isNonce(nonce))
     return rejectRequest(core, sa, 'CREATE_CHILD_SA without traffic selectors, or with a nonce of a wrong length')
   const inboundSpi = allocateEspSpi(core)
-  const chosen = choose(core, sa, peer, find(inner, 'SA')!, ke, inboundSpi)
+  const chosen = choose(core, sa, peer, { offer: find(inner, 'SA')!, ke, inboundSpi, replaced: rekeyed && childNamed(sa, rekeyed) })
   if (!chosen) return refuse(NotifyType.NO_PROPOSAL_CHOSEN)
   const method = chosen.keyExchange
   if (method !== undefined && ke?.method !== method) return invalidKe(method)
@@ -70,11 +70,19 @@ function choose(
   core: Core,
   sa: IkeSa,
   peer: PeerConfig,
-  offer: PayloadOf<'SA'>,
-  ke: PayloadOf<'KE'> | undefined,
-  inboundSpi: number,
+  {
+    offer,
+    ke,
+    inboundSpi,
+    replaced,
+  }: {
+    readonly offer: PayloadOf<'SA'>
+    readonly ke: PayloadOf<'KE'> | undefined
+    readonly inboundSpi: number
+    readonly replaced: ChildSa | undefined
+  },
 ): ChosenEsp | undefined {
-  const methods = keyExchangeMethods(sa, peer)
+  const methods = keyExchangeMethods(sa, peer, replaced)
   // The method whose public value is at hand spares a round.
   const ordered = ke && methods.includes(ke.method) ? [ke.method, ...methods.filter((method) => method !== ke.method)] : methods
   return chooseEspProposal(offer.proposals, usableEspSuites(core, peer), peer.esn, u32(inboundSpi), ordered)
@@ -90,15 +98,23 @@ function makeWithKey(core: Core, sa: IkeSa, asked: Asked, result: CryptoResult):
 function make(core: Core, sa: IkeSa, asked: Asked, publicValue: Uint8Array | undefined, sharedSecrets: readonly Uint8Array[]): Step {
   const { peer, inboundSpi, chosen, nonce, localTs, remoteTs, rekeyed } = asked
   const responderNonce = core.random(NONCE_LENGTH)
+  const old = rekeyed && childNamed(sa, rekeyed)
   const child = makeChild(
     core,
     sa,
     peer,
     { role: 'responder', initiatorNonce: nonce, responderNonce, sharedSecrets },
-    { inboundSpi, outboundSpi: readU32(chosen.peerSpi), suite: chosen.suite, esn: chosen.esn, localTs, remoteTs },
+    {
+      inboundSpi,
+      outboundSpi: readU32(chosen.peerSpi),
+      suite: chosen.suite,
+      esn: chosen.esn,
+      localTs,
+      remoteTs,
+      keyExchange: chosen.keyExchange ?? old?.keyExchange,
+    },
   )
   for (const secret of sharedSecrets) secret.fill(0)
-  const old = rekeyed && childNamed(sa, rekeyed)
   return {
     reply: [
       { type: 'SA', proposals: [chosen.proposal] },

@@ -52,7 +52,7 @@ export function createFurtherChildSa(core: Core, sa: IkeSa): void {
 function createChildSa(core: Core, sa: IkeSa, wish: Wish, method?: number, refusedMethods: readonly number[] = []): void {
   const { peer } = sa
   if (!peer) return
-  const methods = keyExchangeMethods(sa, peer)
+  const methods = keyExchangeMethods(sa, peer, wish.replaces)
   const inboundSpi = allocateEspSpi(core)
   const creation: ChildCreation = {
     kind: 'child-sa',
@@ -95,6 +95,7 @@ function ask(core: Core, sa: IkeSa, creation: ChildCreation, publicValue: Uint8A
     { type: 'TSi', selectors: localTs },
     { type: 'TSr', selectors: remoteTs },
   ]
+  core.earlyEsp.expect(sa, creation)
   sendRequest(core, sa, { purpose: 'create-child-sa', exchangeType: ExchangeType.CREATE_CHILD_SA, payloads, creation })
 }
 
@@ -153,7 +154,7 @@ function finish(
   sa: IkeSa,
   peer: PeerConfig,
   creation: ChildCreation,
-  plan: ChildPlan,
+  plan: AnsweredPlan,
   responderNonce: Uint8Array,
   sharedSecrets: readonly Uint8Array[],
 ): Step {
@@ -161,7 +162,13 @@ function finish(
   const { replaces, rival, nonce } = creation
   dropCreation(sa, creation)
   sa.refusedSince = undefined
-  const child = makeChild(core, sa, peer, { role: 'initiator', initiatorNonce: nonce, responderNonce, sharedSecrets }, plan)
+  const child = makeChild(
+    core,
+    sa,
+    peer,
+    { role: 'initiator', initiatorNonce: nonce, responderNonce, sharedSecrets },
+    { ...plan, keyExchange: plan.method ?? replaces?.keyExchange },
+  )
   for (const secret of sharedSecrets) secret.fill(0)
   const other = rival && sa.children.has(rival.child) ? rival : undefined
   // §2.8.1: the SA of the lowest of the four nonces is deleted by who asked for it, the old one by who asked for the other.

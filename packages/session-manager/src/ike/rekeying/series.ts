@@ -3,9 +3,9 @@
  * the old one is the last that is asked on it. Where both ends rekeyed at once the new ones contend until it is known which stays (§2.8.2).
  */
 import { rekeySkeyseed } from '@underpass/ike-crypto'
-import { earliness, lifetimesOf } from '../../child/lifetimes.ts'
 import type { IkeSuite } from '../../config.ts'
 import type { Core } from '../../core.ts'
+import { startIkeLifetime } from '../../lifetimes.ts'
 import { SessionError } from '../../session-error.ts'
 import { formatIkeSpi, IkeSa } from '../ike-sa.ts'
 import { attachPath, closeIkeSa, confirm, deleteIkeSa, keepNatMapping, sendNextRequest, sendRequest } from '../ike-sa-life.ts'
@@ -113,13 +113,6 @@ export function beforeDeletion(sa: IkeSa): readonly Effect[] {
 
 export function isContending(sa: IkeSa): boolean {
   return !sa.isCurrent && sa.state.kind === 'ESTABLISHED'
-}
-
-/** The timers of a lifetime (§2.8); of the first IKE SA of a series, too. */
-export function startIkeLifetime(core: Core, sa: IkeSa): void {
-  const lifetimes = lifetimesOf(sa.peer)
-  core.timers.set(sa, 'rekey', core.now + lifetimes.ikeSa * earliness(core, lifetimes))
-  core.timers.set(sa, 'expire', core.now + lifetimes.ikeSa)
 }
 
 /** Its time is over: who was replaced goes without a word, another was not rekeyed in time. */

@@ -1,8 +1,9 @@
-/** How long, and for how much, a Child SA is used (RFC 7296 §2.8): each end's own policy, and what numbers and ciphers allow. */
-import { DEFAULT_LIFETIMES, type Lifetimes, type PeerConfig } from '../config.ts'
-import type { Core } from '../core.ts'
-import { readU32 } from '../octets.ts'
-import type { ChildSa } from './child-sa.ts'
+/** How long SAs are used, and a Child SA for how much (RFC 7296 §2.8): each end's own policy, and what numbers and ciphers allow. */
+import type { ChildSa } from './child/child-sa.ts'
+import { DEFAULT_LIFETIMES, type Lifetimes, type PeerConfig } from './config.ts'
+import type { Core } from './core.ts'
+import type { IkeSa } from './ike/ike-sa.ts'
+import { readU32 } from './octets.ts'
 
 /** What a Child SA may be used for. */
 export interface Allowance {
@@ -22,7 +23,13 @@ const SHORT_SEQUENCE_NUMBERS = 0xffff_ffff
 /** Of a lifetime, what is left for the rekeying, and where it is refused for repeating it. */
 const MARGIN = 0.1
 
-export function startLifetime(core: Core, child: ChildSa): void {
+export function startIkeLifetime(core: Core, sa: IkeSa): void {
+  const lifetimes = lifetimesOf(sa.peer)
+  core.timers.set(sa, 'rekey', core.now + lifetimes.ikeSa * earliness(core, lifetimes))
+  core.timers.set(sa, 'expire', core.now + lifetimes.ikeSa)
+}
+
+export function startChildLifetime(core: Core, child: ChildSa): void {
   const lifetimes = lifetimesOf(child.ikeSa.peer)
   const hard = allowanceOf(child, lifetimes)
   const early = earliness(core, lifetimes)
@@ -33,11 +40,11 @@ export function startLifetime(core: Core, child: ChildSa): void {
 }
 
 /** When to begin, as a share of the lifetime: each time another, so that the two ends seldom begin at once (RFC 7296 §2.8.1). */
-export function earliness(core: Core, { jitter }: Lifetimes): number {
+function earliness(core: Core, { jitter }: Lifetimes): number {
   return 1 - MARGIN - (jitter * readU32(core.random(4))) / 2 ** 32
 }
 
-export function lifetimesOf(peer: PeerConfig | undefined): Lifetimes {
+function lifetimesOf(peer: PeerConfig | undefined): Lifetimes {
   return peer?.lifetimes ?? DEFAULT_LIFETIMES
 }
 
