@@ -58,7 +58,7 @@ export class Lab {
     return name
   }
 
-  /** A veth pair between two namespaces; `ends` are {namespace, device, address}. */
+  /** A veth pair between two namespaces; `ends` are {namespace, device, address}, of which one that is to be a bridge's has no address. */
   async link(left, right) {
     await must([
       'ip',
@@ -76,7 +76,7 @@ export class Lab {
       right.namespace,
     ])
     for (const end of [left, right]) {
-      await must(['ip', '-n', end.namespace, 'addr', 'add', end.address, 'dev', end.device])
+      if (end.address !== undefined) await must(['ip', '-n', end.namespace, 'addr', 'add', end.address, 'dev', end.device])
       await must(['ip', '-n', end.namespace, 'link', 'set', end.device, 'up'])
     }
   }

@@ -79,23 +79,28 @@ function start(lab, namespace, { program, command, label }, config) {
   writeFileSync(file, toml({ control, ...config }), { mode: 0o600 })
   const environment = ['env', `XDG_STATE_HOME=${dir}`]
   const background = lab.backgroundIn(namespace, label, [...environment, process.execPath, program, command, '--config', file, '--json'])
-  const status = () => lab.mustIn(namespace, [process.execPath, program, 'status', '--config', file, '--json'])
-  return new App(background, command === 'up', status)
+  const ask = (...words) => lab.mustIn(namespace, [process.execPath, program, ...words, '--config', file, '--json'])
+  return new App(background, command === 'up', ask)
 }
 
 /** A running client or gateway. Its --json output is an event a line: {kind, …}. */
 export class App {
-  #status
+  #ask
 
-  constructor(background, isClient, status) {
+  constructor(background, isClient, ask) {
     this.background = background
     this.isClient = isClient
-    this.#status = status
+    this.#ask = ask
   }
 
   /** What its `status --json` says. */
   async status() {
-    return JSON.parse(await this.#status())
+    return JSON.parse(await this.#ask('status'))
+  }
+
+  /** New keys now: 'ike' or 'child'. What comes of it is an event. */
+  async rekey(which) {
+    await this.#ask('rekey', '--sa', which)
   }
 
   /** Where in its output a later wait begins. */

@@ -35,10 +35,10 @@ const GROUPS = { x25519: 31, modp2048: 14 }
 
 export const u16 = (value) => Buffer.from([value >> 8, value & 0xff])
 export const u32 = (value) => Buffer.from([value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff])
-const prf = (key, ...data) => createHmac('sha256', key).update(Buffer.concat(data)).digest()
+export const prf = (key, ...data) => createHmac('sha256', key).update(Buffer.concat(data)).digest()
 
 /** prf+ of §2.13. */
-function prfPlus(key, seed, length) {
+export function prfPlus(key, seed, length) {
   const blocks = []
   let block = Buffer.alloc(0)
   for (let counter = 1; Buffer.concat(blocks).length < length; counter++) {
@@ -49,12 +49,12 @@ function prfPlus(key, seed, length) {
 }
 
 /** §3.1 header in front of `body`. */
-function header(spii, spir, nextPayload, exchange, flags, messageId, body) {
+export function header(spii, spir, nextPayload, exchange, flags, messageId, body) {
   return Buffer.concat([spii, spir, Buffer.from([nextPayload, 0x20, exchange, flags]), u32(messageId), u32(28 + body.length), body])
 }
 
 /** Chains [type, body] pairs with generic payload headers (§3.2). */
-function chain(payloads) {
+export function chain(payloads) {
   return Buffer.concat(payloads.flatMap(([, body], index) => [Buffer.from([payloads[index + 1]?.[0] ?? 0, 0]), u16(4 + body.length), body]))
 }
 
@@ -89,23 +89,23 @@ export function errorNotifies(payloads) {
   return payloads.filter(([type, body]) => type === PAYLOAD.N && body.readUInt16BE(2) < 16384).map(([, body]) => body.readUInt16BE(2))
 }
 
-const notify = (type, data = Buffer.alloc(0)) => [PAYLOAD.N, Buffer.concat([Buffer.from([0, 0]), u16(type), data])]
-const transform = (isLast, type, id, keyLength) => {
+export const notify = (type, data = Buffer.alloc(0)) => [PAYLOAD.N, Buffer.concat([Buffer.from([0, 0]), u16(type), data])]
+export const transform = (isLast, type, id, keyLength) => {
   const attributes = keyLength === undefined ? Buffer.alloc(0) : Buffer.concat([u16(0x800e), u16(keyLength)])
   return Buffer.concat([Buffer.from([isLast ? 0 : 3, 0]), u16(8 + attributes.length), Buffer.from([type, 0]), u16(id), attributes])
 }
-const proposal = (protocol, spi, transforms) => {
+export const proposal = (protocol, spi, transforms) => {
   const body = Buffer.concat([Buffer.from([1, protocol, spi.length, transforms.length]), spi, ...transforms])
   return Buffer.concat([Buffer.from([0, 0]), u16(4 + body.length), body])
 }
-const identity = (text) => {
+export const identity = (text) => {
   const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(text)
   const data = isAddress ? Buffer.from(text.split('.').map(Number)) : Buffer.from(text.replace(/^@/, ''))
   return Buffer.concat([Buffer.from([isAddress ? 1 : text.slice(1).includes('@') ? 3 : 2, 0, 0, 0]), data])
 }
-const everything = Buffer.from([1, 0, 0, 0, 7, 0, 0, 16, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])
+export const everything = Buffer.from([1, 0, 0, 0, 7, 0, 0, 16, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])
 
-function keyPair(group) {
+export function keyPair(group) {
   if (group === 'modp2048') {
     const dh = createDiffieHellmanGroup('modp14')
     const pad = (bytes) => Buffer.concat([Buffer.alloc(256 - bytes.length), bytes])

@@ -11,6 +11,7 @@ export interface HostErrorContext {
   readonly NOT_SUPPORTED: { readonly what: string }
   readonly NOT_PERMITTED: { readonly what: string }
   /** A program such as `ip` answered with an error. */
+  readonly CRASH_SECRET_UNUSABLE: { readonly file: string; readonly reason: string }
   readonly COMMAND_FAILED: { readonly command: string; readonly exitCode: number; readonly stderr: string }
   /** Another process of ours holds the control socket or the journal. */
   readonly ALREADY_RUNNING: { readonly path: string; readonly pid: number | undefined }

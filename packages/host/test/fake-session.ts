@@ -160,7 +160,16 @@ export function comesUp(address = '10.99.0.2', remoteTs: readonly string[] = ['1
       proposal: 'aes256gcm16-prfsha256-x25519',
       path,
     },
-    { kind: 'addresses-assigned', ikeSa: '1', peer: 'gw', addresses: [{ address, prefixLength: 32 }], dns: ['10.2.0.53'], subnets: [] },
+    {
+      kind: 'addresses-assigned',
+      ikeSa: '1',
+      peer: 'gw',
+      addresses: [{ address, prefixLength: 32 }],
+      dns: ['10.2.0.53'],
+      subnets: [],
+      domains: [],
+      pCscf: [],
+    },
     {
       kind: 'child-sa-installed',
       ikeSa: '1',

@@ -17,6 +17,20 @@ export function signedOctets(
   return concat(realMessage, peerNonce, prf.compute(skp, idBody), intAuth)
 }
 
+/**
+ * IntAuth_in or IntAuth_rn of one IKE_INTERMEDIATE message (RFC 9242 §3.3.2): `previous` is that of the exchange before, `skp` SK_pi or SK_pr by
+ * which it was protected, `head` the octets ahead of the inner payloads (A), `inner` these payloads (P).
+ */
+export function intermediateAuth(
+  prf: Prf,
+  skp: Uint8Array,
+  previous: Uint8Array | undefined,
+  head: Uint8Array,
+  inner: Uint8Array,
+): Uint8Array {
+  return prf.compute(skp, ...(previous ? [previous] : []), head, inner)
+}
+
 /** AUTH = prf (prf (Shared Secret, "Key Pad for IKEv2"), SignedOctets) (RFC 7296 §2.15). The secret has no terminator. */
 export function pskAuth(prf: Prf, secret: Uint8Array, octets: Uint8Array): Uint8Array {
   return prf.compute(prf.compute(secret, KEY_PAD), octets)

@@ -20,6 +20,7 @@ export function ecp(method: EcpMethod, name: string): KeyExchange {
     method,
     name,
     publicLength,
+    responseLength: publicLength,
     isKem: false,
     initiate(random) {
       const secret = ecpSecret(method, name, random)

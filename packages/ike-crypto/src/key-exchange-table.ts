@@ -1,5 +1,6 @@
 import { ecp } from './ecp.ts'
 import type { KeyExchange } from './key-exchange.ts'
+import { mlKem512, mlKem768, mlKem1024 } from './ml-kem.ts'
 import { modp } from './modp.ts'
 import { x448, x25519 } from './montgomery.ts'
 
@@ -20,5 +21,8 @@ const METHODS: ReadonlyMap<number, KeyExchange> = new Map(
     ecp(21, 'ECP_521'),
     x25519,
     x448,
+    mlKem512,
+    mlKem768,
+    mlKem1024,
   ].map((row) => [row.method, row]),
 )

@@ -2,7 +2,7 @@
 export type RandomSource = (length: number) => Uint8Array
 
 /**
- * A Key Exchange Method, Transform Type 4 (RFC 7296 §3.3.2), with the checks of RFC 6989 §2. Public values are the octets of the
+ * A Key Exchange Method, Transform Type 4 (RFC 7296 §3.3.2), with the checks of RFC 6989 §2 and FIPS 203 §7. Public values are the octets of the
  * KE payload's data. A `secret` may be used again with `complete`, and by another implementation of the same method.
  */
 export interface KeyExchange {
@@ -10,8 +10,10 @@ export interface KeyExchange {
   readonly method: number
   /** IANA's name, e.g. `CURVE25519`. */
   readonly name: string
-  /** Octets of every public value. */
+  /** Octets of the initiator's public value. */
   readonly publicLength: number
+  /** Octets of the responder's. */
+  readonly responseLength: number
   /** True where the responder's value depends on the initiator's (ML-KEM): then only `respond` can answer. */
   readonly isKem: boolean
   /** Throws RANDOM_SOURCE_FAILED. */

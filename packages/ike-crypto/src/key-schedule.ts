@@ -19,9 +19,27 @@ export function skeyseed(prf: Prf, ni: Uint8Array, nr: Uint8Array, sharedSecret:
   return prf.compute(concat(ni, nr), sharedSecret)
 }
 
-/** SKEYSEED = prf (SK_d (old), g^ir (new) | Ni | Nr), with the PRF of the SA being replaced (RFC 7296 §2.18). */
-export function rekeySkeyseed(oldPrf: Prf, oldSkd: Uint8Array, sharedSecret: Uint8Array, ni: Uint8Array, nr: Uint8Array): Uint8Array {
-  return oldPrf.compute(oldSkd, sharedSecret, ni, nr)
+/**
+ * SKEYSEED = prf (SK_d (old), g^ir (new) | Ni | Nr), with the PRF of the SA being replaced (RFC 7296 §2.18); `additional` secrets behind them
+ * (RFC 9370 §2.2.4). The same formula makes SKEYSEED(n) after IKE_INTERMEDIATE of SK_d(n-1) and the secret of that exchange (§2.2.2).
+ */
+export function rekeySkeyseed(
+  oldPrf: Prf,
+  oldSkd: Uint8Array,
+  sharedSecret: Uint8Array,
+  ni: Uint8Array,
+  nr: Uint8Array,
+  additional: readonly Uint8Array[] = [],
+): Uint8Array {
+  return oldPrf.compute(oldSkd, sharedSecret, ni, nr, ...additional)
+}
+
+/**
+ * Mixes a post-quantum preshared key into SK_d, SK_pi or SK_pr, or makes SKEYSEED' of it and SK_d: prf+ (PPK, key), of the key's length
+ * (RFC 8784 §3, RFC 9867 §3.1, §3.2).
+ */
+export function mixPpk(prf: Prf, ppk: Uint8Array, key: Uint8Array): Uint8Array {
+  return prfPlus(prf, ppk, key, prf.keyLength)
 }
 
 /** {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+ (SKEYSEED, Ni | Nr | SPIi | SPIr) (RFC 7296 §2.14). */
@@ -55,7 +73,8 @@ export function ikeKeys(
 
 /**
  * KEYMAT = prf+ (SK_d, [g^ir (new) |] Ni | Nr), `length` octets (RFC 7296 §2.17). `sharedSecret` is given when the
- * CREATE_CHILD_SA exchange carried KE. Keys are taken initiator to responder first, encryption before integrity.
+ * CREATE_CHILD_SA exchange carried KE, `additional` secrets where IKE_FOLLOWUP_KE came behind it (RFC 9370 §2.2.4). Keys are taken
+ * initiator to responder first, encryption before integrity.
  */
 export function childKeymat(
   prf: Prf,
@@ -64,6 +83,7 @@ export function childKeymat(
   nr: Uint8Array,
   length: number,
   sharedSecret?: Uint8Array,
+  additional: readonly Uint8Array[] = [],
 ): Uint8Array {
-  return prfPlus(prf, skd, sharedSecret ? concat(sharedSecret, ni, nr) : concat(ni, nr), length)
+  return prfPlus(prf, skd, concat(...(sharedSecret ? [sharedSecret] : []), ni, nr, ...additional), length)
 }

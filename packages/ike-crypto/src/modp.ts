@@ -26,6 +26,7 @@ export function modp(method: ModpMethod, name: string): KeyExchange {
     method,
     name,
     publicLength,
+    responseLength: publicLength,
     isKem: false,
     initiate(random) {
       const secret = modpSecret(modpGroup(method), name, random)

@@ -45,6 +45,7 @@ function montgomery(method: number, name: string, curve: typeof nobleX25519): Ke
     method,
     name,
     publicLength,
+    responseLength: publicLength,
     isKem: false,
     initiate(random) {
       const secret = montgomerySecret(exchange, random)

@@ -50,11 +50,12 @@ const ROWS: Readonly<Record<number, (portable: KeyExchange) => KeyExchange | und
 }
 
 function exchange(portable: KeyExchange, node: NodeMethod): KeyExchange {
-  const { method, name, publicLength, isKem } = portable
+  const { method, name, publicLength, responseLength, isKem } = portable
   return {
     method,
     name,
     publicLength,
+    responseLength,
     isKem,
     initiate(random) {
       const secret = node.drawSecret(random)

@@ -5,7 +5,7 @@ import { seeded } from './hex.ts'
 import { METHODS, PROVIDERS } from './providers.ts'
 
 describe.each(PROVIDERS)('key exchange methods over %s', (_, lookup) => {
-  it.each([0, 1, 2, 5, 22, 23, 24, 27, 35, 36, 37, 4711])('RFC 8247 §2.4: method %i is not there', (method) => {
+  it.each([0, 1, 2, 5, 22, 23, 24, 27, 38, 4711])('RFC 8247 §2.4: method %i is not there', (method) => {
     expect(lookup(method)).toBeUndefined()
   })
 

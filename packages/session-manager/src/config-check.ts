@@ -1,5 +1,6 @@
 /** What of a `SessionConfig` contradicts itself, said before anything is made of it. */
 import type { Limits, PeerConfig, SessionConfig, TransportOption } from './config.ts'
+import { isDomain } from './ike/internal-names.ts'
 import { parseAddress, parseRange, prefixLengthOf } from './ip-address.ts'
 import { SessionError } from './session-error.ts'
 import { MAX_SHARDS } from './shard-spi.ts'
@@ -15,6 +16,8 @@ const LONGEST_MESSAGE = 65_533
 const SMALLEST_WINDOW = 32
 const LARGEST_WINDOW = 4096
 
+const SHORTEST_CRASH_SECRET = 32
+
 /** All that can contradict itself. */
 export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
 
@@ -22,6 +25,8 @@ export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
 export function checkConfig(config: CheckedConfig): void {
   checkNumbers(config)
   checkShard(config)
+  if (config.crashSecret && config.crashSecret.length < SHORTEST_CRASH_SECRET)
+    refuse(`crashSecret has ${config.crashSecret.length} octets, which is below ${SHORTEST_CRASH_SECRET} (RFC 6290 §5.1)`)
   const names = new Set<string>()
   for (const peer of config.peers) {
     if (names.has(peer.name)) refuse(`peer "${peer.name}": the name is taken`)
@@ -48,6 +53,9 @@ function checkPeer(peer: PeerConfig): void {
   for (const text of peer.pool?.subnets ?? [])
     if (prefixLengthOf(parseRange(text)!) === undefined) refusePeer(`pool.subnets: ${JSON.stringify(text)} is no single prefix`)
   for (const text of peer.pool?.dns ?? []) if (!parseAddress(text)) refusePeer(`pool.dns: ${JSON.stringify(text)} is no address`)
+  for (const text of peer.pool?.pCscf ?? []) if (!parseAddress(text)) refusePeer(`pool.pCscf: ${JSON.stringify(text)} is no address`)
+  for (const text of peer.pool?.domains ?? []) if (!isDomain(text)) refusePeer(`pool.domains: ${JSON.stringify(text)} is no domain name`)
+  if ((peer.pool?.domains ?? []).length > 0 && peer.pool?.dns.length === 0) refusePeer('pool.domains needs pool.dns (RFC 8598 §3.2)')
   if (!(peer.replayWindow >= SMALLEST_WINDOW && peer.replayWindow <= LARGEST_WINDOW))
     refusePeer(`replayWindow is ${peer.replayWindow}, which is not ${SMALLEST_WINDOW} to ${LARGEST_WINDOW}`)
   if (peer.fttKeepalive && !isKeepalive(peer.fttKeepalive))
@@ -85,10 +93,18 @@ function checkShard({ shard, peers }: CheckedConfig): void {
 }
 
 /** By their keys: the text that is made ranges of. */
-function subnetsOf({ localSubnets, remoteSubnets, pool }: PeerConfig): Readonly<Record<string, readonly string[]>> {
+function subnetsOf({
+  localSubnets,
+  remoteSubnets,
+  pool,
+  localAddresses,
+  remoteAddresses,
+}: PeerConfig): Readonly<Record<string, readonly string[]>> {
   return {
     ...(localSubnets === 'virtual' ? {} : { localSubnets }),
     ...(remoteSubnets === 'virtual' ? {} : { remoteSubnets }),
+    ...(localAddresses && { localAddresses }),
+    ...(remoteAddresses && { remoteAddresses }),
     ...(pool ? { 'pool.ranges': pool.ranges, 'pool.subnets': pool.subnets } : {}),
   }
 }

@@ -12,6 +12,8 @@ export interface SessionConfig {
   readonly acceptsPeers: boolean
   /** Of the TCP acknowledgements of one connection that wait behind each other only the last is sent (RFC 3449 §5.2.1). Off by default. */
   readonly thinsAcks?: boolean
+  /** What tokens for quick crash detection are made of (RFC 6290 §5.1): 32 octets or more that outlive the process; absent: none are made. */
+  readonly crashSecret?: Uint8Array
   /** This core's share of a gateway whose IKE SAs are spread over several cores; absent where it is the only one. */
   readonly shard?: Shard
 }
@@ -44,8 +46,13 @@ export interface PeerConfig {
   readonly remoteSubnets: readonly string[] | 'virtual'
   /** Initiator: ask for an inner address of these families (CP, RFC 7296 §2.19). */
   readonly requestAddresses: readonly ('ipv4' | 'ipv6')[]
+  /** Initiator: ask for the P-CSCFs of an IMS, too (RFC 7651). */
+  readonly requestsPCscf?: boolean
   /** Responder: what to hand out. */
   readonly pool: PoolConfig | undefined
+  /** Responder: from where it may call, and at which addresses of ours, in CIDR or range text; absent: from anywhere, at any. */
+  readonly remoteAddresses?: readonly string[]
+  readonly localAddresses?: readonly string[]
   readonly replayWindow: number
   /** Responder: other addresses of ours that an initiator may move to (RFC 4555 §3.4). */
   readonly additionalAddresses?: readonly string[]
@@ -55,6 +62,21 @@ export interface PeerConfig {
   readonly fttKeepalive?: Uint8Array
   /** Offer extended sequence numbers (RFC 4303 §2.2.1) ahead of 32-bit ones. */
   readonly esn: boolean
+  /** A key exchange of its own for each Child SA that replaces one, or comes later (RFC 7296 §1.3.1). Absent: 'preferred'. */
+  readonly pfs?: 'required' | 'preferred' | 'none'
+  /** Absent: `DEFAULT_LIFETIMES`. */
+  readonly lifetimes?: Lifetimes
+}
+
+/** After which an SA is not used any more; rekeying begins before (RFC 7296 §2.8). Each end has its own. Times in milliseconds. */
+export interface Lifetimes {
+  readonly ikeSa: number
+  readonly childSa: number
+  /** Of inner packets, in either direction. */
+  readonly childOctets: number
+  readonly childPackets: number
+  /** The share of a lifetime, 0 to 0.8, within which rekeying begins at random, before the last tenth. */
+  readonly jitter: number
 }
 
 export interface DialConfig {
@@ -92,6 +114,10 @@ export interface PoolConfig {
   readonly dns: readonly string[]
   /** INTERNAL_IP4_SUBNET / INTERNAL_IP6_SUBNET to announce. */
   readonly subnets: readonly string[]
+  /** INTERNAL_DNS_DOMAIN (RFC 8598): whose names `dns` is to be asked; with `dns` only. */
+  readonly domains?: readonly string[]
+  /** P_CSCF_IP4_ADDRESS, P_CSCF_IP6_ADDRESS (RFC 7651). */
+  readonly pCscf?: readonly string[]
 }
 
 /** One set of IKE algorithms, transform IDs of the registries; the initiator offers them in order. */
@@ -121,6 +147,8 @@ export interface Limits {
   readonly maxIkeSas: number
   /** IKE SAs of one identity: above it the one without a connection, or else the oldest, gives way to the new one. */
   readonly maxIkeSasPerIdentity: number
+  /** Child SAs of one IKE SA; those that replace others do not count. Above it: NO_ADDITIONAL_SAS. */
+  readonly maxChildSasPerIkeSa: number
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   /** Octets of one unfinished message that a connection may hold. */
@@ -189,6 +217,13 @@ export interface Timers {
   /** How long packets may wait in the long run for a connection that is full, and about the longest round trip of their flows (RFC 8289 §4). */
   readonly queueTarget: number
   readonly queueInterval: number
+  /** How long an SA that was replaced waits for the Delete that ends it; then it is ended from here. */
+  readonly replaced: number
+  /** How long a Child SA that was replaced and deleted opens what is still on its way. */
+  readonly drain: number
+  /** Before a rekeying that was refused is tried again, and how long TEMPORARY_FAILURE is taken for an answer (RFC 7296 §2.25). */
+  readonly rekeyRetry: number
+  readonly rekeyGiveUp: number
   /** Before the whole list of transports is tried again. */
   readonly retry: number
   readonly maxRetry: number
@@ -201,6 +236,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxHalfOpenPerAddress: 64,
   maxIkeSas: 20_000,
   maxIkeSasPerIdentity: 64,
+  maxChildSasPerIkeSa: 16,
   maxConnections: 20_000,
   maxConnectionsPerAddress: 256,
   maxBufferedPerConnection: 65_541,
@@ -238,6 +274,18 @@ export const DEFAULT_TIMERS: Timers = {
   deletion: 2_000,
   queueTarget: 5,
   queueInterval: 100,
+  replaced: 30_000,
+  drain: 5_000,
+  rekeyRetry: 10_000,
+  rekeyGiveUp: 300_000,
   retry: 1_000,
   maxRetry: 60_000,
+}
+
+export const DEFAULT_LIFETIMES: Lifetimes = {
+  ikeSa: 14_400_000,
+  childSa: 3_600_000,
+  childOctets: Number.POSITIVE_INFINITY,
+  childPackets: Number.POSITIVE_INFINITY,
+  jitter: 0.1,
 }

@@ -45,6 +45,8 @@ export type Input =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly framing: FramingProfileName
+      /** Of one that was accepted: what is around it, in words for people: 'tls:443'. */
+      readonly carrier?: string
     }
   /** Octets of the stream, in order. Lent: the core is done with them before `handleInput` returns. */
   | { readonly kind: 'connection-bytes'; readonly connection: ConnectionId; readonly bytes: Uint8Array }
@@ -142,6 +144,10 @@ export type Command =
   | { readonly kind: 'check-liveness'; readonly peer?: string }
   /** RFC 7296 §1.4.1: delete the Child SAs of the peer, keep the IKE SA. */
   | { readonly kind: 'delete-child'; readonly peer: string }
+  /** RFC 7296 §1.3.1: one more Child SA, for the same traffic. */
+  | { readonly kind: 'create-child'; readonly peer: string }
+  /** RFC 7296 §2.8: now, and not when the lifetime is almost over. `what`: the IKE SA, or its Child SAs. */
+  | { readonly kind: 'rekey'; readonly what: 'ike-sa' | 'child-sa'; readonly peer?: string }
   /** What 'transport-remembered' said of a network, perhaps to a process before this one, and what is left of its time. */
   | {
       readonly kind: 'remember-transport'
@@ -149,6 +155,7 @@ export type Command =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      readonly isHalfWay?: boolean
     }
   /** The peer has other addresses, or ports: from the next race or move on. Each has its `address`, where it is not that of `DialConfig`. */
   | { readonly kind: 'set-transports'; readonly peer: string; readonly transports: readonly TransportOption[] }

@@ -1,4 +1,5 @@
 /** What the rooms of the core share: its databases, its clock of the moment, its way out. Internal to the package. */
+import type { ChildSa } from './child/child-sa.ts'
 import type { Sad } from './child/sad.ts'
 import type { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
@@ -19,7 +20,7 @@ import type { Counters } from './status.ts'
 import type { TimerQueue } from './timer-queue.ts'
 
 /** Everything that has timers. */
-export type Timed = IkeSa | Connection | Initiator | Racing | Redialling | Mover | PathWatch
+export type Timed = IkeSa | ChildSa | Connection | Initiator | Racing | Redialling | Mover | PathWatch
 
 export interface Core {
   readonly config: SessionConfig

@@ -1,7 +1,7 @@
 /** What the core tells people and apps. A closed union; no secret is ever in it. */
 import type { Endpoint } from './contract.ts'
 
-/** How an SA's packets travel. `carrier`: of a stream that we dialled, see `StreamTransport`. */
+/** How an SA's packets travel. `carrier`: what is around a stream, see `StreamTransport`; of one that was accepted 'tls:443' or none. */
 export type PathDescription =
   | { readonly transport: 'udp'; readonly local: Endpoint; readonly remote: Endpoint }
   | { readonly transport: 'tcp'; readonly local: Endpoint; readonly remote: Endpoint; readonly framing: string; readonly carrier?: string }
@@ -26,6 +26,8 @@ export type SessionEvent =
       readonly network: string
       readonly transport: string
       readonly blockedForMilliseconds: number
+      /** IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+      readonly isHalfWay?: boolean
     }
   /**
    * Nothing is left to try, or the tunnel is lost: the whole list is tried again in `inMilliseconds`. `round`: 1 for the first wait since
@@ -53,6 +55,10 @@ export type SessionEvent =
       readonly addresses: readonly AssignedAddress[]
       readonly dns: readonly string[]
       readonly subnets: readonly string[]
+      /** Whose names `dns` is to be asked (RFC 8598). */
+      readonly domains: readonly string[]
+      /** P-CSCFs (RFC 7651). */
+      readonly pCscf: readonly string[]
     }
   | {
       readonly kind: 'child-sa-installed'
@@ -63,6 +69,33 @@ export type SessionEvent =
       readonly proposal: string
       readonly localTs: readonly string[]
       readonly remoteTs: readonly string[]
+    }
+  /** The new one is there; the old one goes when it is drained. `by`: who asked. */
+  | {
+      readonly kind: 'child-sa-rekeyed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly by: 'us' | 'peer'
+      readonly formerInboundSpi: string
+      readonly inboundSpi: string
+    }
+  /** `ikeSa` has taken the place of `formerIkeSa`, of which nothing more is heard. The SPIs of our own where the configuration has a `shard`. */
+  | {
+      readonly kind: 'ike-sa-rekeyed'
+      readonly ikeSa: string
+      readonly formerIkeSa: string
+      readonly peer: string
+      readonly by: 'us' | 'peer'
+      readonly localSpi?: string
+      readonly formerLocalSpi?: string
+    }
+  /** It is tried again after a while; what is not rekeyed in time ends. */
+  | {
+      readonly kind: 'rekey-failed'
+      readonly ikeSa: string
+      readonly peer: string
+      readonly what: 'ike-sa' | 'child-sa'
+      readonly detail: string
     }
   | {
       readonly kind: 'child-sa-removed'
@@ -106,12 +139,15 @@ export type SessionEvent =
       readonly local: Endpoint
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      /** See `PathDescription`. */
+      readonly carrier?: string
     }
   | {
       readonly kind: 'connection-closed'
       readonly connection: number
       readonly remote: Endpoint
       readonly role: 'originator' | 'responder'
+      readonly carrier?: string
       readonly reason: string
     }
   | {
@@ -128,6 +164,8 @@ export type SessionEvent =
       readonly from: PathDescription
       readonly to: PathDescription
     }
+  /** Initiator: where else the responder is, all of it (RFC 4555 §3.4, §3.6): the SA may move there. Said where it is news. */
+  | { readonly kind: 'additional-addresses'; readonly peer: string; readonly ikeSa: string; readonly addresses: readonly string[] }
   | { readonly kind: 'liveness'; readonly ikeSa: string; readonly peer: string; readonly result: 'alive' | 'dead' }
   /** A named limit of the configuration was met; `limit` is its key in `Limits`, or 'prefix' of `Timers`. */
   | { readonly kind: 'limit-reached'; readonly limit: string; readonly remote: Endpoint | undefined }

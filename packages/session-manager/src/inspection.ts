@@ -37,5 +37,11 @@ function describeIkeSa(sa: IkeSa, now: number): IkeSaStatus {
     addresses: sa.addresses,
     children: [...sa.children].map((child) => child.status()),
     establishedMillisecondsAgo: sa.establishedAt === undefined ? undefined : Math.round(now - sa.establishedAt),
+    ...(isAskedInVain(sa) ? { silentForMilliseconds: Math.round(now - sa.lastInboundAt) } : {}),
   }
+}
+
+/** Over UDP one repetition may be an accident: it is said from the first on, for whoever looks while it lasts. */
+function isAskedInVain({ window, isHalfOpen }: IkeSa): boolean {
+  return !isHalfOpen && window.outstanding !== undefined && window.outstanding.transmissions > 1
 }

@@ -1,6 +1,8 @@
 /** Octet strings: the few operations on them that exchanges need. */
 
-export { concat } from '@underpass/ike-crypto'
+import { concat } from '@underpass/ike-crypto'
+
+export { concat }
 
 export function equal(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
@@ -33,6 +35,10 @@ export function u16(value: number): Uint8Array {
 
 export function u32(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, (value >> 16) & 0xff, (value >> 8) & 0xff, value & 0xff)
+}
+
+export function u64(value: bigint): Uint8Array {
+  return concat(u32(Number(value >> 32n)), u32(Number(value & 0xffff_ffffn)))
 }
 
 export function readU32(octets: Uint8Array, offset = 0): number {

@@ -13,6 +13,8 @@
  *                7. failed datagrams   paths/datagram-failures.ts
  */
 
+import { isUnconfirmed } from './child/child-life.ts'
+import { ChildSa } from './child/child-sa.ts'
 import { Sad } from './child/sad.ts'
 import { Spd } from './child/spd.ts'
 import type { SessionConfig } from './config.ts'
@@ -29,7 +31,10 @@ import { handleIkeMessage } from './ike/ike-engine.ts'
 import { IkeSa } from './ike/ike-sa.ts'
 import { deleteIkeSa, sendRequest } from './ike/ike-sa-life.ts'
 import { onIkeSaTimer } from './ike/ike-sa-timers.ts'
-import { buildChildSaDelete, buildLivenessCheck } from './ike/informational.ts'
+import { buildChildSaDelete, buildLivenessCheck } from './ike/informational-requests.ts'
+import { createFurtherChildSa, rekeyChildSa } from './ike/rekeying/child-sa-creation.ts'
+import { rekeyIkeSa } from './ike/rekeying/ike-sa-rekeying.ts'
+import { onChildSaTimer } from './ike/rekeying/timers.ts'
 import { describeSession } from './inspection.ts'
 import { Connection } from './paths/connection.ts'
 import { ConnectionTable } from './paths/connection-table.ts'
@@ -225,7 +230,7 @@ export class SessionManager implements Core {
     const peer = command.peer
     if (peer !== undefined && !this.config.peers.some((known) => known.name === peer))
       throw new SessionError('UNKNOWN_PEER', 'caller', `no peer is named "${peer}"`)
-    const ofPeer = [...this.ikeSas.values()].filter((sa) => peer === undefined || sa.peerName === peer)
+    const ofPeer = [...this.ikeSas.values()].filter((sa) => sa.isCurrent && (peer === undefined || sa.peerName === peer))
     switch (command.kind) {
       case 'initiate': {
         const initiator = this.initiators.get(command.peer)
@@ -233,9 +238,7 @@ export class SessionManager implements Core {
         return initiator.start(this)
       }
       case 'remember-transport':
-        return this.initiators
-          .get(command.peer)
-          ?.transports.recall(this, command.network, command.transport, command.blockedForMilliseconds)
+        return this.initiators.get(command.peer)?.transports.recall(this, command)
       case 'set-transports':
         checkTransports(command.transports)
         return this.initiators.get(command.peer)?.setTransports(this, command.transports)
@@ -248,7 +251,17 @@ export class SessionManager implements Core {
         return
       case 'delete-child':
         for (const sa of ofPeer)
-          if (sa.state.kind === 'ESTABLISHED' && sa.children.size > 0) sendRequest(this, sa, buildChildSaDelete([...sa.children]))
+          if (sa.state.kind === 'ESTABLISHED' && sa.children.size > 0)
+            sendRequest(this, sa, buildChildSaDelete([...sa.children].filter((child) => !isUnconfirmed(child))))
+        return
+      case 'create-child':
+        for (const sa of ofPeer) createFurtherChildSa(this, sa)
+        return
+      case 'rekey':
+        for (const sa of ofPeer) {
+          if (command.what === 'ike-sa') rekeyIkeSa(this, sa)
+          else for (const child of [...sa.children]) rekeyChildSa(this, child)
+        }
         return
       default:
         return command satisfies never
@@ -259,6 +272,7 @@ export class SessionManager implements Core {
     for (let due = this.timers.takeDue(this.now); due; due = this.timers.takeDue(this.now)) {
       const { owner, name } = due
       if (owner instanceof IkeSa) onIkeSaTimer(this, owner, name as IkeSa['timerNames'])
+      else if (owner instanceof ChildSa) onChildSaTimer(this, owner, name as ChildSa['timerNames'])
       else if (owner instanceof Connection) this.#connectionTable.onTimer(this, owner, name as Connection['timerNames'])
       // One of an initiator's machines: each is given the names that it set.
       else owner.onTimer(this, name as never)

@@ -43,6 +43,8 @@ export interface IkeSaStatus {
   readonly addresses: readonly AssignedAddress[]
   readonly children: readonly ChildSaStatus[]
   readonly establishedMillisecondsAgo: number | undefined
+  /** A request of ours was repeated and is not answered, and nothing valid has come for so long. */
+  readonly silentForMilliseconds?: number
   /** Which of several workers has it, from 0. The core knows of none. */
   readonly worker?: number
 }
@@ -64,6 +66,8 @@ export interface ConnectionStatus {
   readonly role: 'originator' | 'responder'
   readonly remote: string
   readonly framing: string
+  /** See `PathDescription`. */
+  readonly carrier?: string
   readonly ikeSas: readonly string[]
   readonly queuedOctets: number
   /** Which of several workers has it: each counts its connections by itself. */

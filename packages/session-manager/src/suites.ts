@@ -3,6 +3,7 @@
 import { espTransform } from '@underpass/esp-crypto'
 import { EncryptionId, IntegrityId, KeyExchangeMethod, PrfId } from '@underpass/ike-codec'
 import { keyExchange, prf, skCipher } from '@underpass/ike-crypto'
+import { whyNotHere } from './algorithm-levels.ts'
 import type { EspSuite, IkeSuite } from './config.ts'
 import { SessionError } from './session-error.ts'
 
@@ -79,6 +80,16 @@ export const DEFAULT_IKE_SUITES: readonly string[] = [
 
 export const DEFAULT_ESP_SUITES: readonly string[] = ['aes256gcm16', 'aes128gcm16', 'chacha20poly1305', 'aes256-sha256', 'aes128-sha256']
 
+/** For peers that are too old for the above; with SHA-1, which is about to go (RFC 8247 §2.2 and §2.3). Only where it is asked for by name. */
+export const LEGACY_IKE_SUITES: readonly string[] = [
+  'aes256-sha1-modp2048',
+  'aes128-sha1-modp2048',
+  'aes256-sha1-ecp256',
+  'aes128-sha1-ecp256',
+]
+
+export const LEGACY_ESP_SUITES: readonly string[] = ['aes256-sha1', 'aes128-sha1']
+
 interface EncryptionWord {
   readonly encryption: number
   readonly keyLength: number | undefined
@@ -148,10 +159,15 @@ function readWords(text: string): { encryption?: EncryptionWord; integrity?: num
     else
       refuse(
         text,
-        `"${word}" is not an algorithm known here, or the second of its kind; known are ${[...ENCRYPTION.keys(), ...INTEGRITY.keys(), ...PRF.keys(), ...KEY_EXCHANGE.keys()].join(', ')}`,
+        `"${word}" ${whyUnknown(word)}; known are ${[...ENCRYPTION.keys(), ...INTEGRITY.keys(), ...PRF.keys(), ...KEY_EXCHANGE.keys()].join(', ')}`,
       )
   }
   return found
+}
+
+function whyUnknown(word: string): string {
+  const row = whyNotHere(word)
+  return row === undefined ? 'is not an algorithm known here, or the second of its kind' : `is not done here: ${row}`
 }
 
 function refuse(text: string, why: string): never {

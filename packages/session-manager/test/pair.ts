@@ -27,6 +27,7 @@ export interface PairOptions {
   readonly clientLimits?: Partial<Limits>
   readonly gatewayLimits?: Partial<Limits>
   readonly gatewayShard?: Shard
+  readonly gatewayCrashSecret?: Uint8Array
   /** The gateway's. */
   readonly thinsAcks?: boolean
 }
@@ -46,6 +47,7 @@ export class Pair extends Network {
     this.gateway = this.add('gateway', GATEWAY_ADDRESS, {
       ...sessionConfig([{ ...gatewayPeer(), ...options.gateway }], true, options.gatewayTimers, options.gatewayLimits),
       ...(options.gatewayShard && { shard: options.gatewayShard }),
+      ...(options.gatewayCrashSecret && { crashSecret: options.gatewayCrashSecret }),
       ...(options.thinsAcks !== undefined && { thinsAcks: options.thinsAcks }),
     })
     this.client = this.add(

@@ -71,7 +71,9 @@ describe('IKE suites as text', () => {
     ['null-sha256-x25519', 'cannot go without encryption'],
     ['aes128gmac-prfsha256-x25519', 'cannot go without encryption'],
     ['aes256gcm16-aes128gcm16-prfsha256-x25519', 'second of its kind'],
-    ['des-md5-modp768', '"des" is not an algorithm'],
+    ['idea-sha256-x25519', '"idea" is not an algorithm'],
+    ['des-md5-modp768', '"des" is not done here: ENCR_DES is MUST NOT (RFC 8247 §2.1)'],
+    ['aes256-sha256-modp1024', '"modp1024" is not done here: 1024-bit MODP is SHOULD NOT (RFC 8247 §2.4)'],
   ])('RFC 7296 §5 (C-35): "%s" is refused: %s', (text, why) => {
     expect(() => parseIkeSuite(text)).toThrow(SessionError)
     expect(() => parseIkeSuite(text)).toThrow(why)

@@ -4,6 +4,7 @@ import type { DialConfig, Identity, PeerConfig, SessionConfig } from '@underpass
 import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { addressesIn, type Place } from '../names/places.ts'
+import { warnOfAlgorithms } from './algorithms.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { dscp } from './dscp.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
@@ -71,6 +72,7 @@ const PEER_SHAPE = {
   local_id: identity,
   remote_id: z.union([z.literal('any'), identity]).optional(),
   request_addresses: z.array(z.enum(['ipv4', 'ipv6'])).optional(),
+  request_p_cscf: z.boolean().optional(),
   local: z.array(subnet).min(1).optional(),
   remote: z.array(subnet).min(1).optional(),
 }
@@ -115,6 +117,8 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const routes = network?.routes ?? 'negotiated'
   const profile = peer.framing ?? 'rfc9329'
   const shared = sharedConfig(written, findings, { tunName: 'underpass0', machinePolicy })
+  const algorithms = peerAlgorithms(peer)
+  warnOfAlgorithms(['peer'], algorithms, findings)
   const options = allowed(peer.transports, shared.policy, findings).map((one, i, all) => {
     const described = transportOption(one, profile)
     const name = describeWritten(described.option)
@@ -145,10 +149,11 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
       localId: peer.local_id,
       remoteId: anyIdentity(peer.remote_id),
       psk,
-      ...peerAlgorithms(peer),
+      ...algorithms,
       localSubnets: local ?? 'virtual',
       remoteSubnets: remote ?? everything(requestAddresses),
       requestAddresses,
+      ...(peer.request_p_cscf !== undefined && { requestsPCscf: peer.request_p_cscf }),
       pool: undefined,
       ...(peer.ftt_keepalive && { fttKeepalive: peer.ftt_keepalive }),
     },

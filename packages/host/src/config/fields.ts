@@ -1,10 +1,9 @@
 /** The kinds of value that configuration keys hold. Each parses its text into what the core takes, or says what would have been right. */
 import { isIP } from 'node:net'
-import type { EspSuite, FramingProfileName, Identity, IkeSuite } from '@underpass/session-manager'
-import { parseEspSuite, parseIdentity, parseIkeSuite } from '@underpass/session-manager'
+import type { FramingProfileName, Identity } from '@underpass/session-manager'
+import { isDomain, parseIdentity } from '@underpass/session-manager'
 // Not `import { z }`: on Bun, vitest loses that name.
 import * as z from 'zod'
-import { reasonOf } from '../host-error.ts'
 import { parseIp, parseIpPrefix, parseIpRange, prefixesOf } from '../ip-prefix.ts'
 
 /** A table whose unknown keys are errors; `issuesOf` reads the known ones back out of the message. */
@@ -68,6 +67,12 @@ export const host: z.ZodType<string, string> = textAs(
 
 export const address: z.ZodType<string, string> = textAs((text) => (parseIp(text) ? text : undefined), 'is not an IP address')
 
+/** Of the DNS, without a dot at the end, in A-labels (RFC 5890). */
+export const domain: z.ZodType<string, string> = textAs(
+  (text) => (isDomain(text.trim()) ? text.trim().replace(/\.$/, '').toLowerCase() : undefined),
+  'is not a domain name; write "corp.example.com", and "xn--…" for what is not ASCII',
+)
+
 /** '10.99.0.1/24': an address on an interface and the length of its network. */
 export const interfaceAddress: z.ZodType<string, string> = textAs(
   (text) => (parseIpPrefix(text) ? text : undefined),
@@ -91,9 +96,6 @@ export const identity: z.ZodType<Identity, string> = textAs(
   'is not an identity; write "@name.example", "user@host.example", an address, or "keyid:0x…"',
 )
 
-export const ikeSuite: z.ZodType<IkeSuite, string> = suite(parseIkeSuite)
-export const espSuite: z.ZodType<EspSuite, string> = suite(parseEspSuite)
-
 function isBackwards(text: string): boolean {
   const [first, last] = text.split('-')
   return last !== undefined && parseIpRange(`${last}-${first}`) !== undefined
@@ -112,17 +114,6 @@ export function formatDuration(milliseconds: number): string {
 }
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-
-function suite<T>(parse: (text: string) => T): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
-    try {
-      return parse(text)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: reasonOf(error) })
-      return z.NEVER
-    }
-  })
-}
 
 function withoutPassword(text: string): string {
   if (/\bvia\b/.test(text)) return text.replace(/\bvia\b.*/s, 'via …')

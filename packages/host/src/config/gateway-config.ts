@@ -11,8 +11,9 @@ import * as z from 'zod'
 import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
+import { warnOfAlgorithms } from './algorithms.ts'
 import { dscp } from './dscp.ts'
-import { address, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
+import { address, domain, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
@@ -33,6 +34,8 @@ export interface GatewayConfig extends SharedConfig {
   readonly peers: readonly PeerConfig[]
   /** Threads that share the work. */
   readonly workers: number
+  /** Give clients a token by which they know at once that this gateway has lost their IKE SA (RFC 6290). */
+  readonly detectsCrashes: boolean
   /** Turn on the host's IP forwarding while running. */
   readonly forwarding: boolean
   /** Route the pools and the peers' subnets to the TUN. */
@@ -54,12 +57,16 @@ const CONNECTION_SHAPE = {
   name: z.string().min(1),
   local_id: identity,
   remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
+  local_addresses: z.array(subnet).min(1).optional(),
+  remote_addresses: z.array(subnet).min(1).optional(),
   local: z.array(subnet).min(1).optional(),
   remote: z.array(subnet).min(1).optional(),
   pool: table({
     ranges: z.array(subnet).min(1).max(2),
     dns: z.array(address).optional(),
     subnets: z.array(prefix).optional(),
+    domains: z.array(domain).optional(),
+    p_cscf: z.array(address).optional(),
   }).optional(),
 }
 
@@ -72,6 +79,7 @@ const CONNECTION = table(CONNECTION_SHAPE).superRefine((written, context) => {
 const GATEWAY_FILE = table({
   ...SHARED_KEYS,
   workers: z.int().min(1).max(MAX_SHARDS).optional(),
+  crash_detection: z.boolean().optional(),
   listen: table({
     address: z.array(address).min(1).optional(),
     udp: z.array(listener).optional(),
@@ -137,6 +145,7 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
     proxies: findings.subnets(['listen', 'proxy_protocol'], listen?.proxy_protocol ?? []),
     peers,
     workers: written.workers ?? 1,
+    detectsCrashes: written.crash_detection ?? true,
     forwarding: network?.forwarding ?? false,
     routes: network?.routes ?? true,
   }
@@ -190,18 +199,28 @@ function peersOf(
     ranges: findings.subnets([...at, 'pool', 'ranges'], written.pool.ranges),
     dns: written.pool.dns ?? [],
     subnets: findings.subnets([...at, 'pool', 'subnets'], written.pool.subnets ?? []),
+    ...(written.pool.domains && { domains: written.pool.domains }),
+    ...(written.pool.p_cscf && { pCscf: written.pool.p_cscf }),
   }
+  if (pool?.domains && pool.dns.length === 0)
+    findings.issue([...at, 'pool', 'domains'], 'needs name servers that know them: add dns (RFC 8598 §3.2)')
   if (pool && written.remote)
     findings.issue([...at, 'remote'], 'cannot stand beside a pool: the assigned address is all that is on the other side')
   const local = written.local && findings.subnets([...at, 'local'], written.local)
   const remote = written.remote && findings.subnets([...at, 'remote'], written.remote)
+  const algorithms = peerAlgorithms(written)
+  warnOfAlgorithms(at, algorithms, findings)
+  const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
+  const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
   const admitted = admittedBy(written, index, secrets, findings)
   return admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
     localId: written.local_id,
     remoteId: id,
     psk,
-    ...peerAlgorithms(written),
+    ...algorithms,
+    ...(localAddresses && { localAddresses }),
+    ...(remoteAddresses && { remoteAddresses }),
     dial: undefined,
     localSubnets: local ?? everythingFor(pool),
     remoteSubnets: remote ?? 'virtual',
@@ -240,11 +259,15 @@ function checkDistinct(written: WrittenGateway, peers: readonly PeerConfig[], fi
   }
   const pairs = new Map<string, string>()
   for (const peer of peers) {
-    const pair = `${describeIdentity(peer.localId)} for ${peer.remoteId ? describeIdentity(peer.remoteId) : 'any identity'}`
+    const pair = `${describeIdentity(peer.localId)} for ${peer.remoteId ? describeIdentity(peer.remoteId) : 'any identity'}${callersOf(peer)}`
     const first = pairs.get(pair)
     if (first !== undefined) findings.issue(['connection'], `${JSON.stringify(first)} and ${JSON.stringify(peer.name)} are both ${pair}`)
     pairs.set(pair, peer.name)
   }
+}
+
+function callersOf({ localAddresses, remoteAddresses }: PeerConfig): string {
+  return [remoteAddresses && ` from ${remoteAddresses.join(', ')}`, localAddresses && ` at ${localAddresses.join(', ')}`].join('')
 }
 
 /** Each connection leases on its own: an address in two pools would be two peers' at once. */

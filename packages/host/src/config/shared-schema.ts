@@ -2,10 +2,12 @@
 import {
   DEFAULT_ESP_SUITES,
   DEFAULT_IKE_SUITES,
+  DEFAULT_LIFETIMES,
   DEFAULT_LIMITS,
   DEFAULT_TIMERS,
   type EspSuite,
   type IkeSuite,
+  type Lifetimes,
   type Limits,
   type PeerConfig,
   parseEspSuite,
@@ -13,7 +15,8 @@ import {
   type Timers,
 } from '@underpass/session-manager'
 import * as z from 'zod'
-import { espSuite, ikeSuite, interfaceAddress, table } from './fields.ts'
+import { espSuites, ikeSuites } from './algorithms.ts'
+import { duration, interfaceAddress, table } from './fields.ts'
 import type { Findings } from './load.ts'
 import { type Forbidden, type Policy, policyTable, readPolicy } from './policy.ts'
 import { limits, timers } from './tunables.ts'
@@ -69,6 +72,12 @@ interface PeerKeys {
   readonly esn: boolean
   readonly replay_window: number
   readonly path_checks: boolean
+  readonly pfs: NonNullable<PeerConfig['pfs']>
+  readonly ike_lifetime: number
+  readonly child_lifetime: number
+  readonly child_octets: number
+  readonly child_packets: number
+  readonly rekey_jitter: number
 }
 
 interface WrittenBuffers {
@@ -93,13 +102,24 @@ interface SharedKeys {
   readonly policy: { readonly forbid?: readonly Forbidden[] | undefined }
 }
 
+/** Shorter ones leave no time for what is refused and has to be asked again; timers hold 24 days. */
+const lifetime = duration.refine((milliseconds) => milliseconds >= 60_000 && milliseconds <= 2_073_600_000, {
+  error: 'is no lifetime for a key; write one of a minute at least and 24 days at most, such as "1h"',
+})
+
 /** Keys of one peer that mean the same on both sides. */
 export const PEER_KEYS: Keys<PeerKeys> = {
-  ike: z.array(ikeSuite).min(1).optional(),
-  esp: z.array(espSuite).min(1).optional(),
+  ike: ikeSuites.optional(),
+  esp: espSuites.optional(),
   esn: z.boolean().optional(),
   replay_window: z.int().min(32).max(4096).optional(),
   path_checks: z.boolean().optional(),
+  pfs: z.enum(['required', 'preferred', 'none']).optional(),
+  ike_lifetime: lifetime.optional(),
+  child_lifetime: lifetime.optional(),
+  child_octets: z.int().min(1_048_576).optional(),
+  child_packets: z.int().min(1_000).optional(),
+  rekey_jitter: z.number().min(0).max(0.8).optional(),
 }
 
 /** The least that the kernel takes is about this; the most an int. */
@@ -174,13 +194,25 @@ function socketBuffers({ send_buffer: send, receive_buffer: receive }: WrittenBu
 
 export function peerAlgorithms(
   written: Written<PeerKeys>,
-): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow' | 'pathChecks'> {
+): Pick<PeerConfig, 'ikeProposals' | 'espProposals' | 'esn' | 'replayWindow' | 'pathChecks' | 'pfs' | 'lifetimes'> {
   return {
     ikeProposals: written.ike ?? DEFAULT_IKE_SUITES.map(parseIkeSuite),
     espProposals: written.esp ?? DEFAULT_ESP_SUITES.map(parseEspSuite),
     esn: written.esn ?? true,
     replayWindow: written.replay_window ?? DEFAULT_REPLAY_WINDOW,
     pathChecks: written.path_checks ?? true,
+    pfs: written.pfs ?? 'preferred',
+    lifetimes: lifetimesOf(written),
+  }
+}
+
+function lifetimesOf(written: Written<PeerKeys>): Lifetimes {
+  return {
+    ikeSa: written.ike_lifetime ?? DEFAULT_LIFETIMES.ikeSa,
+    childSa: written.child_lifetime ?? DEFAULT_LIFETIMES.childSa,
+    childOctets: written.child_octets ?? DEFAULT_LIFETIMES.childOctets,
+    childPackets: written.child_packets ?? DEFAULT_LIFETIMES.childPackets,
+    jitter: written.rekey_jitter ?? DEFAULT_LIFETIMES.jitter,
   }
 }
 

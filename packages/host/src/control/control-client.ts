@@ -1,12 +1,21 @@
-/** `status` and `down` asked of a running program. */
+/** `status`, `rekey` and `down` asked of a running program. */
 import { createConnection, type Socket } from 'node:net'
 import { HostError, reasonOf } from '../host-error.ts'
-import { type ControlReply, type ControlRequest, lineReader, MAX_LINE, type ProgramStatus } from './protocol.ts'
+import { type ControlReply, type ControlRequest, lineReader, MAX_LINE, type ProgramStatus, type RekeyedSa } from './protocol.ts'
 
 /** Throws `HostError` NOT_RUNNING or CONTROL_FAILED. */
 export async function requestStatus(path: string): Promise<ProgramStatus> {
   for await (const reply of ask(path, { command: 'status' }, STATUS_TIMEOUT)) {
     if (reply.kind === 'status') return reply.status
+    if (reply.kind === 'refused') throw failed(path, reply.reason)
+  }
+  throw failed(path, 'it hung up without an answer')
+}
+
+/** Resolves when it is begun. Throws `HostError` NOT_RUNNING or CONTROL_FAILED. */
+export async function requestRekey(path: string, what: RekeyedSa): Promise<void> {
+  for await (const reply of ask(path, { command: 'rekey', what }, STATUS_TIMEOUT)) {
+    if (reply.kind === 'rekeying') return
     if (reply.kind === 'refused') throw failed(path, reply.reason)
   }
   throw failed(path, 'it hung up without an answer')

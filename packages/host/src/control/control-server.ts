@@ -4,10 +4,11 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { dirname, join } from 'node:path'
 import { HostError, reasonOf } from '../host-error.ts'
 import { isAnswering } from './control-client.ts'
-import { type ControlReply, type ControlRequest, lineReader, MAX_REQUEST, type ProgramStatus } from './protocol.ts'
+import { type ControlReply, type ControlRequest, lineReader, MAX_REQUEST, type ProgramStatus, type RekeyedSa } from './protocol.ts'
 
 export interface ControlHandlers {
   status(): ProgramStatus | Promise<ProgramStatus>
+  rekey(what: RekeyedSa): void
   /** Begin to go down. `ControlServer.close` tells those who asked when it is done. */
   down(): void
 }
@@ -133,8 +134,16 @@ function serve(socket: Socket, handlers: ControlHandlers, waitForDown: () => voi
         send(socket, { kind: 'closing' })
         handlers.down()
         return
+      case 'rekey':
+        handlers.rekey(request.what)
+        send(socket, { kind: 'rekeying' })
+        return
       case undefined:
-        send(socket, { kind: 'refused', reason: 'unknown request; known are {"command":"status"} and {"command":"down"}' })
+        send(socket, {
+          kind: 'refused',
+          reason:
+            'unknown request; known are {"command":"status"}, {"command":"rekey","what":"ike-sa"}, … "child-sa" and {"command":"down"}',
+        })
         return
       default:
         request satisfies never
@@ -152,7 +161,8 @@ async function answerStatus(socket: Socket, handlers: ControlHandlers): Promise<
 
 function parseRequest(line: string): ControlRequest | undefined {
   try {
-    const { command } = JSON.parse(line) as { readonly command?: unknown }
+    const { command, what } = JSON.parse(line) as { readonly command?: unknown; readonly what?: unknown }
+    if (command === 'rekey') return what === 'ike-sa' || what === 'child-sa' ? { command, what } : undefined
     return command === 'status' || command === 'down' ? { command } : undefined
   } catch {
     return undefined

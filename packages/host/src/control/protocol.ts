@@ -1,15 +1,23 @@
 /**
- * What `status` and `down` say to the running program: one JSON object a line, over a Unix socket that only its owner can open.
+ * What `status`, `rekey` and `down` say to the running program: one JSON object a line, over a Unix socket that only its owner can open.
  * A request is answered by one line; `down` by a second one when everything is undone.
  */
 import type { SessionEvent, SessionStatus } from '@underpass/session-manager'
 import type { SocketBuffers } from '../config/shared-schema.ts'
 
-export type ControlRequest = { readonly command: 'status' } | { readonly command: 'down' }
+export type ControlRequest =
+  | { readonly command: 'status' }
+  | { readonly command: 'down' }
+  /** Of every peer, now (RFC 7296 §2.8). */
+  | { readonly command: 'rekey'; readonly what: RekeyedSa }
+
+export type RekeyedSa = 'ike-sa' | 'child-sa'
 
 export type ControlReply =
   | { readonly kind: 'status'; readonly status: ProgramStatus }
   | { readonly kind: 'closing' }
+  /** It is begun; what comes of it is an event. */
+  | { readonly kind: 'rekeying' }
   | { readonly kind: 'closed'; readonly problems: readonly string[] }
   | { readonly kind: 'refused'; readonly reason: string }
 

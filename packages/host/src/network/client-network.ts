@@ -33,10 +33,13 @@ export class ClientNetwork {
   readonly #options: ClientNetworkOptions
   #device: string
   #gateway: string | undefined
+  /** Where the gateway says that it is, too: the tunnel may move there, and must not find itself on its way. */
+  #additional: readonly string[] = []
   #addresses: readonly string[] = []
   /** The addresses that the device has. */
   #assigned: readonly Step[] = []
   #dns: readonly string[] = []
+  #domains: readonly string[] = []
   #remoteTs: readonly string[] = []
   /** Notices that hold now: a rekeyed SA repeats none. */
   #told: ReadonlySet<string> = new Set()
@@ -86,9 +89,13 @@ export class ClientNetwork {
       case 'path-moved':
         this.#gateway = event.to.remote.address
         return this.#bringInLine()
+      case 'additional-addresses':
+        this.#additional = event.addresses
+        return this.#bringInLine()
       case 'addresses-assigned':
         this.#addresses = event.addresses.map(({ address }) => address)
         this.#dns = event.dns
+        this.#domains = event.domains
         return
       case 'child-sa-installed':
         this.#remoteTs = event.remoteTs
@@ -118,12 +125,13 @@ export class ClientNetwork {
       .filter((prefix) => inTheWay.some(({ key }) => key === routeStep(prefix, this.#device).key))
       .map(formatIpPrefix)
     const isDefaultRoute = plan.prefixes.some(({ length }) => length === 1)
-    await host.replace('dns', dnsSteps({ handling: config.dns, servers: this.#dns, device: this.#device, isDefaultRoute }))
+    const dns = { handling: config.dns, servers: this.#dns, domains: this.#domains, device: this.#device, isDefaultRoute }
+    await host.replace('dns', dnsSteps(dns))
   }
 
   async #gatewaySteps(prefixes: readonly IpPrefix[], find: typeof routeTo): Promise<Step[]> {
     const { alternatives = () => [] } = this.#options
-    const addresses = new Set([...(this.#gateway === undefined ? [] : [this.#gateway]), ...alternatives()])
+    const addresses = new Set([...(this.#gateway === undefined ? [] : [this.#gateway]), ...alternatives(), ...this.#additional])
     const steps: Step[] = []
     for (const text of addresses) {
       const address = parseIp(text)

@@ -5,12 +5,14 @@ import { resolvectl, type Step } from './step.ts'
 export interface DnsPlan {
   readonly handling: DnsHandling
   readonly servers: readonly string[]
+  /** Whose names they are for, as the gateway says (RFC 8598); none: it does not say. */
+  readonly domains: readonly string[]
   readonly device: string
   /** Everything goes through the tunnel, so every name is asked there. */
   readonly isDefaultRoute: boolean
 }
 
-export function dnsSteps({ handling, servers, device, isDefaultRoute }: DnsPlan, resolvConf = '/etc/resolv.conf'): Step[] {
+export function dnsSteps({ handling, servers, domains, device, isDefaultRoute }: DnsPlan, resolvConf = '/etc/resolv.conf'): Step[] {
   if (servers.length === 0 || handling === 'report') return []
   if (handling === 'resolv-conf') {
     const content = [
@@ -35,12 +37,15 @@ export function dnsSteps({ handling, servers, device, isDefaultRoute }: DnsPlan,
     undo: resolvectl('revert', device),
     lives: 'device',
   }
-  const all: Step = {
-    key: `dns domain ${device}`,
-    what: `all names are asked through ${device}`,
-    action: resolvectl('domain', device, '~.'),
+  // RFC 8598 §2: with everything in the tunnel, domains are not heeded.
+  const asked = isDefaultRoute ? ['.'] : domains
+  if (asked.length === 0) return [set]
+  const routed: Step = {
+    key: `dns domain ${device} ${asked.join(' ')}`,
+    what: `${isDefaultRoute ? 'all names' : `names in ${domains.join(', ')}`} are asked through ${device}`,
+    action: resolvectl('domain', device, ...asked.map((domain) => `~${domain}`)),
     undo: 'nothing',
     lives: 'device',
   }
-  return isDefaultRoute ? [set, all] : [set]
+  return [set, routed]
 }

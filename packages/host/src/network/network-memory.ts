@@ -4,11 +4,11 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import { readSmallFile } from '../config/pem-file.ts'
 import { reasonOf } from '../host-error.ts'
+import { statePath } from '../run/state-path.ts'
 
 /** A transport that did not get through, and how long that is to be believed yet. */
 export interface Remembered {
@@ -16,13 +16,12 @@ export interface Remembered {
   readonly network: string
   readonly transport: string
   readonly blockedForMilliseconds: number
+  /** It lets IKE begin, and no further. */
+  readonly isHalfWay?: boolean
 }
 
-/** In the state directory of the XDG Base Directory Specification; of root's, /var/lib. */
-export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot: boolean = process.getuid?.() === 0): string {
-  const state = env['XDG_STATE_HOME']
-  if (state?.startsWith('/')) return join(state, FILE)
-  return isRoot ? join('/var/lib', FILE) : join(homedir(), '.local/state', FILE)
+export function networkMemoryPath(env: Readonly<Record<string, string | undefined>>, isRoot?: boolean): string {
+  return statePath(env, 'networks.json', isRoot)
 }
 
 export class NetworkMemory {
@@ -43,13 +42,20 @@ export class NetworkMemory {
     const now = this.#now()
     return this.#read()
       .filter((entry) => entry.peer === peer)
-      .map(({ network, transport, until }) => ({ peer, network, transport, blockedForMilliseconds: until - now }))
+      .map(({ network, transport, until, isHalfWay }) => ({
+        peer,
+        network,
+        transport,
+        blockedForMilliseconds: until - now,
+        ...(isHalfWay === true ? { isHalfWay } : {}),
+      }))
   }
 
   /** 0 milliseconds: it gets through. Another process may have written since: the file is read again. */
-  remember({ peer, network, transport, blockedForMilliseconds }: Remembered): void {
+  remember({ peer, network, transport, blockedForMilliseconds, isHalfWay }: Remembered): void {
     const others = this.#read().filter((entry) => entry.peer !== peer || entry.network !== network || entry.transport !== transport)
-    const entry = { peer, network, transport, until: this.#now() + blockedForMilliseconds }
+    const until = this.#now() + blockedForMilliseconds
+    const entry = { peer, network, transport, until, ...(isHalfWay === true ? { isHalfWay } : {}) }
     this.#write(blockedForMilliseconds > 0 ? [...others, entry].slice(-MOST_ENTRIES) : others)
   }
 
@@ -101,8 +107,6 @@ export class NetworkMemory {
   }
 }
 
-const FILE = 'underpass/networks.json'
-
 /** Of all networks and peers; the oldest go first. */
 const MOST_ENTRIES = 256
 
@@ -111,7 +115,15 @@ const LONGEST = 31 * 24 * 3_600_000
 
 const MEMORY_FILE = z.object({
   version: z.literal(1),
-  entries: z.array(z.object({ peer: z.string(), network: z.string(), transport: z.string(), until: z.number() })),
+  entries: z.array(
+    z.object({
+      peer: z.string(),
+      network: z.string(),
+      transport: z.string(),
+      until: z.number(),
+      isHalfWay: z.boolean().optional(),
+    }),
+  ),
 })
 
 type Entry = z.output<typeof MEMORY_FILE>['entries'][number]

@@ -17,20 +17,22 @@ export interface CheckConfigOptions {
   readonly err: Output
   /** Above the words of the plan. */
   readonly heading?: string
+  /** What the file does not show by itself, and is no error. */
+  readonly warnAbout?: (config: ClientConfig | GatewayConfig) => Promise<readonly string[]>
 }
 
 export async function checkConfig<C extends ClientConfig | GatewayConfig>(
   load: () => C,
   plan: (config: C) => readonly string[] | Promise<readonly string[]>,
-  { json, out, err, heading }: CheckConfigOptions,
+  { json, out, err, heading, warnAbout }: CheckConfigOptions,
 ): Promise<ExitCode> {
   const config = loadOrTell(load, { json, out, err })
   if (typeof config === 'number') return config
   const lines = await plan(config)
-  if (json)
-    out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings: config.warnings, plan: lines, config: configAsJson(config) })}\n`)
+  const warnings = [...config.warnings, ...((await warnAbout?.(config)) ?? [])]
+  if (json) out.write(`${JSON.stringify({ kind: 'config', ok: true, warnings, plan: lines, config: configAsJson(config) })}\n`)
   else {
-    for (const warning of config.warnings) err.write(`warning: ${warning}\n`)
+    for (const warning of warnings) err.write(`warning: ${warning}\n`)
     out.write(`${[...(heading === undefined ? [] : [heading]), ...lines].join('\n')}\n`)
   }
   return EXIT.OK

@@ -1,4 +1,4 @@
-/** The command line that both programs have: a main command in the foreground; status, down and check-config beside it. */
+/** The command line that both programs have: a main command in the foreground; status, rekey, down and check-config beside it. */
 import type { ClientConfig } from '../config/client-config.ts'
 import type { GatewayConfig } from '../config/gateway-config.ts'
 import { controlPathIn, defaultControlPath } from '../control/socket-path.ts'
@@ -6,9 +6,10 @@ import { LEVELS, type Level } from '../report/event-words.ts'
 import { EXIT } from '../report/exit-codes.ts'
 import { Reporter } from '../report/reporter.ts'
 import { checkConfig, loadOrTell } from './check-config.ts'
-import { downCommand, statusCommand } from './control-commands.ts'
+import { downCommand, rekeyCommand, statusCommand } from './control-commands.ts'
 import { type ProgramPorts, systemPorts } from './ports.ts'
 import { type ProcessIo, processIo } from './process-io.ts'
+import { unresolvedNames } from './unresolved-names.ts'
 
 /** What one program does not share with the other. */
 export interface ProgramDefinition<C extends ClientConfig | GatewayConfig> {
@@ -113,6 +114,14 @@ export async function runCommandLine<C extends ClientConfig | GatewayConfig>(
     .action(async (options) => {
       exitCode = await statusCommand({ controlPath: controlPath(options), json: options.json ?? false, out, err })
     })
+  const rekey = command('rekey', 'new keys now, not only when their lifetime is almost over').option(
+    '--control <path>',
+    'its control socket',
+  )
+  rekey.addOption(rekey.createOption('--sa <which>', 'of what').choices(['ike', 'child']).default('child')).action(async (options) => {
+    const what = options['sa'] === 'ike' ? 'ike-sa' : 'child-sa'
+    exitCode = await rekeyCommand({ controlPath: controlPath(options), json: options.json ?? false, out, err, what })
+  })
   command('down', definition.down)
     .option('--control <path>', 'its control socket')
     .action(async (options) => {
@@ -122,7 +131,7 @@ export async function runCommandLine<C extends ClientConfig | GatewayConfig>(
     exitCode = await checkConfig(
       () => definition.load(config),
       (loaded) => definition.plan(loaded),
-      { json, out, err },
+      { json, out, err, warnAbout: (loaded) => unresolvedNames(loaded, ports) },
     )
   })
 

@@ -1,6 +1,7 @@
-/** `status` and `down`: what is asked of a program that runs already. */
+/** `status`, `rekey` and `down`: what is asked of a program that runs already. */
 import { existsSync, lstatSync, rmSync } from 'node:fs'
-import { isAnswering, requestDown, requestStatus } from '../control/control-client.ts'
+import { isAnswering, requestDown, requestRekey, requestStatus } from '../control/control-client.ts'
+import type { RekeyedSa } from '../control/protocol.ts'
 import { journalPath } from '../control/socket-path.ts'
 import { isHostError, reasonOf } from '../host-error.ts'
 import type { CommandRunner } from '../network/commands.ts'
@@ -21,6 +22,25 @@ export async function statusCommand({ controlPath, json, out, err }: ControlComm
   try {
     const status = await requestStatus(controlPath)
     out.write(json ? `${JSON.stringify(status)}\n` : describeStatus(status, Date.now()))
+    return EXIT.OK
+  } catch (error) {
+    return told(error, json, out, err)
+  }
+}
+
+/** New keys for all tunnels now; the log and the events of `status` say what comes of it. */
+export async function rekeyCommand({
+  controlPath,
+  json,
+  out,
+  err,
+  what,
+}: ControlCommandOptions & { readonly what: RekeyedSa }): Promise<ExitCode> {
+  try {
+    await requestRekey(controlPath, what)
+    out.write(
+      json ? `${JSON.stringify({ kind: 'rekeying', what })}\n` : `rekeying ${what === 'ike-sa' ? 'the IKE SAs' : 'the Child SAs'}\n`,
+    )
     return EXIT.OK
   } catch (error) {
     return told(error, json, out, err)

@@ -2,9 +2,12 @@
 import type { TlsServerOptions } from '@underpass/tls-transport'
 import { type GatewayConfig, gatewaySessionConfig } from '../config/gateway-config.ts'
 import type { GatewayTls } from '../config/gateway-tls.ts'
+import { defaultControlPath } from '../control/socket-path.ts'
+import { reasonOf } from '../host-error.ts'
 import { GatewayNetwork } from '../network/gateway-network.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { watchCertificate } from '../run/certificate-watch.ts'
+import { crashSecret, crashSecretPath } from '../run/crash-secret.ts'
 import type { RuntimeOptions } from '../run/index.ts'
 import { portsOfWorkers } from '../workers/worker-ports.ts'
 import { type Foreground, inForeground } from './foreground.ts'
@@ -28,7 +31,7 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
       program: 'gateway',
       title: 'underpass-gateway',
       config,
-      session: { sessionConfig: gatewaySessionConfig(config), listeners: gatewayListeners(config) },
+      session: { sessionConfig: { ...gatewaySessionConfig(config), ...crashDetection(options) }, listeners: gatewayListeners(config) },
       usesRuntimeTcp: config.tcp.some(({ isTls }) => isTls),
       usesTls: config.tcp.some(({ isTls }) => isTls),
       usesTcp: config.tcp.length > 0,
@@ -53,6 +56,17 @@ export function gatewayRun(options: GatewayRunOptions): Promise<number> {
     )
     return service
   })
+}
+
+/** Nothing to fail for: without it a client waits a little longer. */
+function crashDetection({ config, io, reporter }: GatewayRunOptions): { readonly crashSecret?: Uint8Array } {
+  if (!config.detectsCrashes) return {}
+  try {
+    return { crashSecret: crashSecret(crashSecretPath(io.env, config.control ?? defaultControlPath('gateway', io.env))) }
+  } catch (error) {
+    reporter.notice(`without quick crash detection: ${reasonOf(error)}`, 'warn')
+    return {}
+  }
 }
 
 function gatewayListeners({ udp, udpBuffers, tcp, tls, web: backend, proxies }: GatewayConfig): RuntimeOptions['listeners'] {

@@ -92,7 +92,11 @@ export async function openService<N extends ProgramNetwork>(options: ServiceOpti
     }
   }
   const controlPath = config.control ?? defaultControlPath(options.program, io.env)
-  const control = await openControlSocket(controlPath, { status, down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }) })
+  const control = await openControlSocket(controlPath, {
+    status,
+    rekey: (what) => session?.driver.command({ kind: 'rekey', what }),
+    down: () => foreground.end({ exitCode: EXIT.OK, reason: 'down' }),
+  })
   const close = async (): Promise<string[]> => {
     const problems: string[] = []
     const attempt = async (work: () => Promise<unknown> | undefined): Promise<void> => {

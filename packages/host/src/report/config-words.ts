@@ -1,5 +1,6 @@
 /** What a configuration would do, for `check-config` and `--dry-run`. Secrets appear as their length. */
 import {
+  DEFAULT_LIFETIMES,
   describeEndpoint,
   describeEspSuite,
   describeIdentity,
@@ -11,6 +12,7 @@ import {
 import { certificatePin } from '@underpass/tls-transport'
 import type { ClientConfig } from '../config/client-config.ts'
 import { describeDscp } from '../config/dscp.ts'
+import { formatDuration } from '../config/fields.ts'
 import type { GatewayConfig, TcpListener, UdpListener } from '../config/gateway-config.ts'
 import { describeForbidden } from '../config/policy.ts'
 import type { SharedConfig, SocketBuffers, TunConfig } from '../config/shared-schema.ts'
@@ -108,9 +110,29 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
     `  let through: ${subnets(peer.localSubnets)} on this side <-> ${subnets(peer.remoteSubnets)} on theirs`,
     `  algorithms for IKE: ${peer.ikeProposals.map(describeIkeSuite).join(', ')}`,
     `  algorithms for ESP: ${peer.espProposals.map(describeEspSuite).join(', ')}${peer.esn ? '' : ', no extended sequence numbers'}; replay window ${peer.replayWindow}${peer.pathChecks === false ? '; no path checks' : ''}`,
+    ...callerLine(peer),
+    lifetimeLine(peer),
     ...(peer.additionalAddresses ? [`  other addresses of this gateway: ${peer.additionalAddresses.join(', ')}`] : []),
   ]
 }
+
+function callerLine({ localAddresses, remoteAddresses }: Omit<PeerConfig, 'dial'>): string[] {
+  const from = remoteAddresses && `from ${remoteAddresses.join(', ')}`
+  const at = localAddresses && `at ${localAddresses.join(', ')}`
+  return from || at ? [`  only where it is called ${[from, at].filter((words) => words !== undefined).join(' ')}`] : []
+}
+
+function lifetimeLine({ lifetimes = DEFAULT_LIFETIMES, pfs = 'preferred' }: Pick<PeerConfig, 'lifetimes' | 'pfs'>): string {
+  const { ikeSa, childSa, childOctets, childPackets } = lifetimes
+  const amounts = [
+    ...(Number.isFinite(childOctets) ? [`${childOctets} octets`] : []),
+    ...(Number.isFinite(childPackets) ? [`${childPackets} packets`] : []),
+  ]
+  const child = [formatDuration(childSa), ...amounts].join(', ')
+  return `  rekeyed before: the IKE SA ${formatDuration(ikeSa)}, Child SAs ${child}; a key exchange for each Child SA: ${PFS[pfs]}`
+}
+
+const PFS = { required: 'always', preferred: 'where the peer will', none: 'never' } as const
 
 /** The pin is for `peer.tls` of clients. */
 function tlsLines({ tls }: GatewayConfig): string[] {
@@ -122,7 +144,7 @@ function tlsLines({ tls }: GatewayConfig): string[] {
 function poolLines({ pool }: PeerConfig): string[] {
   if (!pool) return []
   return [
-    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}`,
+    `  hand out ${pool.ranges.join(', ')}${pool.dns.length > 0 ? `; name servers ${pool.dns.join(', ')}` : ''}${pool.subnets.length > 0 ? `; announce ${pool.subnets.join(', ')}` : ''}${pool.domains ? `; names in ${pool.domains.join(', ')}` : ''}${pool.pCscf ? `; P-CSCF ${pool.pCscf.join(', ')}` : ''}`,
   ]
 }
 

@@ -26,18 +26,24 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer}: ${event.transport}: ${JUDGEMENTS[event.decision]}${figures(event)}`
     case 'transport-remembered':
       return event.blockedForMilliseconds > 0
-        ? `${event.peer}: ${event.transport} does not get through on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
+        ? `${event.peer}: ${event.transport} ${event.isHalfWay === true ? 'gets half way' : 'does not get through'} on this network: remembered for ${formatDuration(event.blockedForMilliseconds)}`
         : `${event.peer}: ${event.transport} gets through on this network again`
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
     case 'ike-sa-established':
       return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId} (${event.proposal}, ${event.role})`
     case 'addresses-assigned':
-      return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('subnets', event.subnets)}`
+      return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('for names in', event.domains)}${suffix('subnets', event.subnets)}${suffix('P-CSCF', event.pCscf)}`
     case 'child-sa-installed':
       return `${event.peer}: Child SA ${event.inboundSpi}/${event.outboundSpi} installed: ${event.localTs.join(', ')} <-> ${event.remoteTs.join(', ')} (${event.proposal})`
     case 'child-sa-removed':
       return `${event.peer}: Child SA ${event.inboundSpi} removed: ${event.reason}`
+    case 'child-sa-rekeyed':
+      return `${event.peer}: Child SA ${event.formerInboundSpi} rekeyed by ${whose(event.by)}: now ${event.inboundSpi}`
+    case 'ike-sa-rekeyed':
+      return `${event.peer}: IKE SA ${event.formerIkeSa} rekeyed by ${whose(event.by)}: now ${event.ikeSa}`
+    case 'rekey-failed':
+      return `${event.peer}: ${event.what === 'ike-sa' ? 'IKE SA' : 'a Child SA of IKE SA'} ${event.ikeSa} not rekeyed: ${event.detail}`
     case 'ike-sa-closed':
       if (event.cameAnew) return `${event.peer}: ${newcomerWords(event, event.cameAnew)}`
       return `${event.peer}: IKE SA ${event.ikeSa} closed by ${event.byPeer ? 'the other end' : 'us'}: ${event.reason}`
@@ -47,14 +53,16 @@ export function describeEvent(event: SessionEvent): string {
       return `${event.peer === '' ? '' : `${event.peer}: `}handshake${event.remote ? ` with ${describeEndpoint(event.remote)}` : ''} failed: ${describeRefusal(event)}`
     case 'connection-opened':
       return event.role === 'originator'
-        ? `TCP connection ${event.connection} to ${describeEndpoint(event.remote)} open`
-        : `TCP connection ${event.connection} accepted from ${describeEndpoint(event.remote)}`
+        ? `${streamOf(event)} connection ${event.connection} to ${describeEndpoint(event.remote)} open`
+        : `${streamOf(event)} connection ${event.connection} accepted from ${describeEndpoint(event.remote)}`
     case 'connection-closed':
-      return `TCP connection ${event.connection} with ${describeEndpoint(event.remote)} closed: ${event.reason}`
+      return `${streamOf(event)} connection ${event.connection} with ${describeEndpoint(event.remote)} closed: ${event.reason}`
     case 'reconnecting':
       return `${event.peer}: connecting again in ${formatDuration(event.inMilliseconds)}: ${event.reason}`
     case 'path-moved':
       return `${event.peer}: moved from ${describePath(event.from)} to ${describePath(event.to)}${localWords(event)}`
+    case 'additional-addresses':
+      return `${event.peer}: its other addresses: ${listOf(event.addresses, 'none')}`
     case 'liveness':
       return event.result === 'alive' ? `${event.peer}: the other end is alive` : `${event.peer}: the other end does not answer any more`
     case 'limit-reached':
@@ -75,6 +83,7 @@ export function levelOf(event: SessionEvent): Level {
       return event.remote && event.peer === '' ? 'warn' : 'error'
     case 'transport-failed':
     case 'reconnecting':
+    case 'rekey-failed':
     case 'limit-reached':
     case 'path-judged':
       return 'warn'
@@ -89,16 +98,23 @@ export function levelOf(event: SessionEvent): Level {
     case 'retry-scheduled':
     case 'child-sa-installed':
     case 'child-sa-removed':
+    case 'child-sa-rekeyed':
+    case 'ike-sa-rekeyed':
     case 'path-moved':
     case 'connection-opened':
     case 'connection-closed':
       return 'info'
     case 'transport-remembered':
+    case 'additional-addresses':
     case 'dropped':
       return 'debug'
     default:
       return event satisfies never
   }
+}
+
+function whose(by: 'us' | 'peer'): string {
+  return by === 'us' ? 'us' : 'the other end'
 }
 
 const JUDGEMENTS: Readonly<Record<PathJudgement['decision'], string>> = {
@@ -147,9 +163,19 @@ const NO_WAY = {
 /** 'tcp 192.0.2.9:4500', 'tls 192.0.2.7:3128 via http://proxy:3128', with the framing where it is not the RFC's. */
 export function describePath(path: PathDescription): string {
   if (path.transport === 'udp') return `udp ${describeEndpoint(path.remote)}`
-  // As `transports` has it: the port there is the gateway's, and that of the connection may be the proxy's.
-  const [, stream = 'tcp', around = ''] = /^(\w+):\d+(.*)$/.exec(path.carrier ?? '') ?? []
+  const { stream, around } = carrierWords(path)
   return `${stream} ${describeEndpoint(path.remote)}${around}${path.framing === 'rfc9329' ? '' : ` (${path.framing} framing)`}`
+}
+
+/** As `transports` has it: the port there is the gateway's, and that of the connection may be the proxy's. */
+function carrierWords({ carrier = '' }: { readonly carrier?: string }): { stream: string; around: string } {
+  const [, stream = 'tcp', around = ''] = /^(\w+):\d+(.*)$/.exec(carrier) ?? []
+  return { stream, around }
+}
+
+/** 'TCP' or 'TLS'. */
+export function streamOf(connection: { readonly carrier?: string }): string {
+  return carrierWords(connection).stream.toUpperCase()
 }
 
 /** Where from, as far as it is known: a socket on all addresses has none until something comes to it. */

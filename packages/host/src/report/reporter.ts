@@ -30,6 +30,8 @@ export class Reporter {
   /** What anybody can make us write. */
   readonly #strangers: LineBudget
   readonly #accepted: LineBudget
+  /** Who is somebody may move from here to there with each packet. */
+  readonly #moves: LineBudget
   /** Accepted connections that were told of: their ends are too. */
   readonly #acceptedTold = new Set<string>()
 
@@ -40,7 +42,8 @@ export class Reporter {
     this.#strangers = new LineBudget(STRANGERS_PER_SECOND, now, (count) =>
       this.notice(`strangers: ${count} more lines like these were left out`),
     )
-    this.#accepted = new LineBudget(ACCEPTED_PER_SECOND, now, (count) => this.notice(`${count} more TCP connections were accepted`))
+    this.#accepted = new LineBudget(ACCEPTED_PER_SECOND, now, (count) => this.notice(`${count} more connections were accepted`))
+    this.#moves = new LineBudget(MOVES_PER_SECOND, now, (count) => this.notice(`paths moved ${count} more times`))
   }
 
   get recent(): readonly TimedEvent[] {
@@ -52,6 +55,7 @@ export class Reporter {
     const at = this.#now()
     if (event.kind === 'limit-reached' && !this.#isNews(event.limit, at.getTime())) return
     if (isRefusal(event) && !this.#strangers.take()) return
+    if (event.kind === 'path-moved' && !this.#moves.take()) return
     if (!this.#mayTellConnection(event)) return
     const level = levelOf(event)
     // Drops come by the thousand when they come; they would push everything else out.
@@ -137,6 +141,7 @@ const LIMIT_SILENCE = 1_000
 const STRANGERS_PER_SECOND = 10
 
 const ACCEPTED_PER_SECOND = 20
+const MOVES_PER_SECOND = 20
 
 /** Of somebody else by us, that is. */
 function isRefusal(event: SessionEvent): boolean {

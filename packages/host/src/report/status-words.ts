@@ -3,7 +3,7 @@ import type { IkeSaStatus, PeerStatus } from '@underpass/session-manager'
 import { formatDuration } from '../config/fields.ts'
 import type { ProgramStatus } from '../control/protocol.ts'
 import { choices } from './config-words.ts'
-import { describeAddress, describeEvent, describePath } from './event-words.ts'
+import { describeAddress, describeEvent, describePath, streamOf } from './event-words.ts'
 import { describeRunsOn } from './runs-on-words.ts'
 
 /** `now` in milliseconds since 1970. */
@@ -27,10 +27,10 @@ export function describeStatus(status: ProgramStatus, now: number): string {
         session.ikeSas.filter((sa) => sa.peer === peer.name),
       ),
     )
-  if (session.connections.length > 0) lines.push('', 'TCP connections')
+  if (session.connections.length > 0) lines.push('', 'connections')
   for (const one of session.connections.slice(0, MANY))
     lines.push(
-      `  ${one.connection} ${one.role} with ${one.remote} (${one.framing}${inWorker(one)})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`,
+      `  ${one.connection} ${one.role} with ${one.remote} (${streamOf(one)}, ${one.framing}${inWorker(one)})${one.queuedOctets > 0 ? `, ${one.queuedOctets} octets queued` : ''}`,
     )
   if (session.connections.length > MANY) lines.push(`  and ${session.connections.length - MANY} more`)
   if (host.changes.length > 0) lines.push('', 'host changes, undone on exit', ...host.changes.map((change) => `  ${change}`))
@@ -64,6 +64,8 @@ function ikeSaLines(sa: IkeSaStatus): string[] {
   const lines = [
     `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role}${inWorker(sa)})`,
   ]
+  if (sa.silentForMilliseconds !== undefined)
+    lines.push(`    nothing has come from the other end for ${formatDuration(sa.silentForMilliseconds)}, and it is asked in vain`)
   if (sa.addresses.length > 0) lines.push(`    addresses ${sa.addresses.map(describeAddress).join(', ')}`)
   for (const child of sa.children) {
     lines.push(

@@ -183,10 +183,12 @@ function mayLackIpv6(error: unknown): boolean {
 function plainStream(stream: ByteStream): StreamPort {
   const local = plainEndpoint(stream.local)
   const remote = plainEndpoint(stream.remote)
-  if (local === stream.local && remote === stream.remote) return stream
+  const isAccepted = stream.tls !== undefined
+  if (local === stream.local && remote === stream.remote && !isAccepted) return stream
   return {
     local,
     remote,
+    ...(isAccepted ? { carrier: `tls:${local.port}` } : {}),
     get room() {
       return stream.room
     },

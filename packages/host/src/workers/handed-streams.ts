@@ -20,7 +20,7 @@ type SaidByBoth =
   | { readonly what: 'end' }
 type SaidByHolder =
   | SaidByBoth
-  | { readonly what: 'open'; readonly listener: number; readonly local: Endpoint; readonly remote: Endpoint }
+  | { readonly what: 'open'; readonly listener: number; readonly local: Endpoint; readonly remote: Endpoint; readonly isTls: boolean }
   | { readonly what: 'closed'; readonly error: SentError | undefined }
 type SaidByUser = SaidByBoth | { readonly what: 'reset' }
 
@@ -46,7 +46,7 @@ export class HandedStreams {
     const held = new HeldStream(stream, (said) => this.#send(worker, { stream: number, from: 'holder', said }))
     this.#held.set(number, held)
     const [local, remote] = [plainEndpoint(stream.local), plainEndpoint(stream.remote)]
-    this.#send(worker, { stream: number, from: 'holder', said: { what: 'open', listener, local, remote } })
+    this.#send(worker, { stream: number, from: 'holder', said: { what: 'open', listener, local, remote, isTls: stream.tls !== undefined } })
     held.onGone = () => {
       this.#held.delete(number)
       if (this.#held.size === 0) this.#whenNone?.()
@@ -149,15 +149,17 @@ class HeldStream implements StreamHandlers {
 class UsedStream implements StreamPort {
   readonly local: Endpoint
   readonly remote: Endpoint
+  readonly carrier?: string
   readonly #send: (said: SaidByUser) => void
   #handlers: CoreHandlers | undefined
   #underWay = 0
   #isWaiting = false
   #isOver = false
 
-  constructor({ local, remote }: { readonly local: Endpoint; readonly remote: Endpoint }, send: (said: SaidByUser) => void) {
+  constructor({ local, remote, isTls }: Extract<SaidByHolder, { what: 'open' }>, send: (said: SaidByUser) => void) {
     this.local = local
     this.remote = remote
+    if (isTls) this.carrier = `tls:${local.port}`
     this.#send = send
   }
 

@@ -28,6 +28,7 @@ export class Identities {
   /** What the other workers are to do about the event. */
   heed(worker: number, event: SessionEvent): WorkerCommand[] {
     if (event.kind === 'ike-sa-closed' && event.localSpi !== undefined) this.#remove(event.localSpi)
+    if (event.kind === 'ike-sa-rekeyed') this.#replace(event)
     if (event.kind !== 'ike-sa-established' || event.localSpi === undefined) return []
     const identity = `${event.peer} ${event.remoteId}`
     const members = this.#members.get(identity) ?? []
@@ -45,6 +46,19 @@ export class Identities {
     if (members.length < this.#limit || others.length === 0) return []
     const [at, localSpis] = byWorker(others)[0]!
     return [{ worker: at, command: { kind: 'make-room', localSpis } }]
+  }
+
+  /** Rekeyed it is as old as it was (RFC 7296 §2.8). */
+  #replace({ formerLocalSpi, localSpi }: Extract<SessionEvent, { kind: 'ike-sa-rekeyed' }>): void {
+    const identity = formerLocalSpi === undefined ? undefined : this.#identityOf.get(formerLocalSpi)
+    if (formerLocalSpi === undefined || localSpi === undefined || identity === undefined) return
+    const members = this.#members.get(identity)!
+    this.#identityOf.delete(formerLocalSpi)
+    this.#identityOf.set(localSpi, identity)
+    this.#members.set(
+      identity,
+      members.map((member) => (member.localSpi === formerLocalSpi ? { ...member, localSpi } : member)),
+    )
   }
 
   #remove(localSpi: string): void {

@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:f
 import { createConnection, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { requestRekey } from '../../src/control/control-client.ts'
 import { cannotBeMade } from '../../src/control/control-server.ts'
 import {
   type ControlServer,
@@ -120,6 +121,23 @@ describe('the control socket', () => {
   })
 })
 
+describe('rekey', () => {
+  it('is handed on, for the IKE SA or for its Child SAs', async () => {
+    const asked: string[] = []
+    const control = await open({ rekey: (what) => asked.push(what) })
+    await requestRekey(control.path, 'ike-sa')
+    await requestRekey(control.path, 'child-sa')
+    expect(asked).toEqual(['ike-sa', 'child-sa'])
+  })
+
+  it('of anything else is refused', async () => {
+    const asked: string[] = []
+    const control = await open({ rekey: (what) => asked.push(what) })
+    await expect(requestRekey(control.path, 'ah-sa' as 'ike-sa')).rejects.toThrow('unknown request')
+    expect(asked).toEqual([])
+  })
+})
+
 describe('the path of the control socket', () => {
   it('is under $XDG_RUNTIME_DIR, or /run', () => {
     expect(defaultControlPath('client', { XDG_RUNTIME_DIR: '/run/user/1000' })).toBe('/run/user/1000/underpass/client.sock')
@@ -133,12 +151,12 @@ describe('the path of the control socket', () => {
   })
 })
 
-function handlers(down = (): void => {}): Parameters<typeof openControlSocket>[1] {
-  return { status: () => STATUS, down }
+function handlers(down = (): void => {}, rekey: (what: string) => void = () => {}): Parameters<typeof openControlSocket>[1] {
+  return { status: () => STATUS, rekey, down }
 }
 
-async function open(options: { readonly down?: () => void } = {}): Promise<ControlServer> {
-  const control = await openControlSocket(join(temporaryDirectory(), 'run', 'client.sock'), handlers(options.down))
+async function open(options: { readonly down?: () => void; readonly rekey?: (what: string) => void } = {}): Promise<ControlServer> {
+  const control = await openControlSocket(join(temporaryDirectory(), 'run', 'client.sock'), handlers(options.down, options.rekey))
   onTestFinished(() => control.close([]))
   return control
 }

@@ -36,6 +36,28 @@ describe('the client’s routes', () => {
     expect(notices).toEqual(['IPv6 traffic stays outside the tunnel'])
   })
 
+  it('RFC 4555 §3.4: so do the other addresses that the gateway names, for as long as it names them', async () => {
+    const { network, fake, host } = client()
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
+    fake.commands.length = 0
+    fake.answer('ip -j -4 route get 192.0.2.10', { stdout: WAY_OUT.replace('192.0.2.9', '192.0.2.10') })
+    const named = (...addresses: string[]): Promise<void> =>
+      network.follow({ kind: 'additional-addresses', peer: 'p', ikeSa: '1', addresses })
+    await named('192.0.2.10', 'not an address')
+    const other = '192.0.2.10/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157'
+    expect(fake.commands).toEqual([`ip -4 route add ${other}`])
+    // Where it goes there it is no other, and both stay until it says something else.
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.9'), to: pathTo('192.0.2.10') })
+    await network.follow({ kind: 'path-moved', ikeSa: '1', peer: 'p', from: pathTo('192.0.2.10'), to: pathTo('192.0.2.9') })
+    fake.commands.length = 0
+    await named()
+    expect(fake.commands).toEqual([`ip -4 route del ${other}`])
+    await named('192.0.2.10')
+    expect(await host.removeAll()).toEqual([])
+    expect(fake.commands).toContain('ip -4 route del 192.0.2.9/32 via 198.51.100.1 dev eth0 src 198.51.100.7 proto 157')
+    expect(fake.commands).toContain(`ip -4 route del ${other}`)
+  })
+
   it('a gateway on this machine needs no way', async () => {
     const { network, fake } = client()
     fake.answer('ip -j -4 route get 192.0.2.9', { stdout: '[{"type":"local","dst":"192.0.2.9","dev":"lo"}]' })
@@ -149,6 +171,22 @@ describe('the client’s routes', () => {
       for (const event of comesUp({ remoteTs: ['0.0.0.0/0'] })) await network.follow(event)
       expect(fake.commands.filter((command) => command.startsWith('resolvectl'))).toEqual(expected)
     }
+  })
+
+  it('RFC 8598 §5: name servers are asked for names of the domains that the gateway names, and for no others', async () => {
+    const { network, fake } = client({ dns: 'resolvectl' })
+    const domains = ['corp.example.com', 'city.other.test']
+    for (const event of comesUp({ remoteTs: ['10.2.0.0/24'], domains })) await network.follow(event)
+    expect(fake.commands.filter((command) => command.startsWith('resolvectl'))).toEqual([
+      'resolvectl dns underpass0 10.2.0.53',
+      'resolvectl domain underpass0 ~corp.example.com ~city.other.test',
+    ])
+  })
+
+  it('RFC 8598 §2: with everything in the tunnel the domains are not heeded', async () => {
+    const { network, fake } = client({ dns: 'resolvectl' })
+    for (const event of comesUp({ remoteTs: ['0.0.0.0/0'], domains: ['corp.example.com'] })) await network.follow(event)
+    expect(fake.commands).toContain('resolvectl domain underpass0 ~.')
   })
 
   it('a packet device’s veth pair is written down, and a strange one of its name left alone', async () => {

@@ -11,12 +11,12 @@ describe('RFC 9329 §5.1 (T-FB-4): what is kept of networks', () => {
   it('is there for the next process, with what is left of its time', () => {
     const { memory, path, later } = fresh()
     memory().remember(UDP)
-    memory().remember({ ...UDP, network: 'b2', transport: 'tcp:4500' })
+    memory().remember({ ...UDP, network: 'b2', transport: 'tcp:4500', isHalfWay: true })
     memory().remember({ ...UDP, peer: 'other' })
     later(600_000)
     expect(memory().of('gw')).toEqual([
       { ...UDP, blockedForMilliseconds: HOUR - 600_000 },
-      { ...UDP, network: 'b2', transport: 'tcp:4500', blockedForMilliseconds: HOUR - 600_000 },
+      { ...UDP, network: 'b2', transport: 'tcp:4500', blockedForMilliseconds: HOUR - 600_000, isHalfWay: true },
     ])
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700)

@@ -41,7 +41,7 @@ describe('underpass down after kill -9', () => {
 
   it('one that is running goes down, and its socket is its own to remove', async () => {
     const path = join(temporaryDirectory(), 'c.sock')
-    const control = await openControlSocket(path, { status: () => undefined as never, down: () => void control.close([]) })
+    const control = await openControlSocket(path, { status: () => undefined as never, rekey: () => {}, down: () => void control.close([]) })
     onTestFinished(() => control.close([]))
     expect(await down(path)).toMatchObject({ code: 0, out: 'down\n' })
   })

@@ -96,9 +96,11 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
       ],
       dns: ['10.2.0.53'],
       subnets: ['10.2.0.0/24'],
+      domains: ['corp.example.com'],
+      pCscf: ['10.2.0.60'],
     },
     'info',
-    'gw: assigned 10.99.0.2, fd00::2/64; name servers 10.2.0.53; subnets 10.2.0.0/24',
+    'gw: assigned 10.99.0.2, fd00::2/64; name servers 10.2.0.53; for names in corp.example.com; subnets 10.2.0.0/24; P-CSCF 10.2.0.60',
   ],
   [
     {
@@ -114,6 +116,17 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     'gw: Child SA c1/c2 installed: 10.99.0.2/32 <-> 10.2.0.0/24, 10.3.0.0/24 (aes)',
   ],
   [{ kind: 'child-sa-removed', ...OF, inboundSpi: 'c1', reason: 'rekeyed' }, 'info', 'gw: Child SA c1 removed: rekeyed'],
+  [{ kind: 'ike-sa-rekeyed', ...OF, formerIkeSa: '0', by: 'us' }, 'info', 'gw: IKE SA 0 rekeyed by us: now 1'],
+  [
+    { kind: 'child-sa-rekeyed', ...OF, by: 'peer', formerInboundSpi: '0x1', inboundSpi: '0x2' },
+    'info',
+    'gw: Child SA 0x1 rekeyed by the other end: now 0x2',
+  ],
+  [
+    { kind: 'rekey-failed', ...OF, what: 'child-sa', detail: 'the peer refused' },
+    'warn',
+    'gw: a Child SA of IKE SA 1 not rekeyed: the peer refused',
+  ],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: true }, 'info', 'gw: IKE SA 1 closed by the other end: Delete'],
   [{ kind: 'ike-sa-closed', ...OF, reason: 'Delete', byPeer: false }, 'info', 'gw: IKE SA 1 closed by us: Delete'],
   [
@@ -183,6 +196,16 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
     { kind: 'connection-opened', connection: 1, local: REMOTE, remote: REMOTE, role: 'responder' },
     'info',
     'TCP connection 1 accepted from 203.0.113.4:50000',
+  ],
+  [
+    { kind: 'connection-opened', connection: 1, local: REMOTE, remote: REMOTE, role: 'responder', carrier: 'tls:443' },
+    'info',
+    'TLS connection 1 accepted from 203.0.113.4:50000',
+  ],
+  [
+    { kind: 'connection-closed', connection: 1, remote: REMOTE, role: 'responder', carrier: 'tls:443', reason: 'reset' },
+    'info',
+    'TLS connection 1 with 203.0.113.4:50000 closed: reset',
   ],
   [
     { kind: 'connection-closed', connection: 1, remote: REMOTE, role: 'originator', reason: 'reset' },

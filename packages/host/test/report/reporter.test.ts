@@ -1,3 +1,4 @@
+import type { PathDescription } from '@underpass/session-manager'
 import { describe, expect, it } from 'vitest'
 import { Reporter } from '../../src/index.ts'
 
@@ -40,10 +41,27 @@ describe('strangers', () => {
       }
       // Three seconds of a thousand each: 20 that come and go, and the count of the second before.
       expect(lines).toHaveLength(3 * 40 + 2)
-      expect(lines.filter((line) => /980 more TCP connections were accepted/.test(line))).toHaveLength(2)
+      expect(lines.filter((line) => /980 more connections were accepted/.test(line))).toHaveLength(2)
       expect(reporter.recent.length).toBeLessThanOrEqual(100)
     },
   )
+
+  it.each([false, true])('RFC 9329 §9: so do moves of paths, which who is somebody can make with each packet (json %s)', (json) => {
+    const clock = { now: 0 }
+    const { lines, reporter } = reporterAt(clock, json)
+    const path = (port: number): PathDescription => ({
+      transport: 'udp',
+      local: { address: '192.0.2.1', port: 4500 },
+      remote: { address: '192.0.2.66', port },
+    })
+    for (let i = 0; i < 3_000; i++) {
+      reporter.event({ kind: 'path-moved', ikeSa: '1', peer: 'road', from: path(1_024 + i), to: path(1_025 + i) })
+      clock.now++
+    }
+    expect(lines).toHaveLength(3 * 20 + 2)
+    expect(lines.filter((line) => /paths moved 980 more times/.test(line))).toHaveLength(2)
+    expect(reporter.recent.length).toBeLessThanOrEqual(100)
+  })
 
   it('a connection that was told of is told of when it ends, whatever came between; and what we dial always is', () => {
     const clock = { now: 0 }

@@ -105,8 +105,8 @@ gw: up
     Child SA c1/c2: 10.99.0.2/32 <-> 10.2.0.0/24 (aes)
       in 3 packets, 300 octets; out 4 packets, 400 octets
 
-TCP connections
-  2 originator with 192.0.2.9:4500 (rfc9329), 9 octets queued
+connections
+  2 originator with 192.0.2.9:4500 (TCP, rfc9329), 9 octets queued
 
 host changes, undone on exit
   route 10.2.0.0/24 through underpass0

@@ -97,8 +97,13 @@ describe('connections inside TLS', () => {
     await Promise.all([secure.event('child-sa-installed'), gateway.event('child-sa-installed')])
     const plain = await clientSide(gateway, false, { name: 'plain' })
     await Promise.all([plain.event('child-sa-installed'), gateway.event('child-sa-installed')])
-    expect(gateway.runtime.driver.inspect().ikeSas.length).toBe(2)
+    const { ikeSas, connections } = gateway.runtime.driver.inspect()
+    expect(ikeSas.length).toBe(2)
     expect(gateway.runtime.listening.tcp.length).toBe(1)
+    // Each is named as what it is.
+    const carrier = expect.stringMatching(/^tls:\d+$/)
+    expect(connections.map((connection) => connection.carrier)).toEqual([carrier, undefined])
+    expect(ikeSas.map(({ path }) => path?.transport === 'tcp' && path.carrier)).toEqual([carrier, undefined])
   })
 
   it('a certificate that is replaced is that of new connections, and the tunnel that is up stays', async () => {

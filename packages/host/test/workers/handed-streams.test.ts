@@ -15,6 +15,7 @@ describe('RFC 9329 §6.1: a stream whose IKE SA lives in another worker', () => 
     await until(() => user.said() === 'IKETCP')
     expect(user.stream.remote).toEqual(client.local)
     expect(user.stream.local).toEqual(client.remote)
+    expect(user.stream.carrier).toBeUndefined()
     user.stream.write(text('an answer'))
     await until(() => heard.text() === 'an answer')
   })

@@ -30,6 +30,17 @@ describe('RFC 7296 §2.4: an identity over several workers', () => {
     expect(identities.heed(1, established('b1', 'alice', true))).toEqual([])
   })
 
+  it('RFC 7296 §2.8: rekeyed, an IKE SA goes by its new SPI', () => {
+    const identities = new Identities(64)
+    identities.heed(0, established('a0', 'alice'))
+    const rekeyed = { kind: 'ike-sa-rekeyed', ikeSa: 'y', formerIkeSa: 'x', peer: 'people', by: 'peer' } as const
+    identities.heed(0, { ...rekeyed, formerLocalSpi: 'a0', localSpi: 'r0' })
+    expect(identities.heed(1, established('b1', 'alice', true))).toMatchObject([{ worker: 0, command: { localSpis: ['r0'] } }])
+    identities.heed(0, { kind: 'ike-sa-closed', ikeSa: 'y', peer: 'people', reason: '', byPeer: true, localSpi: 'r0' })
+    identities.heed(1, { kind: 'ike-sa-closed', ikeSa: 'z', peer: 'people', reason: '', byPeer: true, localSpi: 'b1' })
+    expect(identities.heed(2, established('c2', 'alice', true))).toEqual([])
+  })
+
   it('what is too many for all together gives way where the oldest is', () => {
     const identities = new Identities(3)
     identities.heed(1, established('a1', 'alice'))

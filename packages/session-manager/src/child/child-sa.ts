@@ -5,6 +5,7 @@ import type { IkeSa } from '../ike/ike-sa.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
 import type { ChildSaStatus } from '../status.ts'
 import { describeEspSuite } from '../suites.ts'
+import type { Allowance } from './lifetimes.ts'
 import { PacketSelector } from './packet-selector.ts'
 
 export interface ChildSaParts {
@@ -30,7 +31,10 @@ export interface Received {
 }
 
 export class ChildSa {
-  readonly ikeSa: IkeSa
+  declare readonly timerNames: 'rekey' | 'expire' | 'replaced' | 'drain'
+  readonly timers: Map<string, unknown> = new Map()
+  /** Rekeying hands it on (RFC 7296 §2.18). */
+  ikeSa: IkeSa
   readonly inboundSpi: number
   readonly outboundSpi: number
   readonly inbound: EspInbound
@@ -46,6 +50,14 @@ export class ChildSa {
   octetsIn = 0
   /** Of `outbound.packets`, those that only show a way. */
   dummiesOut = 0
+  /** What has been made to take its place. */
+  successor: ChildSa | undefined
+  /** We answered, and the peer has not shown yet that it has it: what it replaces is sent by before it. */
+  awaitsTraffic = false
+  /** What may pass before rekeying begins, and at all. */
+  lifetime: { readonly soft: Allowance; readonly hard: Allowance } = { soft: UNLIMITED, hard: UNLIMITED }
+  /** The one of the two that comes next. */
+  allowance: Allowance = UNLIMITED
 
   constructor(parts: ChildSaParts) {
     this.ikeSa = parts.ikeSa
@@ -70,6 +82,13 @@ export class ChildSa {
   /** Whether a decrypted inner packet was allowed to come by this SA (E-11): its source is the peer's, its destination ours. */
   accepts(packet: Uint8Array, offset: number, length: number): boolean {
     return this.#remote.matches(packet, offset, length, 0) && this.#local.matches(packet, offset, length, 1)
+  }
+
+  /** It has carried as much as it may for now, one way or the other. */
+  get isWorn(): boolean {
+    const { packets, octets } = this.allowance
+    const { outbound } = this
+    return outbound.packets >= packets || outbound.octets >= octets || this.packetsIn >= packets || this.octetsIn >= octets
   }
 
   /** What has come of it, all that was authentic and no replay, whatever was in it. */
@@ -98,6 +117,8 @@ export class ChildSa {
     }
   }
 }
+
+const UNLIMITED: Allowance = { packets: Number.POSITIVE_INFINITY, octets: Number.POSITIVE_INFINITY }
 
 export function formatEspSpi(spi: number): string {
   return `0x${spi.toString(16).padStart(8, '0')}`

@@ -28,15 +28,32 @@ export interface ChildPlan {
   readonly remoteTs: readonly IpSelector[]
 }
 
-/** KEYMAT of the first Child SA: nonces of IKE_SA_INIT, keys for initiator to responder first (RFC 7296 §2.17). */
+/** The first Child SA, of the nonces of IKE_SA_INIT. */
 export function makeFirstChild(core: Core, sa: IkeSa, peer: PeerConfig, record: InitRecord, plan: ChildPlan): ChildSa {
+  return makeChild(core, sa, peer, { ...record, role: sa.role, sharedSecrets: [] }, plan)
+}
+
+/** What the keys of a Child SA are made of. */
+export interface KeySource {
+  /** Ours in the exchange that makes it. */
+  readonly role: 'initiator' | 'responder'
+  readonly initiatorNonce: Uint8Array
+  readonly responderNonce: Uint8Array
+  /** Of its key exchanges, in order; none without PFS. */
+  readonly sharedSecrets: readonly Uint8Array[]
+}
+
+/** KEYMAT = prf+ (SK_d, [g^ir (new) |] Ni | Nr), keys for initiator to responder first (RFC 7296 §2.17). */
+export function makeChild(core: Core, sa: IkeSa, peer: PeerConfig, source: KeySource, plan: ChildPlan): ChildSa {
   const protection = sa.protection
   const transform = transformOf(plan.suite)
   if (!protection) throw new SessionError('INVARIANT', 'bug', 'a Child SA before the keys of its IKE SA')
-  const keymat = childKeymat(protection.prf, protection.keys.skd, record.initiatorNonce, record.responderNonce, 2 * transform.keymatLength)
+  const { initiatorNonce, responderNonce, sharedSecrets } = source
+  const [sharedSecret] = sharedSecrets
+  const keymat = childKeymat(protection.prf, protection.keys.skd, initiatorNonce, responderNonce, 2 * transform.keymatLength, sharedSecret)
   const fromInitiator = keymat.slice(0, transform.keymatLength)
   const fromResponder = keymat.slice(transform.keymatLength)
-  const [outKeymat, inKeymat] = sa.role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
+  const [outKeymat, inKeymat] = source.role === 'initiator' ? [fromInitiator, fromResponder] : [fromResponder, fromInitiator]
   keymat.fill(0)
   const provider = core.config.aeadProvider
   const outAead = provider.create(transform, outKeymat)

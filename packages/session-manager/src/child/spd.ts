@@ -16,6 +16,13 @@ export class Spd {
     else for (const hash of hosts) this.#hosts.set(hash, [child, ...(this.#hosts.get(hash) ?? [])])
   }
 
+  /** For packets that match no other: the one that it replaces goes on for now (RFC 7296 §2.8). */
+  installBehind(child: ChildSa): void {
+    const hosts = hostsOf(child)
+    if (hosts === undefined) this.#others.push(child)
+    else for (const hash of hosts) this.#hosts.set(hash, [...(this.#hosts.get(hash) ?? []), child])
+  }
+
   remove(child: ChildSa): void {
     const hosts = hostsOf(child)
     if (hosts === undefined) {

@@ -4,10 +4,13 @@
  * is a verdict and a counter, not an exception.
  */
 import { EspDrop, nameOfDrop } from '@underpass/esp-crypto'
+import { takeOver } from '../child/child-life.ts'
 import { isIpPacket } from '../child/packet-selector.ts'
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { movePath, resend, sendNextRequest } from '../ike/ike-sa-life.ts'
+import { wearChildSa } from '../ike/rekeying/timers.ts'
+import { checkRoutability } from '../ike/return-routability.ts'
 import type { Path } from '../paths/path.ts'
 import type { TunBatch } from './tun-batch.ts'
 
@@ -26,23 +29,29 @@ export function receiveEsp(core: Core, tun: TunBatch, buffer: Uint8Array, offset
   // Authentic and no replay: the peer sends from here now (T-LIFE-18, T-LIFE-21).
   // Asked first: each new time is an object, which packets of one input share.
   if (sa.lastInboundAt !== core.now) sa.lastInboundAt = core.now
-  const mayMove = sa.role === 'responder' && (sa.transport === arrival.transport || sa.path === undefined)
-  if (mayMove && movePath(core, sa, arrival) && sa.transport === 'tcp') {
+  const mayMove = sa.series.role === 'responder' && (sa.transport === arrival.transport || sa.path === undefined)
+  if (mayMove && movePath(core, sa, arrival)) {
     resend(core, sa)
+    checkRoutability(core, sa)
     sendNextRequest(core, sa)
   }
+  // The peer has the Child SA that we answered with (RFC 7296 §2.8).
+  if (child.awaitsTraffic) takeOver(core, child)
   if (opened === 0) return dropped(core, 'esp-dummies', 'valid')
   if (!isIpPacket(tun.buffer, at, opened)) return dropped(core, 'esp-inner-malformed', 'valid')
   if (!child.accepts(tun.buffer, at, opened)) return dropped(core, 'esp-selector-mismatch', 'valid')
   child.packetsIn++
   child.octetsIn += opened
   tun.commit(opened)
+  if (child.isWorn) wearChildSa(core, child)
   return 'valid'
 }
 
 /** Sent before its sender moved to another transport, or after it and before we know (T-LIFE-19, RFC 9329 §7.1), or to check a path; it moves nothing where there is a path. */
-function isOnItsWay({ isMobike, role, path, lastPath, pathChecks }: IkeSa, arrival: Path): boolean {
-  return isMobike && (role === 'initiator' || pathChecks !== undefined || path === undefined || lastPath?.transport === arrival.transport)
+function isOnItsWay({ isMobike, series, path, lastPath, pathChecks }: IkeSa, arrival: Path): boolean {
+  return (
+    isMobike && (series.role === 'initiator' || pathChecks !== undefined || path === undefined || lastPath?.transport === arrival.transport)
+  )
 }
 
 function dropped<Verdict extends EspVerdict>(core: Core, counter: string, verdict: Verdict): Verdict {

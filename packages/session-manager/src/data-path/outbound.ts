@@ -11,6 +11,7 @@ import { isIpPacket } from '../child/packet-selector.ts'
 import type { PacketBatch } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { deleteIkeSa } from '../ike/ike-sa-life.ts'
+import { wearChildSa } from '../ike/rekeying/timers.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { Path } from '../paths/path.ts'
 import type { PacketHandle } from '../queue/packet-store.ts'
@@ -60,7 +61,7 @@ export class Outbound {
     while (connection.hasRoom) {
       const packet = waiting.dequeue(core.now)
       if (packet === undefined) break
-      const child = store.ownerOf(packet)
+      const child = inUse(store.ownerOf(packet))
       if (!isInstalled(core, child)) core.count('tun-no-policy')
       else if (child.ikeSa.path !== connection.path) core.count('esp-no-path')
       else if (store.tailroomOf(packet) >= 0)
@@ -84,7 +85,8 @@ export class Outbound {
     if (!isIpPacket(buffer, offset, length)) return core.count('tun-malformed')
     const child = core.spd.lookup(buffer, offset, length)
     if (child === undefined) return this.#unmatched.add(core, offset, length)
-    const path = child.ikeSa.path
+    const { path, routability } = child.ikeSa
+    if (routability.isEspHeld) return core.count('esp-unroutable')
     if (path === undefined || (path.transport === 'tcp' && !path.connection.isOpen)) return core.count('esp-no-path')
     // T-FRM-2, T-FRM-3: what is longer than a message may be is not for this tunnel.
     if (length + child.outbound.overhead(length) > core.config.limits.maxMessageLength) return core.count('esp-too-long')
@@ -123,6 +125,7 @@ export class Outbound {
 
   #append(core: Core, child: ChildSa, path: Path, header: number, written: number): void {
     if (written < 0) return endExhausted(core, child)
+    if (child.isWorn) wearChildSa(core, child)
     if (path.transport === 'tcp') {
       writeEspFrameHeader(path.connection.framing, this.#slab, this.#at, written)
       path.connection.spend(header + written)
@@ -175,12 +178,19 @@ function nextHeaderOf(packet: Uint8Array, offset: number): number {
   return packet[offset]! >> 4 === 4 ? NextHeader.IPV4 : NextHeader.IPV6
 }
 
+/** While a packet waited its SA may have been replaced. */
+function inUse(child: ChildSa): ChildSa {
+  let inUse = child
+  while (inUse.successor && !inUse.successor.awaitsTraffic) inUse = inUse.successor
+  return inUse
+}
+
 /** While a packet waited its SA may have been deleted. */
 function isInstalled(core: Core, child: ChildSa): boolean {
   return core.sad.get(child.inboundSpi) === child
 }
 
-/** E-1: Sequence Numbers never cycle. There is no rekeying yet, so the way on is a new IKE SA, which the initiator makes. */
+/** E-1: Sequence Numbers never cycle. It was not rekeyed in time, so the way on is a new IKE SA, which the initiator makes. */
 function endExhausted(core: Core, child: ChildSa): void {
   core.count('esp-sequence-exhausted')
   deleteIkeSa(core, child.ikeSa, 'the ESP sequence numbers are used up')

@@ -155,11 +155,19 @@ export class Connections {
       return
     }
     const { id, role, framing, early } = connection
-    const { local, remote } = stream
+    const { local, remote, carrier } = stream
     connection.stream = stream
     connection.pending = undefined
     connection.state = 'open'
-    this.#options.hand({ kind: 'connection-opened', connection: id, role, local, remote, framing })
+    this.#options.hand({
+      kind: 'connection-opened',
+      connection: id,
+      role,
+      local,
+      remote,
+      framing,
+      ...(carrier === undefined ? {} : { carrier }),
+    })
     connection.early = []
     for (const bytes of early) this.#received(connection, bytes)
   }

@@ -29,6 +29,8 @@ export interface TunPort {
 export interface StreamPort {
   readonly local: Endpoint
   readonly remote: Endpoint
+  /** Of one that was accepted: what is around it, in words for people: 'tls:443'. Absent: TCP alone. */
+  readonly carrier?: string
   /** The octets are lent for the call. False: they are queued, and so should the next be; `onDrain` follows. */
   write(bytes: Uint8Array): boolean
   /** Octets that it would take now without queueing them. Absent: it cannot tell. */

@@ -4,6 +4,7 @@ import type { PeerConfig, PoolConfig, Timers } from '../config.ts'
 import type { AssignedAddress } from '../events.ts'
 import { formatAddress, formatRange, parseAddress, parseRange, prefixLengthOf } from '../ip-address.ts'
 import { concat, readU32, u32 } from '../octets.ts'
+import { namesToAsk, namesToTell, readDomains, readPCscf } from './internal-names.ts'
 import type { Effect } from './step.ts'
 
 export type AddressFamily = 'ipv4' | 'ipv6'
@@ -13,15 +14,18 @@ export interface AssignedConfiguration {
   readonly addresses: readonly AssignedAddress[]
   readonly dns: readonly string[]
   readonly subnets: readonly string[]
+  readonly domains: readonly string[]
+  readonly pCscf: readonly string[]
 }
 
 /**
  * CFG_REQUEST: `former` addresses again, else any (§3.15.1: an address in a request is a wish, an empty attribute is none), whatever DNS
- * servers and subnets there are, and of who may come to a firewall traversal tunnel its times (TS 24.302). `undefined`: nothing to ask.
+ * servers, domains and subnets there are, and of who may come to a firewall traversal tunnel its times (TS 24.302). `undefined`: nothing to ask.
  */
 export function configurationRequest(peer: PeerConfig, former: readonly AssignedAddress[]): Payload | undefined {
   if (peer.requestAddresses.length === 0) return undefined
   const types: number[] = peer.requestAddresses.flatMap((family) => (family === 'ipv4' ? IPV4_ATTRIBUTES : IPV6_ATTRIBUTES))
+  types.push(...namesToAsk(peer))
   if (usesFtt(peer)) types.push(ConfigurationAttributeType.FTT_KAT, ConfigurationAttributeType.TIMEOUT_PERIOD_FOR_LIVENESS_CHECK)
   return { type: 'CP', cfgType: CfgType.CFG_REQUEST, attributes: types.map((type) => ({ type, value: wishFor(type, former) })) }
 }
@@ -56,8 +60,13 @@ export function requestedFamilies(
   return requested
 }
 
-/** CFG_REPLY: the addresses leased, of the pool's DNS servers and subnets those of the families asked for, and `more`. */
-export function configurationReply(leased: readonly Uint8Array[], pool: PoolConfig, more: readonly ConfigurationAttribute[] = []): Payload {
+/** CFG_REPLY: the addresses leased, of the pool's DNS servers and subnets those of the families asked for, what else is asked for, and `more`. */
+export function configurationReply(
+  leased: readonly Uint8Array[],
+  pool: PoolConfig,
+  request: PayloadOf<'CP'> | undefined,
+  more: readonly ConfigurationAttribute[] = [],
+): Payload {
   const isWanted = (address: Uint8Array): boolean => leased.some((lease) => lease.length === address.length)
   const attributes: { type: number; value: Uint8Array }[] = leased.map((address) =>
     address.length === 4
@@ -82,7 +91,12 @@ export function configurationReply(leased: readonly Uint8Array[], pool: PoolConf
     } else
       attributes.push({ type: ConfigurationAttributeType.INTERNAL_IP6_SUBNET, value: concat(range.start, Uint8Array.of(prefixLength)) })
   }
-  return { type: 'CP', cfgType: CfgType.CFG_REPLY, attributes: [...attributes, ...more] }
+  const names = request ? namesToTell(request, pool, attributes.some(isDnsServer)) : []
+  return { type: 'CP', cfgType: CfgType.CFG_REPLY, attributes: [...attributes, ...names, ...more] }
+}
+
+function isDnsServer({ type }: ConfigurationAttribute): boolean {
+  return type === ConfigurationAttributeType.INTERNAL_IP4_DNS || type === ConfigurationAttributeType.INTERNAL_IP6_DNS
 }
 
 /** What a CFG_REPLY says. Attributes of the wrong length are passed over (§3.15.1: unknown ones are ignored too). */
@@ -107,7 +121,7 @@ export function readConfigurationReply(payload: Extract<Payload, { type: 'CP' }>
       if (range) subnets.push(formatRange(range))
     }
   }
-  return { addresses, dns, subnets }
+  return { addresses, dns, subnets, domains: dns.length > 0 ? readDomains(payload) : [], pCscf: readPCscf(payload) }
 }
 
 /** FTT_KAT, 2 octets, and TIMEOUT_PERIOD_FOR_LIVENESS_CHECK, 4, in seconds, for who asks for them (TS 24.302 F.2.3, 8.2.4). */

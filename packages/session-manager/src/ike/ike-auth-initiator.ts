@@ -32,6 +32,7 @@ import { authPayload, verifyPsk } from './authentication.ts'
 import { configurationRequest, readConfigurationReply, readTunnelTimes } from './configuration.ts'
 import { describeIdentity, isSameIdentity } from './identification.ts'
 import type { ChildOffer, IkeSa, InitRecord } from './ike-sa.ts'
+import { whyNoAddress } from './internal-names.ts'
 import type { RequestPlan } from './message-window.ts'
 import { mobikeSupport, readAdditionalAddresses } from './mobike.ts'
 import { hasPathCheckVendorId, pathCheckVendorId } from './path-check.ts'
@@ -108,7 +109,8 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
     leases: [],
   })
   if (refusal) {
-    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}`
+    const why = refusal.notifyType === NotifyType.INTERNAL_ADDRESS_FAILURE ? whyNoAddress(peer.requestAddresses, inner) : undefined
+    const detail = `the gateway refused the Child SA: ${nameOfNotify(refusal.notifyType)}${why === undefined ? '' : `; ${why}`}`
     return {
       to: { kind: 'ESTABLISHED' },
       effects: [
@@ -237,7 +239,8 @@ function initiatorSelectors(peer: PeerConfig): IpSelector[] {
   return peer.localSubnets === 'virtual' ? anyAddressSelectors(peer.requestAddresses) : configuredSelectors(peer.localSubnets, [])
 }
 
-function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
+/** What an answer of one transform a type chose. */
+export function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
   const idOf = (type: number): number | undefined => proposal.transforms.find((transform) => transform.type === type)?.id
   const encryption = proposal.transforms.find((transform) => transform.type === TransformType.ENCR)
   const integrity = idOf(TransformType.INTEG)
@@ -248,7 +251,7 @@ function readEspAnswer(proposal: Proposal): { suite: EspSuite; esn: boolean } {
 }
 
 /** Decoded selectors are views into a message that will be gone. */
-function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
+export function copySelectors(selectors: readonly IpSelector[]): IpSelector[] {
   return selectors.map((selector) => ({
     ...selector,
     startAddress: selector.startAddress.slice(),

@@ -11,19 +11,22 @@ import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { formatAddress } from '../ip-address.ts'
 import { readU32, u32 } from '../octets.ts'
-import { remoteOf } from '../paths/path.ts'
+import { localOf, remoteOf } from '../paths/path.ts'
 import type { AddressOffer } from '../peers/address-pool.ts'
 import { espMismatch, selectorMismatch } from '../peers/mismatch.ts'
+import { isKnownIdentity, peersFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { authPayload, type VerifiedPeer, verifyPsk } from './authentication.ts'
 import { configurationReply, requestedFamilies, tunnelTimes } from './configuration.ts'
-import { describeIdentity, isSameIdentity } from './identification.ts'
+import { describeIdentity } from './identification.ts'
 import type { IkeSa, InitRecord } from './ike-sa.ts'
+import { familiesAllowed } from './internal-names.ts'
 import { additionalAddresses, mobikeSupport } from './mobike.ts'
 import { pathCheckVendorId } from './path-check.ts'
 import { find, findConfiguration, findNotify, nameOfNotify } from './payload-queries.ts'
 import { chooseEspProposal } from './proposals.ts'
 import type { AuthenticatedMessage } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
 import type { Effect, Step } from './step.ts'
 import { type IpSelector, narrowTrafficSelectors } from './traffic-selectors.ts'
 
@@ -33,19 +36,20 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   const { inner } = message
   const idi = find(inner, 'IDi')!
   const remoteId: Identity = { idType: idi.idType, data: idi.data.slice() }
-  const candidates = candidatesFor(core, remoteId, find(inner, 'IDr'))
+  const candidates = candidatesFor(core, sa, remoteId, find(inner, 'IDr'))
   const auth = find(inner, 'AUTH')
   const peer =
     auth &&
     candidates
       .map((candidate) => verifyPsk(protection, state.record, 'responder', remoteId, auth, candidate))
       .find((found) => found !== undefined)
-  if (!peer) return refuseAuthentication(sa, remoteId, candidates, auth)
+  if (!peer) return refuseAuthentication(core, sa, remoteId, candidates, auth)
   if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
 
   const reply: Payload[] = [
     { type: 'IDr', ...peer.peer.localId },
     authPayload(protection, state.record, 'responder', peer.peer.localId, peer.peer.psk),
+    ...crashToken(core, sa),
   ]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
@@ -88,10 +92,15 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
     } as const
     return {
       to: { kind: 'ESTABLISHED' },
-      reply: [...reply, notify(refusal.notifyType, refusal.data)],
+      reply: [...reply, notify(refusal.notifyType, refusal.data), ...familiesFor(peer.peer, refusal.notifyType)],
       effects: [...effects(NOTHING_LEASED), { kind: 'event', event }],
     }
   }
+}
+
+/** Where no address could be had: which there are. */
+function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
+  return pool && refusal === NotifyType.INTERNAL_ADDRESS_FAILURE ? familiesAllowed(pool) : []
 }
 
 /**
@@ -148,10 +157,13 @@ function answerFirstChild(
     child,
     leased,
     payloads: [
-      ...(pool && addresses.length > 0 ? [configurationReply(addresses, pool, request && tunnelTimes(request, core.config.timers))] : []),
+      ...(pool && addresses.length > 0
+        ? [configurationReply(addresses, pool, request, request && tunnelTimes(request, core.config.timers))]
+        : []),
       { type: 'SA', proposals: [chosen.proposal] },
       { type: 'TSi', selectors: remoteTs },
       { type: 'TSr', selectors: localTs },
+      ...(request && pool ? familiesAllowed(pool) : []),
     ],
   }
 }
@@ -218,17 +230,20 @@ function siblingsOf(core: Core, { peer, remoteId }: VerifiedPeer): Siblings {
   return { supernumerary, abandoned: siblings.filter((other) => other.path === undefined && !supernumerary.includes(other)) }
 }
 
-/** The peers whose identities fit, those that name the identity first. */
-function candidatesFor(core: Core, remoteId: Identity, idr: Identity | undefined): PeerConfig[] {
-  const fitting = core.config.peers.filter((peer) => peer.remoteId === undefined || isSameIdentity(peer.remoteId, remoteId))
-  const rank = (peer: PeerConfig): number => (peer.remoteId ? 0 : 2) + (idr === undefined || isSameIdentity(peer.localId, idr) ? 0 : 1)
-  return fitting.toSorted((a, b) => rank(a) - rank(b))
+function candidatesFor(core: Core, { path, suite }: IkeSa, remoteId: Identity, idr: Identity | undefined): PeerConfig[] {
+  return path ? peersFor(core.config, { local: localOf(path), remote: remoteOf(path) }, remoteId, { idr, suite }) : []
 }
 
-function refuseAuthentication(sa: IkeSa, remoteId: Identity, candidates: readonly PeerConfig[], auth: PayloadOf<'AUTH'> | undefined): Step {
+function refuseAuthentication(
+  core: Core,
+  sa: IkeSa,
+  remoteId: Identity,
+  candidates: readonly PeerConfig[],
+  auth: PayloadOf<'AUTH'> | undefined,
+): Step {
   const detail =
     candidates.length === 0
-      ? 'no connection of the configuration is for this identity'
+      ? `no connection of the configuration is for this identity${isKnownIdentity(core.config, remoteId) ? ' at these addresses and with these algorithms' : ''}`
       : auth === undefined
         ? 'it asks for EAP, which is not offered here'
         : auth.method === AuthMethod.SHARED_KEY_MIC

@@ -14,11 +14,11 @@ import {
   notify,
   type Payload,
   PayloadType,
+  ProtocolId,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
-import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
-import { equal, readU32 } from '../octets.ts'
+import { equal } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import type { IkeSa } from './ike-sa.ts'
@@ -27,6 +27,7 @@ import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.t
 import {
   applyStep,
   closeIkeSa,
+  confirm,
   deleteIkeSa,
   learnNat,
   movePath,
@@ -37,12 +38,14 @@ import {
   sendTo,
 } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
-import { suspectLoss } from './liveness.ts'
-import type { RequestPlan } from './message-window.ts'
-import { buildReturnRoutabilityCheck, hasUnexpectedNat, isRoutable } from './mobike.ts'
+import { declareDead, suspectLoss } from './liveness.ts'
+import { hasUnexpectedNat, isRoutable } from './mobike.ts'
 import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage } from './protection.ts'
+import { crashTokenFor, crashTokensIn, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { isUsed, yieldTo } from './rekeying/series.ts'
+import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
 
@@ -77,7 +80,9 @@ export function handleIkeMessage(core: Core, octets: Uint8Array, arrival: Path):
 function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   const { protection, window } = sa
   if (!protection || sa.state.kind === 'CLOSED') return drop(core, arrival, 'ike-unexpected', 'no keys yet', 'ignored')
-  if (saysInvalidIkeSpi(octets, header)) {
+  const loss = readLoss(octets, header)
+  if (loss) {
+    if (provesCrash(sa, loss)) return believeCrash(core, sa)
     suspectLoss(core, sa)
     return drop(core, arrival, 'ike-unprotected', `INVALID_IKE_SPI, Message ID ${header.messageId}`, 'ignored')
   }
@@ -107,41 +112,41 @@ function handleProtected(core: Core, sa: IkeSa, octets: Uint8Array, header: IkeH
   if (opened.kind === 'unauthentic')
     return drop(core, arrival, 'ike-icv-failures', `exchange ${header.exchangeType}, Message ID ${header.messageId}`, 'unauthentic')
   // From here on it is the peer: its path is where it sends from now (T-LIFE-18).
+  // In CREATE_CHILD_SA they are those of the IKE SA that it makes.
+  if (opened.kind === 'authenticated' && header.exchangeType !== ExchangeType.CREATE_CHILD_SA)
+    keepCrashTokens(sa, crashTokensIn(opened.message.inner))
   sa.lastInboundAt = core.now
-  const hadTransport = sa.transport
-  const hadAddress = addressOf(sa)
+  if (sa.isUnconfirmed) confirm(sa)
   const hasMoved = mayMove(sa, arrival, isResponse, opened) && movePath(core, sa, arrival)
   if (isResponse) handleAnswer(core, sa, header, opened, arrival)
   else handleRequest(core, sa, octets.slice(), header, opened, arrival)
-  // A path that moved to another TCP connection, or to another transport: what we still wait for is asked there again (T-RTX-2, T-MOB-9).
-  if (hasMoved && (sa.transport === 'tcp' || hadTransport === 'tcp')) resend(core, sa)
-  if (hasMoved && sa.isMobike && arrival.transport === 'udp' && hadAddress !== arrival.remote.address)
-    askIfRoutable(core, sa, arrival.remote.address)
+  if (hasMoved) {
+    // What we still wait for is asked there again (T-RTX-2, T-MOB-9): over UDP, too, it may have been lost, and what is to be asked waits for it.
+    resend(core, sa)
+    checkRoutability(core, sa)
+  }
   sendNextRequest(core, sa)
   return 'valid'
 }
 
-/** The newest address, whatever moves came before. */
-function askIfRoutable(core: Core, { window }: IkeSa, address: string): void {
-  const others = window.waiting.filter(({ purpose }) => purpose !== 'return-routability')
-  window.waiting.splice(0, window.waiting.length, ...others, buildReturnRoutabilityCheck(core, address))
-}
-
-function addressOf({ path, lastPath }: IkeSa): string | undefined {
-  return (path ? remoteOf(path) : lastPath?.remote)?.address
-}
-
-/** In the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8). */
-function saysInvalidIkeSpi(octets: Uint8Array, header: IkeHeader): boolean {
-  if (header.nextPayload !== PayloadType.N) return false
+/** INVALID_IKE_SPI in the clear, as a peer says it that has lost the SA: a hint and no more (§2.4, C-8), but with its token. */
+function readLoss(octets: Uint8Array, header: IkeHeader): readonly Payload[] | undefined {
+  if (header.nextPayload !== PayloadType.N) return undefined
   try {
     const { payloads } = decodeMessage(octets)
     const isProtected = payloads.some((payload) => payload.type === 'SK' || payload.type === 'SKF')
-    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) !== undefined
+    return !isProtected && findNotify(payloads, NotifyType.INVALID_IKE_SPI) ? payloads : undefined
   } catch (error) {
-    if (error instanceof CodecError) return false
+    if (error instanceof CodecError) return undefined
     throw error
   }
+}
+
+/** RFC 6290 §4.5: discarded without a word. */
+function believeCrash(core: Core, sa: IkeSa): Verdict {
+  core.count('ike-crashes-proved')
+  declareDead(core, sa, 'the peer has lost it, as its token shows')
+  return 'ignored'
 }
 
 /**
@@ -167,6 +172,7 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   sa.window.pending = { request, arrival }
+  if (isUsed(sa, opened.kind === 'authenticated' && saysDelete(opened.message.inner))) yieldTo(core, sa)
   const step = stepFor(core, sa, opened, arrival)
   const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []
   takeRequestStep(core, sa, header, report, step)
@@ -260,9 +266,7 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
   if (opened.kind === 'syntax-error') return rejectResponse(core, sa, opened.error.message, NotifyType.INVALID_SYNTAX)
   if (plan.purpose === 'return-routability' && !isRoutable(plan, opened.message.inner))
     return closeIkeSa(core, sa, 'the answer to a return routability check has another COOKIE2', false)
-  // RFC 4555 §3.7: one that was sent to several addresses says of none that it works.
-  if (plan.address !== undefined && sa.path?.transport === 'udp' && remoteOf(arrival).address !== plan.address)
-    askIfRoutable(core, sa, sa.path.remote.address)
+  if (plan.purpose === 'return-routability') cookieReturned(core, sa, plan, arrival)
   const critical = unsupportedCriticalPayload(opened.message.inner)
   if (critical !== undefined)
     return rejectResponse(core, sa, `payload ${critical} is critical and not known here`, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD)
@@ -271,7 +275,7 @@ function handleResponse(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened
       ? undefined
       : findTransition(sa.state.kind, header.exchangeType, 'response', opened.message.inner)
   if (row === undefined)
-    takeResponseStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, childrenOf(sa, plan)))
+    takeResponseStep(core, sa, handleInformationalResponse(core, sa, opened.message, plan.purpose, plan.children ?? []))
   else if ('missing' in row) deleteIkeSa(core, sa, row.missing)
   else takeResponseStep(core, sa, row.handle(core, sa, opened.message, plan))
 }
@@ -283,10 +287,8 @@ function rejectResponse(core: Core, sa: IkeSa, detail: string, notifyType: numbe
   deleteIkeSa(core, sa, `error in a response: ${detail}`, sa.isHalfOpen ? notifyType : undefined)
 }
 
-/** The Child SAs that a Delete of ours named. */
-function childrenOf(sa: IkeSa, plan: RequestPlan): ChildSa[] {
-  const named = plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : []))
-  return [...sa.children].filter((child) => named.some((spi) => spi.length === 4 && readU32(spi) === child.inboundSpi))
+function saysDelete(inner: readonly Payload[]): boolean {
+  return inner.some((payload) => payload.type === 'D' && payload.protocol === ProtocolId.IKE)
 }
 
 /** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */
@@ -317,7 +319,7 @@ function refuseVersion(core: Core, header: IkeHeader, isResponse: boolean, arriv
 /** C-26: said without protection, changes no state, and never in answer to a response. */
 function refuseUnknownSpi(core: Core, header: IkeHeader, isResponse: boolean, arrival: Path): Verdict {
   if (!isResponse && core.mayAnswerStranger())
-    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0)))
+    sendStateless(core, arrival, statelessAnswer({ header }, NotifyType.INVALID_IKE_SPI, new Uint8Array(0), crashTokenFor(core, header)))
   return drop(core, arrival, 'ike-unknown-spi', `exchange ${header.exchangeType}`, 'ignored')
 }
 

@@ -9,6 +9,7 @@ import type { Core } from '../core.ts'
 import { readU64 } from '../octets.ts'
 import { localOf, type Path, remoteOf } from '../paths/path.ts'
 import { tellOfferRefused } from '../peers/mismatch.ts'
+import { suitesFor } from '../peers/peer-choice.ts'
 import { notifyFor, SessionError } from '../session-error.ts'
 import { markSpi } from '../shard-spi.ts'
 import { buildIkeAuthRequest } from './ike-auth-initiator.ts'
@@ -22,12 +23,12 @@ import {
   readIkeSaInitRequest,
   readIkeSaInitResponse,
   statelessAnswer,
-  suitesOfAllPeers,
 } from './ike-sa-init.ts'
 import { attachPath, closeIkeSa, retransmissionDelay, sendRequest, sendStateless, sendTo } from './ike-sa-life.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
 import { prfOf, protectionFor } from './protection.ts'
+import { crashToken } from './quick-crash-detection.ts'
 import type { Verdict } from './step.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
@@ -82,7 +83,7 @@ export function sendIkeAuth(core: Core, sa: IkeSa): void {
   )
   const { plan, child } = buildIkeAuthRequest(core, peer, sa.protection!, state.record, isFirstContact, sa.initiator?.assigned ?? [])
   sa.state = { kind: 'IKE_AUTH_SENT', record: state.record, child }
-  sendRequest(core, sa, plan)
+  sendRequest(core, sa, { ...plan, payloads: [...plan.payloads, ...crashToken(core, sa)] })
 }
 
 /** The first request again: over UDP on its timer, over TCP never on the same connection (T-RTX-1). */
@@ -147,7 +148,7 @@ interface AcceptedRequest extends ReceivedRequest {
 }
 
 function startResponder(core: Core, { request, asked, header, arrival, isProven }: AcceptedRequest): void {
-  const { suite, proposal } = chooseForRequest(asked, suitesOfAllPeers(core.config))
+  const { suite, proposal } = chooseForRequest(asked, suitesFor(core.config, { local: localOf(arrival), remote: remoteOf(arrival) }))
   const sa = new IkeSa({
     role: 'responder',
     transport: arrival.transport,
@@ -290,7 +291,8 @@ function answerError(core: Core, error: unknown, { request, header, arrival }: R
   // §2.21.4, but for what has a way on: anybody can write any source over UDP.
   const isRationed = arrival.transport === 'udp' && refusal.notifyType !== NotifyType.INVALID_KE_PAYLOAD
   if (!isRationed || core.mayAnswerStranger()) sendStateless(core, arrival, statelessAnswer({ header }, refusal.notifyType, refusal.data))
-  if (refusal.notifyType === NotifyType.NO_PROPOSAL_CHOSEN) tellOfferRefused(core, request, header.initiatorSpi, remoteOf(arrival))
+  if (refusal.notifyType === NotifyType.NO_PROPOSAL_CHOSEN)
+    tellOfferRefused(core, request, header.initiatorSpi, { local: localOf(arrival), remote: remoteOf(arrival) })
   return error instanceof CodecError || (error instanceof SessionError && error.blame === 'malformed') ? 'unparsable' : 'ignored'
 }
 

@@ -20,7 +20,7 @@ import {
   TransformType,
   unsupportedCriticalPayload,
 } from '@underpass/ike-codec'
-import type { IkeSuite, SessionConfig } from '../config.ts'
+import type { IkeSuite } from '../config.ts'
 import { SessionError } from '../session-error.ts'
 import { cookieIn } from './cookie.ts'
 import type { InitOffer } from './ike-sa.ts'
@@ -120,39 +120,19 @@ export function chooseForRequest(request: IkeSaInitRequest, suites: readonly Ike
   return chosen
 }
 
-/** Every suite of every peer: who is asking is known only in IKE_AUTH. Of thousands of peers it is found once, not for each stranger. */
-export function suitesOfAllPeers(config: SessionConfig): readonly IkeSuite[] {
-  const suites = SUITES.get(config) ?? collectSuites(config)
-  SUITES.set(config, suites)
-  return suites
-}
-
-const SUITES: WeakMap<SessionConfig, readonly IkeSuite[]> = new WeakMap()
-
-function collectSuites(config: SessionConfig): IkeSuite[] {
-  const suites: IkeSuite[] = []
-  for (const suite of config.peers.flatMap((peer) => peer.ikeProposals)) {
-    const isKnown = suites.some(
-      (other) =>
-        other.encryption === suite.encryption &&
-        other.keyLength === suite.keyLength &&
-        other.integrity === suite.integrity &&
-        other.prf === suite.prf &&
-        other.keyExchange === suite.keyExchange,
-    )
-    if (!isKnown) suites.push(suite)
-  }
-  return suites
-}
-
 /** An unprotected answer that makes no state: a notify alone, SPIs and Message ID as they came (RFC 7296 §2.6, §2.21.4). */
-export function statelessAnswer(message: Pick<IkeMessage, 'header'>, notifyType: number, data: Uint8Array): Uint8Array {
+export function statelessAnswer(
+  message: Pick<IkeMessage, 'header'>,
+  notifyType: number,
+  data: Uint8Array,
+  more: readonly Payload[] = [],
+): Uint8Array {
   const { initiatorSpi, responderSpi, exchangeType, messageId } = message.header
   // C-30: who answers the original responder is the original initiator.
   const flags = HeaderFlag.RESPONSE | ((message.header.flags & HeaderFlag.INITIATOR) === 0 ? HeaderFlag.INITIATOR : 0)
   return encodeMessage({
     header: { initiatorSpi, responderSpi, exchangeType, messageId, flags },
-    payloads: [notify(notifyType, data)],
+    payloads: [notify(notifyType, data), ...more],
   })
 }
 
@@ -219,7 +199,8 @@ function chosen(message: IkeMessage, offer: InitOffer, responderSpi: bigint): Ik
   return { kind: 'chosen', suite, nonce: nonce.data, peerPublic: ke.data, payloads: message.payloads }
 }
 
-function suiteOf(proposal: Proposal): IkeSuite | undefined {
+/** The suite that a proposal with one transform a type is. */
+export function suiteOf(proposal: Proposal): IkeSuite | undefined {
   const of = (type: number): Proposal['transforms'][number] | undefined => proposal.transforms.find((transform) => transform.type === type)
   const encryption = of(TransformType.ENCR)
   const integrity = of(TransformType.INTEG)

@@ -4,7 +4,8 @@
  * on a new connection (RFC 9329 §6.2).
  */
 import { CodecError, HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
-import { type ChildSa, formatEspSpi } from '../child/child-sa.ts'
+import { eraseChild, installChild, removeChild } from '../child/child-life.ts'
+import type { ChildSa } from '../child/child-sa.ts'
 import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { SessionEvent } from '../events.ts'
@@ -12,17 +13,16 @@ import { describeEndpoint } from '../ip-address.ts'
 import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { awaitRetry, becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
-import { describeEspSuite, describeIkeSuite } from '../suites.ts'
+import { describeIkeSuite } from '../suites.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
-import { buildIkeSaDelete, buildLivenessCheck } from './informational.ts'
+import { buildIkeSaDelete, buildLivenessCheck } from './informational-requests.ts'
 import type { OutstandingRequest, RequestPlan } from './message-window.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
 import { detectNat } from './nat-detection.ts'
 import { sendDummies } from './path-check.ts'
 import { type Protection, sealMessage } from './protection.ts'
 import type { Effect, Step } from './step.ts'
-import { describeSelector } from './traffic-selectors.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
@@ -37,11 +37,11 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
     case 'event':
       return core.event(effect.event)
     case 'install-child':
-      return installChild(core, sa, effect.child)
+      return installChild(core, effect.child, effect.outbound ?? 'first')
     case 'remove-child':
-      removeChild(core, effect.child, effect.reason)
-      if (sa.children.size === 0) sa.initiator?.childrenGone(core, sa, effect.reason)
-      return
+      return loseChild(core, effect.child, effect.reason)
+    case 'rekeying':
+      return effect.apply(core, sa)
     case 'authenticated':
       return authenticate(core, sa, effect)
     case 'make-room':
@@ -54,6 +54,8 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
       sa.livenessPeriod = effect.livenessPeriod
       if (sa.path?.transport === 'tcp') keepOpen(core, sa.path.connection)
       return
+    case 'learn-addresses':
+      return sa.initiator?.learnAddresses(core, sa, effect.addresses)
     case 'request':
       return sendRequest(core, sa, effect.plan)
     case 'established':
@@ -69,6 +71,14 @@ function applyEffect(core: Core, sa: IkeSa, effect: Effect): void {
   }
 }
 
+function loseChild(core: Core, child: ChildSa, reason: string): void {
+  const sa = child.ikeSa
+  removeChild(core, child, reason)
+  // One that is being made may yet take its place.
+  const isAnyMade = [...sa.creations].some(({ kind }) => kind === 'child-sa')
+  if (sa.children.size === 0 && !isAnyMade) sa.initiator?.childrenGone(core, sa, reason)
+}
+
 /** Sends when the slot is free (window of one, C-6). */
 export function sendRequest(core: Core, sa: IkeSa, plan: RequestPlan): void {
   sa.window.waiting.push(plan)
@@ -77,7 +87,7 @@ export function sendRequest(core: Core, sa: IkeSa, plan: RequestPlan): void {
 
 export function sendNextRequest(core: Core, sa: IkeSa): void {
   const { window, protection } = sa
-  if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED') return
+  if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED' || sa.isUnconfirmed) return
   const plan = owedProbe(sa) ?? window.waiting.shift()
   if (!plan) return
   prepareRequest(core, sa, protection, plan)
@@ -100,7 +110,7 @@ export function learnNat(core: Core, sa: IkeSa, inner: readonly Payload[]): void
 }
 
 /** Over UDP and behind a NAT, from now on. */
-function keepNatMapping(core: Core, sa: IkeSa): void {
+export function keepNatMapping(core: Core, sa: IkeSa): void {
   if (sa.path?.transport !== 'udp' || sa.nat?.isLocalBehindNat !== true || core.timers.has(sa, 'nat-keepalive')) return
   core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
 }
@@ -161,7 +171,7 @@ export function sendStateless(core: Core, path: Path, message: Uint8Array, patie
 export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   if (isSamePath(sa.path, arrival)) return false
   // The original initiator knows where its peer is; only the responder follows (RFC 7296 §2.23, T-LIFE-17).
-  if (sa.role === 'initiator' || (sa.transport !== arrival.transport && !sa.isMobike)) return false
+  if (sa.series.role === 'initiator' || (sa.transport !== arrival.transport && !sa.isMobike)) return false
   if (isTaken(arrival, sa)) {
     core.count('ike-second-sa-on-connection')
     return false
@@ -172,14 +182,25 @@ export function movePath(core: Core, sa: IkeSa, arrival: Path): boolean {
   return true
 }
 
-/** T-LIFE-10: a connection that another IKE SA uses is not this one's too; pauly-03 has it otherwise. */
+/** T-LIFE-10: a connection that another IKE SA uses is not this one's too, but while one replaces the other; pauly-03 has it otherwise. */
 function isTaken(arrival: Path, sa: IkeSa): boolean {
   if (arrival.transport !== 'tcp' || arrival.connection.framing === 'pauly-03') return false
-  return [...arrival.connection.ikeSas].some((other) => other !== sa)
+  return [...arrival.connection.ikeSas].some((other) => other.series !== sa.series)
 }
 
-/** Makes `path` the SA's path and keeps the connections' lists of riders right. */
+/** Makes `path` the SA's path, and that of its series: what those wait for is asked there again (T-LIFE-10, T-RTX-2). */
 export function attachPath(core: Core, sa: IkeSa, path: Path): void {
+  attach(core, sa, path)
+  for (const other of sa.series.members) {
+    if (other === sa || isSamePath(other.path, path)) continue
+    attach(core, other, path)
+    resend(core, other)
+    sendNextRequest(core, other)
+  }
+}
+
+/** Keeps the connections' lists of riders right. */
+function attach(core: Core, sa: IkeSa, path: Path): void {
   detachPath(core, sa)
   if (sa.transport !== path.transport) {
     // Each has its own way of waiting for an answer.
@@ -222,6 +243,8 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   const wasHalfOpen = sa.isHalfOpen
   sa.state = { kind: 'CLOSED' }
   for (const child of [...sa.children]) removeChild(core, child, reason)
+  for (const child of [...sa.draining]) eraseChild(core, child)
+  sa.creations.clear()
   core.timers.clearAll(sa)
   core.ikeSas.delete(sa.localSpi)
   core.halfOpen.remove(sa)
@@ -231,6 +254,10 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
   detachPath(core, sa)
   eraseKeys(sa)
+  if (!sa.isCurrent) return leaveSeries(core, sa)
+  confirm(sa)
+  sa.series.members.delete(sa)
+  for (const other of [...sa.series.members]) closeIkeSa(core, other, reason, byPeer)
   if (!wasHalfOpen)
     core.event({
       kind: 'ike-sa-closed',
@@ -246,13 +273,24 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   sa.initiator?.ikeSaClosed(core, sa, reason)
 }
 
-export function removeChild(core: Core, child: ChildSa, reason: string): void {
-  const sa = child.ikeSa
-  if (!sa.children.delete(child)) return
-  core.sad.delete(child.inboundSpi)
-  core.spd.remove(child)
-  child.erase()
-  core.event({ kind: 'child-sa-removed', ikeSa: sa.id, peer: sa.peerName, inboundSpi: formatEspSpi(child.inboundSpi), reason })
+/** One that was replaced, or was not needed, is gone: nobody has to hear of it. */
+function leaveSeries(core: Core, sa: IkeSa): void {
+  const { members, current } = sa.series
+  // The other end has what replaced this one.
+  confirm(current)
+  members.delete(sa)
+  sendNextRequest(core, current)
+}
+
+/** The other end has this IKE SA, which we answered with: it is what is kept up now, and asked on. */
+export function confirm(sa: IkeSa): void {
+  sa.isUnconfirmed = false
+  if (!sa.isCurrent) return
+  for (const other of sa.series.members) {
+    if (other === sa) continue
+    other.initiator?.rekeyed(other, sa)
+    other.initiator = undefined
+  }
 }
 
 /** C-4: the wait doubles. T-FB-2 needs the first repetition to come before a fallback. */
@@ -318,23 +356,6 @@ function establish(core: Core, sa: IkeSa): void {
   })
 }
 
-function installChild(core: Core, sa: IkeSa, child: ChildSa): void {
-  sa.children.add(child)
-  core.sad.set(child.inboundSpi, child)
-  core.spd.install(child)
-  core.event({
-    kind: 'child-sa-installed',
-    ikeSa: sa.id,
-    peer: sa.peerName,
-    inboundSpi: formatEspSpi(child.inboundSpi),
-    outboundSpi: formatEspSpi(child.outboundSpi),
-    proposal: `${describeEspSuite(child.suite)}${child.esn ? '-esn' : ''}`,
-    localTs: child.localTs.map(describeSelector),
-    remoteTs: child.remoteTs.map(describeSelector),
-  })
-  sa.initiator?.childInstalled(core, sa)
-}
-
 function forgetOthers(core: Core, sa: IkeSa): void {
   sa.isInitialContact = true
   if (!sa.peer || !sa.remoteId) return
@@ -350,7 +371,8 @@ export function closeForNewcomer(core: Core, other: IkeSa, identity: string, fro
 }
 
 function owedProbe(sa: IkeSa): RequestPlan | undefined {
-  if (!sa.owesPathProbe || sa.state.kind !== 'ESTABLISHED') return undefined
+  // One that is replaced is asked on as long as the peer is not known to have the new one.
+  if (!sa.owesPathProbe || (sa.state.kind !== 'ESTABLISHED' && sa.isCurrent)) return undefined
   sa.owesPathProbe = false
   return sa.isMobike && sa.path ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck()
 }

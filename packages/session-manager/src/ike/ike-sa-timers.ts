@@ -4,6 +4,9 @@ import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
 import { closeIkeSa, resend } from './ike-sa-life.ts'
 import { checkLiveness, declareDead, responseOverdue } from './liveness.ts'
+import { rekeyIkeSa } from './rekeying/ike-sa-rekeying.ts'
+import { endLifetime } from './rekeying/series.ts'
+import { notProvenInTime } from './return-routability.ts'
 
 /** A timer of the SA is due. */
 export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): void {
@@ -23,8 +26,15 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
       return closeIkeSa(core, sa, 'no connection for too long', false)
     case 'liveness':
       return checkLiveness(core, sa)
+    case 'routability':
+      return notProvenInTime(sa)
     case 'nat-keepalive':
       return sendNatKeepalive(core, sa)
+    case 'rekey':
+      return rekeyIkeSa(core, sa)
+    case 'expire':
+    case 'replaced':
+      return endLifetime(core, sa)
     default:
       return name satisfies never
   }

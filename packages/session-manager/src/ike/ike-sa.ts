@@ -1,6 +1,7 @@
 /** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
 import type { Payload, Proposal } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
+import { Traffic } from '../child/traffic.ts'
 import type { Identity, IkeSuite, PeerConfig } from '../config.ts'
 import type { AssignedAddress, PathDescription } from '../events.ts'
 import type { Path } from '../paths/path.ts'
@@ -9,6 +10,7 @@ import { MessageWindow } from './message-window.ts'
 import type { NatFindings } from './nat-detection.ts'
 import type { PathChecks } from './path-check.ts'
 import type { Protection } from './protection.ts'
+import type { Creation } from './rekeying/creation.ts'
 
 /** What an initiator has put into its IKE_SA_INIT so far. */
 export interface InitOffer {
@@ -72,17 +74,55 @@ export type IkeSaState =
   | { readonly kind: 'DELETING'; readonly reason: string }
   | { readonly kind: 'CLOSED' }
 
+/** Does the peer hear us where it is (RFC 4555 §3.7)? */
+interface Routability {
+  /** The address that is asked. */
+  readonly unproven: string | undefined
+  /** Each address that it came to was proven in time. */
+  readonly isTrusted: boolean
+  readonly isEspHeld: boolean
+}
+
+/** IKE SAs that rekeying made one of another. They have one path, and the current one has the Child SAs (RFC 7296 §2.8). */
+export interface Series {
+  /** Of the first: it stays the initiator of RFC 4555 and the TCP Originator, whoever rekeys (T-ROLE-1). */
+  readonly role: 'initiator' | 'responder'
+  readonly members: Set<IkeSa>
+  current: IkeSa
+  /** What passed by Child SAs that are gone. */
+  readonly past: Traffic
+}
+
 export class IkeSa {
-  declare readonly timerNames: 'retransmit' | 'response' | 'handshake' | 'liveness' | 'nat-keepalive' | 'disconnected'
+  declare readonly timerNames:
+    | 'retransmit'
+    | 'response'
+    | 'handshake'
+    | 'liveness'
+    | 'nat-keepalive'
+    | 'disconnected'
+    | 'rekey'
+    | 'expire'
+    | 'replaced'
+    | 'routability'
   readonly timers: Map<string, unknown> = new Map()
-  /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2). */
+  /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2): who asked for this one, by IKE_SA_INIT or by rekeying. */
   readonly role: 'initiator' | 'responder'
   /** T-APP-4: an IKE SA stays on the transport that it is on, until MOBIKE takes it to another. */
   transport: 'udp' | 'tcp'
   readonly initiatorSpi: bigint
   responderSpi: bigint
   readonly window: MessageWindow
+  readonly series: Series
   readonly children: Set<ChildSa> = new Set()
+  /** Replaced and deleted, they still open what is on its way. */
+  readonly draining: Set<ChildSa> = new Set()
+  /** What we make by CREATE_CHILD_SA. */
+  readonly creations: Set<Creation> = new Set()
+  /** Answered by us, and not yet seen to be known to the other end: nothing is asked on it. */
+  isUnconfirmed = false
+  /** Since when TEMPORARY_FAILURE is all that comes back (RFC 7296 §2.25). */
+  refusedSince: number | undefined
   /** The pool's addresses that this SA holds as responder. */
   leases: Uint8Array[] = []
   state: IkeSaState
@@ -114,6 +154,10 @@ export class IkeSa {
   isMobike = false
   /** Other addresses of the peer, in text (RFC 4555 §3.4). */
   additionalAddresses: readonly string[] = []
+  /** Of the peer's, the newest first: with one of them it says that it has lost this SA (RFC 6290). */
+  crashTokens: readonly Uint8Array[] = []
+  /** As responder: `return-routability.ts`. */
+  routability: Routability = { unproven: undefined, isTrusted: true, isEspHeld: false }
   /** Both ends know them. */
   pathChecks: PathChecks | undefined
   /** When a connection was opened again for this SA: nothing valid has come by it while `lastInboundAt` is older. */
@@ -135,12 +179,16 @@ export class IkeSa {
     state: IkeSaState
     path: Path | undefined
     now: number
+    /** Of the one that this is to replace. */
+    series?: Series
   }) {
     this.role = options.role
     this.transport = options.transport
     this.initiatorSpi = options.initiatorSpi
     this.responderSpi = options.responderSpi
-    this.window = new MessageWindow(options.role)
+    this.window = new MessageWindow(options.series ? 'rekeyed' : options.role)
+    this.series = options.series ?? { role: options.role, members: new Set(), current: this, past: new Traffic() }
+    this.series.members.add(this)
     this.state = options.state
     this.path = options.path
     this.begunAt = options.now
@@ -154,6 +202,11 @@ export class IkeSa {
 
   get localSpi(): bigint {
     return this.role === 'initiator' ? this.initiatorSpi : this.responderSpi
+  }
+
+  /** It has the Child SAs of its series: it is not about to replace one, nor replaced itself. */
+  get isCurrent(): boolean {
+    return this.series.current === this
   }
 
   get isHalfOpen(): boolean {

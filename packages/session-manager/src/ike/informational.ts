@@ -4,7 +4,7 @@
  *   HDR, SK {[N,] [D,] [CP,] ...}  -->
  *                          <--  HDR, SK {[N,] [D,] [CP], ...}
  */
-import { ExchangeType, NotifyType, notify, type Payload, ProtocolId } from '@underpass/ike-codec'
+import { NotifyType, type Payload, ProtocolId } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Core } from '../core.ts'
 import { readU32, u32 } from '../octets.ts'
@@ -14,30 +14,8 @@ import type { RequestPlan } from './message-window.ts'
 import { answerMobike, readAdditionalAddresses } from './mobike.ts'
 import { findNotify, nameOfNotify } from './payload-queries.ts'
 import type { AuthenticatedMessage } from './protection.ts'
+import { beforeDeletion } from './rekeying/series.ts'
 import type { Effect, Step } from './step.ts'
-
-/** §2.4: an empty request, whose answer is evidence of life. */
-export function buildLivenessCheck(): RequestPlan {
-  return { purpose: 'liveness', exchangeType: ExchangeType.INFORMATIONAL, payloads: [] }
-}
-
-/** §1.4.1: the IKE SA and with it all its Child SAs; `notifyType` says why (§2.21.2). */
-export function buildIkeSaDelete(notifyType?: number): RequestPlan {
-  return {
-    purpose: 'delete-ike-sa',
-    exchangeType: ExchangeType.INFORMATIONAL,
-    payloads: [...(notifyType === undefined ? [] : [notify(notifyType)]), { type: 'D', protocol: ProtocolId.IKE, spis: [] }],
-  }
-}
-
-/** §1.4.1: our inbound SPI names the pair. */
-export function buildChildSaDelete(children: readonly ChildSa[]): RequestPlan {
-  return {
-    purpose: 'delete-child',
-    exchangeType: ExchangeType.INFORMATIONAL,
-    payloads: [{ type: 'D', protocol: ProtocolId.ESP, spis: children.map((child) => u32(child.inboundSpi)) }],
-  }
-}
 
 /** Every request is answered, if only with nothing: that is the liveness check's point. */
 export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inner }: AuthenticatedMessage): Step {
@@ -57,12 +35,12 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
     }
   }
   // §2.21.2: right behind IKE_AUTH these say, without a Delete, that the initiator could not take our answer.
-  const isAfterIkeAuth = sa.role === 'responder' && header.messageId === 2
+  const isAfterIkeAuth = sa.series.role === 'responder' && sa.series.members.size === 1 && header.messageId === 2
   const untaken = isAfterIkeAuth ? UNTAKEN.find((notifyType) => findNotify(inner, notifyType) !== undefined) : undefined
   if (untaken !== undefined)
     return { reply: [], afterReply: [{ kind: 'close', reason: `the peer said ${nameOfNotify(untaken)} to IKE_AUTH`, byPeer: true }] }
   if (deletes.some((payload) => payload.protocol === ProtocolId.IKE)) {
-    return { reply: [], afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
+    return { reply: [], effects: beforeDeletion(sa), afterReply: [{ kind: 'close', reason: 'deleted by the peer', byPeer: true }] }
   }
   const named = deletes.filter((payload) => payload.protocol === ProtocolId.ESP).flatMap((payload) => payload.spis)
   const children = childrenNamed(sa, named)
@@ -72,10 +50,12 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
   const reply: Payload[] = spis.length > 0 ? [{ type: 'D', protocol: ProtocolId.ESP, spis }] : []
   // RFC 4555 §3.6.
   const addresses = sa.isMobike ? readAdditionalAddresses(inner) : undefined
-  if (addresses) sa.initiator?.transports.learn(addresses)
   return {
     reply: [...reply, ...answerMobike(sa, inner)],
-    effects: children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
+    effects: [
+      ...(addresses ? [{ kind: 'learn-addresses', addresses } as const] : []),
+      ...children.map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted by the peer' })),
+    ],
   }
 }
 
@@ -94,7 +74,7 @@ export function handleInformationalResponse(
   if (purpose === 'delete-child')
     return {
       effects: children
-        .filter((child) => sa.children.has(child))
+        .filter((child) => child.ikeSa.children.has(child))
         .map((child): Effect => ({ kind: 'remove-child', child, reason: 'deleted' })),
     }
   // §2.21.3: with this the peer has dropped the IKE SA, and says no Delete.
@@ -105,13 +85,13 @@ export function handleInformationalResponse(
 
 const UNTAKEN: readonly number[] = [NotifyType.INVALID_SYNTAX, NotifyType.UNSUPPORTED_CRITICAL_PAYLOAD]
 
-function spisOfOurDelete(sa: IkeSa): Set<number> {
-  const spis = sa.window.outstanding?.plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : [])) ?? []
+function spisOfOurDelete({ window }: IkeSa): Set<number> {
+  const spis = window.outstanding?.plan.payloads.flatMap((payload) => (payload.type === 'D' ? payload.spis : [])) ?? []
   return new Set(spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)))
 }
 
 /** The peer names a pair by its own inbound SPI, our outbound one. */
 function childrenNamed(sa: IkeSa, spis: readonly Uint8Array[]): ChildSa[] {
   const named = new Set(spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)))
-  return [...sa.children].filter((child) => named.has(child.outboundSpi))
+  return [...sa.series.current.children].filter((child) => named.has(child.outboundSpi))
 }

@@ -5,7 +5,7 @@
 import type { Core } from '../core.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { closeIkeSa, resend, sendRequest } from './ike-sa-life.ts'
-import { buildLivenessCheck } from './informational.ts'
+import { buildLivenessCheck } from './informational-requests.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
 
 /** Only when nothing valid came for a while, and nothing is being waited for. */
@@ -60,18 +60,18 @@ export function responseOverdue(core: Core, sa: IkeSa): void {
 
 /** Silence on our own requests is the only evidence of death that counts (C-8, T-DPD-3). */
 export function declareDead(core: Core, sa: IkeSa, reason: string): void {
-  if (!sa.isHalfOpen) core.event({ kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'dead' })
+  if (!sa.isHalfOpen && sa.isCurrent) core.event({ kind: 'liveness', ikeSa: sa.id, peer: sa.peerName, result: 'dead' })
   closeIkeSa(core, sa, reason, false)
 }
 
 function askIfAlive(core: Core, sa: IkeSa): void {
-  if (!sa.window.outstanding && sa.path)
+  if (!sa.window.outstanding && sa.path && !sa.isUnconfirmed)
     sendRequest(core, sa, mayHaveLostMapping(sa) ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck())
 }
 
 /** Silence behind a NAT may be a mapping that it has forgotten: then the check that moves us there too (RFC 4555 §3.8). */
 function mayHaveLostMapping(sa: IkeSa): boolean {
-  return sa.role === 'initiator' && sa.transport === 'udp' && sa.isMobike && sa.nat?.isLocalBehindNat === true
+  return sa.series.role === 'initiator' && sa.transport === 'udp' && sa.isMobike && sa.nat?.isLocalBehindNat === true
 }
 
 function unanswered(core: Core, sa: IkeSa): string {

@@ -3,15 +3,29 @@
  * last. Two windows of one, apart from the SA's state: a peer's request may come while ours is out (C-6).
  */
 import type { Payload } from '@underpass/ike-codec'
+import type { ChildSa } from '../child/child-sa.ts'
 import type { Path } from '../paths/path.ts'
+import type { Creation } from './rekeying/creation.ts'
 
 /** A request to send when the slot is free. */
 export interface RequestPlan {
-  readonly purpose: 'ike-auth' | 'liveness' | 'update-sa-addresses' | 'path-check' | 'return-routability' | 'delete-ike-sa' | 'delete-child'
+  readonly purpose:
+    | 'ike-auth'
+    | 'liveness'
+    | 'update-sa-addresses'
+    | 'path-check'
+    | 'return-routability'
+    | 'delete-ike-sa'
+    | 'delete-child'
+    | 'create-child-sa'
   readonly exchangeType: number
   /** Of a return routability check: the address that is to answer. */
   readonly address?: string
   readonly payloads: readonly Payload[]
+  /** That a Delete names. */
+  readonly children?: readonly ChildSa[]
+  /** Of CREATE_CHILD_SA. */
+  readonly creation?: Creation
 }
 
 export interface OutstandingRequest {
@@ -38,10 +52,10 @@ export class MessageWindow {
   #expectedRequest: number
   #answered: { readonly request: Uint8Array; readonly response: Uint8Array } | undefined
 
-  /** After IKE_SA_INIT (Message ID 0) the initiator's next request is 1; the responder's first of its own is 0. */
-  constructor(role: 'initiator' | 'responder') {
+  /** After IKE_SA_INIT (Message ID 0) the initiator's next request is 1; the responder's first of its own is 0. Rekeyed, both begin at 0 (§2.18, C-24). */
+  constructor(role: 'initiator' | 'responder' | 'rekeyed') {
     this.#nextRequest = role === 'initiator' ? 1 : 0
-    this.#expectedRequest = role === 'initiator' ? 0 : 1
+    this.#expectedRequest = role === 'responder' ? 1 : 0
   }
 
   takeMessageId(): number {

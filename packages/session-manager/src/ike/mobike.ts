@@ -1,8 +1,8 @@
 /**
  * MOBIKE (RFC 4555): UPDATE_SA_ADDRESSES is the first message after a redial (RFC 9329 §6.1, T-LIFE-12), answered with fresh NAT
  * detection; a responder follows it over UDP (§3.8) and from one transport to another (RFC 9329 §7.1). Where an initiator moves to is
- * `peers/mover.ts`. A responder that followed it over UDP to another address asks there whether the initiator hears it (RFC 4555 §3.7); over
- * TCP nobody can have written another's address (RFC 9329 §7.1, T-MOB-8).
+ * `peers/mover.ts`. A responder that followed it over UDP to another address asks there whether the initiator hears it
+ * (`return-routability.ts`).
  *
  *   HDR, SK {N(UPDATE_SA_ADDRESSES), N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}  -->
  *                      <--  HDR, SK {N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)}
@@ -85,10 +85,7 @@ export function answerMobike(sa: IkeSa, inner: readonly Payload[]): Payload[] {
   ]
 }
 
-/**
- * RFC 4555 §3.7. It is postponed: ESP goes to the new address meanwhile, so that a move costs no packet, for as long as the request is repeated. Who
- * has an IKE SA with us could have aimed it at somebody for so long, and no longer.
- */
+/** RFC 4555 §3.7. */
 export function buildReturnRoutabilityCheck(core: Core, address: string): RequestPlan {
   return {
     purpose: 'return-routability',

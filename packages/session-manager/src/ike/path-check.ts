@@ -101,8 +101,8 @@ export function finishPathCheck(core: Core, sa: IkeSa, inner: readonly Payload[]
     at: core.now,
     roundTrip: core.now - out.at,
     isSendingPath: answer.data.length >= HEADER && (answer.data[HEADER - 1]! & 1) === 1,
-    espIn: sum(ours, dummiesOf) > sum(out.received, dummiesOf),
-    espOut: sum(theirs, dummiesOf) > sum(last?.counted.theirs ?? [], dummiesOf),
+    espIn: haveDummiesCome(out.received, ours),
+    espOut: haveDummiesCome(last?.counted.theirs ?? [], theirs),
     inbound: last && arrivals(last.counted.ours, ours),
     outbound: last && arrivals(last.counted.theirs, theirs),
     counted: { ours, theirs },
@@ -123,6 +123,8 @@ export function sendDummies(core: Core, sa: IkeSa, path: Path): void {
   if (path.transport !== 'udp') return
   for (const child of sa.children) {
     const { outbound } = child
+    // The peer may not have this one yet (RFC 7296 §2.8).
+    if (child.awaitsTraffic) continue
     child.dummiesOut += DUMMIES
     const room = outbound.overhead(0)
     const buffer = new Uint8Array(DUMMIES * room)
@@ -136,6 +138,11 @@ export function sendDummies(core: Core, sa: IkeSa, path: Path): void {
 
 function countAll(sa: IkeSa): CountedChild[] {
   return [...sa.children].map((child: ChildSa) => ({ spi: child.inboundSpi, ...child.received() }))
+}
+
+/** By one Child SA at least: others may have been replaced in between. */
+function haveDummiesCome(before: readonly CountedChild[], now: readonly CountedChild[]): boolean {
+  return now.some(({ spi, dummies }) => dummies > (before.find((earlier) => earlier.spi === spi)?.dummies ?? 0))
 }
 
 function arrivals(before: readonly CountedChild[], now: readonly CountedChild[]): Arrivals {
@@ -171,11 +178,5 @@ function readReport(sa: IkeSa, data: Uint8Array): CountedChild[] {
 function u64(value: number): [Uint8Array, Uint8Array] {
   return [u32(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32)]
 }
-
-function sum(children: readonly CountedChild[], of: (child: CountedChild) => number): number {
-  return children.reduce((total, child) => total + of(child), 0)
-}
-
-const dummiesOf = ({ dummies }: CountedChild): number => dummies
 
 const VENDOR_ID: Uint8Array = Uint8Array.from('underpass path check 1', (character) => character.charCodeAt(0))

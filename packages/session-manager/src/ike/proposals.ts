@@ -16,6 +16,8 @@ export interface ChosenEsp {
   /** The initiator's inbound SPI, from the proposal chosen. */
   readonly peerSpi: Uint8Array
   readonly esn: boolean
+  /** Of a key exchange of its own; `undefined`: there is none. */
+  readonly keyExchange: number | undefined
   readonly proposal: Proposal
 }
 
@@ -32,8 +34,12 @@ export function ikeOffer(suites: readonly IkeSuite[]): Proposal[] {
   }))
 }
 
-/** The SA payload for a first Child SA: no KE transform (RFC 7296 §1.2), ESN as configured. */
-export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: boolean): Proposal[] {
+/** A key exchange method that a Child SA may have, `NO_KEY_EXCHANGE` for none. */
+export const NO_KEY_EXCHANGE = 0
+
+/** The SA payload for a Child SA, ESN as configured. `methods`: of its key exchange, in order; none for the first (RFC 7296 §1.2). */
+export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: boolean, methods: readonly number[] = []): Proposal[] {
+  const keyExchanges = methods.map((id) => ({ type: TransformType.KE, id }))
   const sequenceNumbers = (esn ? [SequenceNumbers.ESN_64, SequenceNumbers.SN_32] : [SequenceNumbers.SN_32]).map((id) => ({
     type: TransformType.SN,
     id,
@@ -42,7 +48,7 @@ export function espOffer(suites: readonly EspSuite[], spi: Uint8Array, esn: bool
     number: index + 1,
     protocol: ProtocolId.ESP,
     spi,
-    transforms: [...transforms, ...sequenceNumbers],
+    transforms: [...transforms, ...keyExchanges, ...sequenceNumbers],
   }))
 }
 
@@ -69,30 +75,46 @@ export function chooseIkeProposal(offered: readonly Proposal[], suites: readonly
   return undefined
 }
 
-/** Likewise for ESP. `spi` is our inbound SPI, which the answer carries. ESN is taken where both may (RFC 7296 §3.3.2). */
+/**
+ * Likewise for ESP. `spi` is our inbound SPI, which the answer carries. ESN is taken where both may (RFC 7296 §3.3.2). `methods`: of a key
+ * exchange of its own, in order.
+ */
 export function chooseEspProposal(
   offered: readonly Proposal[],
   suites: readonly EspSuite[],
   esn: boolean,
   spi: Uint8Array,
+  methods: readonly number[] = [NO_KEY_EXCHANGE],
 ): ChosenEsp | undefined {
   const usable = offered.filter(
     (proposal) => proposal.protocol === ProtocolId.ESP && isEspSpi(proposal.spi) && hasOnlyTypes(proposal, ESP_TYPES),
   )
-  for (const suite of suites) {
-    for (const proposal of usable) {
-      for (const sequenceNumbers of esn ? [SequenceNumbers.ESN_64, SequenceNumbers.SN_32] : [SequenceNumbers.SN_32]) {
-        const transforms = pick(proposal, [
-          encryptionTransform(suite),
-          integrityTransform(suite.integrity),
-          { type: TransformType.SN, id: sequenceNumbers },
-          noKeyExchange(proposal),
-        ])
-        if (!transforms) continue
-        const esnChosen = sequenceNumbers === SequenceNumbers.ESN_64
-        return { suite, esn: esnChosen, peerSpi: proposal.spi, proposal: { ...proposal, spi, transforms } }
+  for (const method of methods) {
+    for (const suite of suites) {
+      for (const proposal of usable) {
+        const chosen = chooseSequenceNumbers(proposal, suite, esn, method)
+        if (chosen) return { ...chosen, suite, peerSpi: proposal.spi, proposal: { ...proposal, spi, transforms: chosen.transforms } }
       }
     }
+  }
+  return undefined
+}
+
+function chooseSequenceNumbers(
+  proposal: Proposal,
+  suite: EspSuite,
+  esn: boolean,
+  method: number,
+): { esn: boolean; keyExchange: number | undefined; transforms: Transform[] } | undefined {
+  const isNone = method === NO_KEY_EXCHANGE
+  for (const sequenceNumbers of esn ? [SequenceNumbers.ESN_64, SequenceNumbers.SN_32] : [SequenceNumbers.SN_32]) {
+    const transforms = pick(proposal, [
+      encryptionTransform(suite),
+      integrityTransform(suite.integrity),
+      { type: TransformType.SN, id: sequenceNumbers },
+      isNone ? noKeyExchange(proposal) : { type: TransformType.KE, id: method },
+    ])
+    if (transforms) return { esn: sequenceNumbers === SequenceNumbers.ESN_64, keyExchange: isNone ? undefined : method, transforms }
   }
   return undefined
 }
@@ -109,7 +131,10 @@ export function isAnswerTo(answer: readonly Proposal[], offer: readonly Proposal
   const mayBeNone = !offered.transforms.some((transform) => transform.type === TransformType.INTEG)
   const isOnOffer = (transform: Transform): boolean =>
     (mayBeNone && isNone(transform)) || offered.transforms.some((candidate) => isSameTransform(candidate, transform))
-  return chosen.transforms.every(isOnOffer) && offered.transforms.every((transform) => types.has(transform.type))
+  // Nor need an answer name NONE where that was on offer for the key exchange.
+  const mayLack = offered.transforms.some((transform) => transform.type === TransformType.KE && transform.id === NO_KEY_EXCHANGE)
+  const isComplete = ({ type }: Transform): boolean => types.has(type) || (type === TransformType.KE && mayLack)
+  return chosen.transforms.every(isOnOffer) && offered.transforms.every(isComplete)
 }
 
 type Wanted = Transform | 'absent-or-none-integrity' | 'absent-or-none-ke' | 'absent'
@@ -153,7 +178,7 @@ function integrityTransform(integrity: number | undefined): Wanted {
   return integrity === undefined ? 'absent-or-none-integrity' : { type: TransformType.INTEG, id: integrity }
 }
 
-/** The first Child SA takes no key exchange; where the offer names groups all the same, only NONE will do. */
+/** Without a key exchange; where the offer names groups all the same, only NONE will do. */
 function noKeyExchange(proposal: Proposal): Wanted {
   return proposal.transforms.some((transform) => transform.type === TransformType.KE) ? 'absent-or-none-ke' : 'absent'
 }

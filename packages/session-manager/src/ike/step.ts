@@ -25,9 +25,16 @@ export interface Step {
 /** What a message comes to when the work that it asked for is done. It may ask for more. */
 export type StepContinuation = (core: Core, sa: IkeSa, result: CryptoResult) => Step
 
+/** A step that waits for work. */
+export function afterWork(work: CryptoWork, next: StepContinuation): Step {
+  // biome-ignore lint/suspicious/noThenProperty: nobody awaits a step
+  return { job: { work, then: next } }
+}
+
 export type Effect =
   | { readonly kind: 'event'; readonly event: SessionEvent }
-  | { readonly kind: 'install-child'; readonly child: ChildSa }
+  /** `outbound`: ahead of what else is for the same packets (where it is left out), behind it, or not at all. */
+  | { readonly kind: 'install-child'; readonly child: ChildSa; readonly outbound?: 'first' | 'last' | 'none' }
   | { readonly kind: 'remove-child'; readonly child: ChildSa; readonly reason: string }
   /** The AUTH payload of the other end was verified: who it is, and what the two agreed on. As responder `leases` are taken from the pool. */
   | {
@@ -45,6 +52,10 @@ export type Effect =
   | { readonly kind: 'make-room'; readonly supernumerary: readonly IkeSa[] }
   /** IKE SAs of the same identity without a connection, whose addresses are wanted for this one. */
   | { readonly kind: 'close-abandoned'; readonly abandoned: readonly IkeSa[] }
+  /** The peer's other addresses, which replace those that it named before (RFC 4555 §3.6). */
+  | { readonly kind: 'learn-addresses'; readonly addresses: readonly string[] }
+  /** One SA takes another's place, or is not needed (ike/rekeying). */
+  | { readonly kind: 'rekeying'; readonly apply: (core: Core, sa: IkeSa) => void }
   /** A request of ours, when the slot is free. */
   | { readonly kind: 'request'; readonly plan: RequestPlan }
   /** The SA is authenticated on both sides. */

@@ -6,7 +6,7 @@
  */
 import { ExchangeType, type Payload } from '@underpass/ike-codec'
 import type { Core } from '../core.ts'
-import { answerCreateChildSaRequest } from './create-child-sa.ts'
+import { answerCreateChildSaRequest, handleCreateChildSaResponse } from './create-child-sa.ts'
 import { handleIkeAuthResponse } from './ike-auth-initiator.ts'
 import { answerIkeAuthRequest } from './ike-auth-responder.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
@@ -53,6 +53,15 @@ const TRANSITIONS: readonly Transition[] = [
     role: 'request',
     required: ['SA', 'Nonce'],
     handle: answerCreateChildSaRequest,
+  },
+  {
+    story: 'Process CREATE_CHILD_SA response',
+    from: ['ESTABLISHED', 'DELETING'],
+    exchange: ExchangeType.CREATE_CHILD_SA,
+    role: 'response',
+    // A refusal is one Notify and nothing else; the handlers tell them apart.
+    required: [],
+    handle: handleCreateChildSaResponse,
   },
   {
     story: 'Process INFORMATIONAL request: liveness check, Delete',

@@ -20,7 +20,7 @@ export class ConnectionTable {
     const connection = role === 'originator' ? this.byId.get(input.connection) : this.#accept(core, input)
     if (!connection) return core.emit({ kind: 'close-connection', connection: input.connection, how: 'reset' })
     connection.opened(local, remote, core)
-    core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role })
+    core.event({ kind: 'connection-opened', connection: connection.id, local, remote, role, ...carrierOf(connection) })
     for (const initiator of initiatorsOf(connection)) initiator.connectionOpened(core, connection)
   }
 
@@ -52,14 +52,17 @@ export class ConnectionTable {
   }
 
   /** `undefined`: a limit is in the way. */
-  #accept(core: Core, { connection: id, framing, local, remote }: Extract<Input, { kind: 'connection-opened' }>): Connection | undefined {
+  #accept(
+    core: Core,
+    { connection: id, framing, local, remote, carrier }: Extract<Input, { kind: 'connection-opened' }>,
+  ): Connection | undefined {
     const limit = this.#limitReached(core, remote.address)
     if (limit) {
       core.count(`limit-${limit}`)
       core.event({ kind: 'limit-reached', limit, remote })
       return undefined
     }
-    const connection = new Connection({ id, role: 'responder', framing, local, remote, isOpen: true }, core.config)
+    const connection = new Connection({ id, role: 'responder', framing, local, remote, isOpen: true, carrier }, core.config)
     this.byId.set(id, connection)
     const limited = limitedAs(remote.address)
     this.#accepted.set(limited, (this.#accepted.get(limited) ?? 0) + 1)
@@ -82,13 +85,14 @@ export class ConnectionTable {
     const lost = connection.waiting?.clear() ?? 0
     if (lost > 0) core.count('queue-lost', lost)
     if (connection.role === 'responder') this.#forgetAddress(limitedAs(connection.remote.address))
-    core.event({ kind: 'connection-closed', connection: connection.id, remote: connection.remote, role: connection.role, reason })
+    const { id, remote, role } = connection
+    core.event({ kind: 'connection-closed', connection: id, remote, role, ...carrierOf(connection), reason })
     for (const initiator of initiatorsOf(connection)) initiator.connectionClosed(core, connection, reason)
     for (const sa of [...connection.ikeSas]) {
       detachPath(core, sa)
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(sa, 'response')
-      if (sa.role !== 'responder') continue
+      if (sa.series.role !== 'responder' || !sa.isCurrent) continue
       const { disconnected, idleConnection } = core.config.timers
       // Half open, it may be one of several that its initiator tried at once: it goes on by a new connection soon, or not at all.
       if (sa.isHalfOpen) core.timers.hasten(sa, 'handshake', core.now + idleConnection)
@@ -101,6 +105,10 @@ export class ConnectionTable {
     if (left > 0) this.#accepted.set(limited, left)
     else this.#accepted.delete(limited)
   }
+}
+
+function carrierOf({ carrier }: Connection): { carrier?: string } {
+  return carrier === undefined ? {} : { carrier }
 }
 
 function initiatorsOf({ initiator, sharers }: Connection): Set<Initiator> {

@@ -42,6 +42,9 @@ export class Connection {
   unknownSpis = 0
   corruptFrames = 0
   icvFailures = 0
+  /** Something came by it, and a message that is one by its form. */
+  hasOctets = false
+  hasMessages = false
   /** IKE messages that came while no IKE SA was established on it. */
   strangeMessages = 0
   /** When something last left by it; of a connection that has to be kept open, see `ftt-keepalive.ts`. */
@@ -106,6 +109,11 @@ export class Connection {
   get hasEstablished(): boolean {
     for (const sa of this.ikeSas) if (!sa.isHalfOpen) return true
     return false
+  }
+
+  /** What came by it is no message at all: somebody else answers here, which says nothing of the peer. */
+  get isForeign(): boolean {
+    return this.hasOctets && !this.hasMessages
   }
 
   get isBlocked(): boolean {
@@ -193,6 +201,7 @@ export class Connection {
       role: this.role,
       remote: `${this.remote.address} port ${this.remote.port}`,
       framing: this.framing,
+      ...(this.carrier === undefined ? {} : { carrier: this.carrier }),
       ikeSas: [...this.ikeSas].map((sa) => sa.id),
       queuedOctets: this.#queuedIkeOctets + (this.waiting?.octets ?? 0),
     }

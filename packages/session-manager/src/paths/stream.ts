@@ -24,6 +24,7 @@ const MAX_SEND_QUEUE_OF_A_STRANGER = 16_384
 export function receiveStream(core: Core, tun: TunBatch, connection: Connection, bytes: Uint8Array): void {
   const { deframer, path } = connection
   deframer.push(bytes)
+  connection.hasOctets = true
   let ikeMessages = 0
   for (;;) {
     const result = deframer.next()
@@ -60,10 +61,12 @@ function judge(core: Core, connection: Connection, verdict: 'valid' | 'ignored' 
   const { limits } = core.config
   switch (verdict) {
     case 'valid':
+      connection.hasMessages = true
       connection.unknownSpis = 0
       connection.corruptFrames = 0
       return
     case 'ignored':
+      connection.hasMessages = true
       return
     case 'unknown-spi':
       if (++connection.unknownSpis >= limits.maxUnknownSpis) closeAtLimit(core, connection, 'maxUnknownSpis')

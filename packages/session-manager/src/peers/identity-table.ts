@@ -29,6 +29,16 @@ export class IdentityTable {
     if (sas?.size === 0) this.#byIdentity.delete(key)
   }
 
+  /** The one takes the other's place, as old as it was. */
+  replace(old: IkeSa, successor: IkeSa): void {
+    const key = this.#keys.get(old)
+    if (key === undefined) return
+    this.#keys.delete(old)
+    this.#keys.set(successor, key)
+    const sas = [...(this.#byIdentity.get(key) ?? [])].map((sa) => (sa === old ? successor : sa))
+    this.#byIdentity.set(key, new Set(sas))
+  }
+
   /** The SAs of this peer and identity, oldest first. */
   of(peer: PeerConfig, remoteId: Identity): IkeSa[] {
     return [...(this.#byIdentity.get(keyOf(peer, remoteId)) ?? [])]

@@ -77,7 +77,7 @@ export class Initiator {
       resend(core, state.sa)
     }
     if (state.kind === 'redialling') state.redialling.stop(core, 'terminated')
-    if ('sa' in state) deleteIkeSa(core, state.sa, 'terminated')
+    if ('sa' in state) deleteIkeSa(core, state.sa.series.current, 'terminated')
   }
 
   /** The command 'set-transports': for what is begun from now on. What has not come to anything yet is begun anew. */
@@ -107,9 +107,10 @@ export class Initiator {
       detachPath(core, state.sa)
       // An unanswered request waits for the next connection, not for a clock.
       core.timers.clear(state.sa, 'response')
-      const isFruitless = state.loss !== undefined && state.sa.isResuming
       const isSudden = core.now - state.since >= SERVED
-      this.#redial(core, state, isFruitless ? state.loss : { since: core.now, isSudden, tries: 0, fruitless: 0 }, reason)
+      const before = state.sa.isResuming ? state.loss : undefined
+      const loss = before ?? { since: core.now, isSudden, tries: 0, fruitless: 0 }
+      this.#redial(core, state, before && connection.isForeign ? { ...before, fruitless: before.fruitless - 1 } : loss, reason)
     }
   }
 
@@ -153,6 +154,16 @@ export class Initiator {
     if (sa.state.kind === 'ESTABLISHED' && reason === 'deleted by the peer') deleteIkeSa(core, sa, 'the peer deleted the last Child SA')
   }
 
+  /** The IKE SA is another now, the same in all that concerns its path. */
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    const state = this.#state
+    if (!('sa' in state) || state.sa !== old) return
+    this.#state = { ...state, sa }
+    if (state.kind === 'redialling') state.redialling.sa = sa
+    if (state.kind === 'moving') state.mover.sa = sa
+    this.#watch.rekeyed(old, sa)
+  }
+
   ikeSaClosed(core: Core, sa: IkeSa, why: string): void {
     const state = this.#state
     if (state.kind === 'connecting') return state.racing.ikeSaClosed(core, sa, why)
@@ -187,7 +198,7 @@ export class Initiator {
     const isOurs = state.kind === 'up' && state.sa === sa && sa.state.kind === 'ESTABLISHED'
     if (!isOurs || sa.transport !== 'udp' || this.transports.length < 2) return false
     if (sa.isMobike) {
-      this.transports.block(core, state.index)
+      this.transports.block(core, state.index, 'silent')
       this.#move(core, sa, state.index, reason)
     } else this.#startAnew(core, sa, reason)
     return true
@@ -211,13 +222,17 @@ export class Initiator {
     return true
   }
 
+  /** RFC 4555 §3.4, §3.6: of this IKE SA, which may be with another machine than the one before it. */
+  learnAddresses(core: Core, sa: IkeSa, addresses: readonly string[]): void {
+    if (this.transports.learn(addresses)) core.event({ kind: 'additional-addresses', peer: this.peer.name, ikeSa: sa.id, addresses })
+  }
+
   /** One has a Child SA. `hasStrayIkeAuth`: the peer may still get the IKE_AUTH of one that was dropped. */
   raceWon(core: Core, sa: IkeSa, index: number, hasStrayIkeAuth: boolean): void {
     this.#rounds = 0
     this.#probes = 0
     this.assigned = sa.addresses
-    this.transports.unlearn()
-    this.transports.learn(sa.additionalAddresses)
+    this.learnAddresses(core, sa, sa.additionalAddresses)
     this.#settle(core, sa, index)
     // Its INITIAL_CONTACT would have ended this SA at a peer that goes by the order of arrival: that is found out soon.
     if (hasStrayIkeAuth) core.timers.set(this, 'recheck', core.now + core.config.timers.resume)
@@ -327,7 +342,7 @@ export class Initiator {
     this.#state = { kind: 'idle' }
     core.timers.clearAll(this)
     this.#watch.pause(core)
-    declareDead(core, sa, reason)
+    declareDead(core, sa.series.current, reason)
     this.start(core)
   }
 

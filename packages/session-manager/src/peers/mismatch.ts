@@ -1,23 +1,33 @@
 /** What a peer offered or asked for beside what is configured, in words for the log: nothing of it is secret. */
 import { CodecError, type Proposal, type TrafficSelector, type Transform, TransformType } from '@underpass/ike-codec'
 import type { EspSuite, IkeSuite } from '../config.ts'
-import type { Endpoint } from '../contract.ts'
 import type { Core } from '../core.ts'
 import { formatIkeSpi } from '../ike/ike-sa.ts'
-import { type IkeSaInitRequest, readIkeSaInitRequest, suitesOfAllPeers } from '../ike/ike-sa-init.ts'
+import { type IkeSaInitRequest, readIkeSaInitRequest } from '../ike/ike-sa-init.ts'
 import { chooseIkeProposal } from '../ike/proposals.ts'
 import { describeSelector, type IpSelector } from '../ike/traffic-selectors.ts'
 import { SessionError } from '../session-error.ts'
 import { describeEspSuite, describeIkeSuite } from '../suites.ts'
+import { type Ends, suitesFor } from './peer-choice.ts'
 
 /** A line for an IKE_SA_INIT request that was refused, where that was for its algorithms; one for each initiator's SPI, and rationed. */
-export function tellOfferRefused(core: Core, octets: Uint8Array, initiatorSpi: bigint, remote: Endpoint): void {
+export function tellOfferRefused(core: Core, octets: Uint8Array, initiatorSpi: bigint, ends: Ends): void {
   if (!mayTell(core, initiatorSpi)) return
   const asked = readOffer(octets)
-  const configured = suitesOfAllPeers(core.config)
+  const configured = suitesFor(core.config, ends)
   if (!asked || chooseIkeProposal(asked.proposals, configured, asked.method)) return
-  const detail = `no common algorithms: ${ikeMismatch(asked.proposals, configured)}`
-  core.event({ kind: 'handshake-failed', ikeSa: formatIkeSpi(initiatorSpi), peer: '', detail, notify: 'NO_PROPOSAL_CHOSEN', remote })
+  const detail =
+    configured.length === 0
+      ? `no connection of the configuration is for ${ends.remote.address} at ${ends.local.address}`
+      : `no common algorithms: ${ikeMismatch(asked.proposals, configured)}`
+  core.event({
+    kind: 'handshake-failed',
+    ikeSa: formatIkeSpi(initiatorSpi),
+    peer: '',
+    detail,
+    notify: 'NO_PROPOSAL_CHOSEN',
+    remote: ends.remote,
+  })
 }
 
 /** 'offered aes128-sha1-modp1024, configured aes256gcm16-prfsha256-x25519 and 3 more'. */

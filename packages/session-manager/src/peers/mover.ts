@@ -51,6 +51,8 @@ export class Mover {
   declare readonly timerNames: 'race' | 'repeat' | 'answer' | 'again' | 'anew'
   readonly timers: Map<string, unknown> = new Map()
   readonly #options: MoverOptions
+  /** Rekeying makes another of it. */
+  sa: IkeSa
   #begunAt = 0
   #candidates: readonly Candidate[] = []
   /** Indexes in the order in which they are begun. */
@@ -71,13 +73,15 @@ export class Mover {
 
   constructor(options: MoverOptions) {
     this.#options = options
+    this.sa = options.sa
     const { transports, lookFor } = options
     this.#lookFor = lookFor
     this.#order = orderOf(options, allOf(transports))
   }
 
   begin(core: Core, reason: string): void {
-    const { initiator, sa } = this.#options
+    const { initiator } = this.#options
+    const { sa } = this
     this.#begunAt = core.now
     if (this.#lookFor !== 'udp') core.event({ kind: 'reconnecting', peer: initiator.peer.name, ikeSa: sa.id, inMilliseconds: 0, reason })
     this.#race(core)
@@ -103,7 +107,7 @@ export class Mover {
     if (candidate === undefined) return
     this.#candidates = this.#candidates.filter((other) => other !== candidate)
     // That the old connection dies says nothing of the peer.
-    if (candidate.isAsked && !candidate.isOld) this.#unanswered++
+    if (candidate.isAsked && !candidate.isOld && !connection.isForeign) this.#unanswered++
     this.#race(core)
   }
 
@@ -117,7 +121,8 @@ export class Mover {
       core.timers.set(this, 'repeat', core.now)
       return
     }
-    const { initiator, transports, sa, index } = this.#options
+    const { initiator, transports, index } = this.#options
+    const { sa } = this
     if (verdict === 'unacceptable') return this.#withdraw(core, winner)
     if (verdict && winner.path !== sa.path && winner.path.transport === 'udp' && !(verdict.espIn && verdict.espOut))
       return this.#askAgain(core)
@@ -151,7 +156,8 @@ export class Mover {
   /** IKE passes by UDP and ESP did not, which may have been an accident. */
   #askAgain(core: Core): void {
     if (++this.#espFailures < MAX_ESP_FAILURES) return core.timers.set(this, 'repeat', core.now)
-    const { initiator, sa, index } = this.#options
+    const { initiator, index } = this.#options
+    const { sa } = this
     this.stop(core)
     if (sa.path) return initiator.moved(core, sa, index, index)
     // What it rode is gone meanwhile.
@@ -165,7 +171,7 @@ export class Mover {
     const others = this.#candidates.filter((candidate) => candidate !== but)
     this.#candidates = []
     for (const { path } of others)
-      if (path.transport === 'tcp' && !isOn(this.#options.sa.path, path.connection))
+      if (path.transport === 'tcp' && !isOn(this.sa.path, path.connection))
         core.closeConnection(path.connection, 'end', 'another way was found, or none is looked for')
   }
 
@@ -207,6 +213,8 @@ export class Mover {
         next: this.#next,
         transportOf: (place) => this.#options.transports.at(order[place]!).transport,
         isBlocked: (place) => this.#lookFor === 'any' && this.#options.transports.isBlocked(core, order[place]!),
+        // Nobody authenticates here.
+        isBlockedHalfWay: () => false,
         times: { headStart, stagger },
       })
       if (move.kind === 'begin') this.#begin(core, move.index)
@@ -219,7 +227,8 @@ export class Mover {
   }
 
   #begin(core: Core, place: number): void {
-    const { initiator, sa, transports } = this.#options
+    const { initiator, transports } = this.#options
+    const { sa } = this
     const index = this.#order[place]!
     const way = transports.at(index)
     this.#next = place + 1
@@ -250,7 +259,7 @@ export class Mover {
 
   /** T-MOB-4: the same request by each way; what was asked before the way was lost is as good (T-MOB-9). */
   #ask(core: Core, { index, path }: Candidate): void {
-    const { sa } = this.#options
+    const { sa } = this
     if (!sa.protection) return
     if (!sa.window.outstanding) {
       const isCheck = this.#lookFor === 'udp' && sa.pathChecks !== undefined
@@ -266,7 +275,7 @@ export class Mover {
 
   /** RFC 7296 §2.4: over UDP the waits double, and many silences in a row are the end. A stream is asked again only for something new (T-RTX-1). */
   #repeat(core: Core): void {
-    if (!this.#options.sa.window.outstanding) for (const candidate of this.#candidates) if (candidate.isAsked) this.#ask(core, candidate)
+    if (!this.sa.window.outstanding) for (const candidate of this.#candidates) if (candidate.isAsked) this.#ask(core, candidate)
     const overUdp = this.#candidates.filter(({ path }) => path.transport === 'udp')
     if (overUdp.length === 0) return
     if (this.#repetitions >= core.config.timers.maxRetransmissions) {
@@ -282,14 +291,15 @@ export class Mover {
   #giveUpSilent(core: Core): void {
     const silent = this.#candidates.filter(({ due }) => due !== undefined && due <= core.now)
     this.#candidates = this.#candidates.filter((candidate) => !silent.includes(candidate))
-    this.#unanswered += silent.filter(({ isAsked, isOld }) => isAsked && !isOld).length
+    this.#unanswered += silent.filter(({ path, isAsked, isOld }) => isAsked && !isOld && !isForeign(path)).length
     for (const { path } of silent) if (path.transport === 'tcp') core.closeConnection(path.connection, 'reset', 'no answer on it')
     this.#watchDue(core)
     this.#race(core)
   }
 
   #roundOver(core: Core): void {
-    const { initiator, sa } = this.#options
+    const { initiator } = this.#options
+    const { sa } = this
     const { reconnect, redial, maxRedial } = core.config.timers
     const lasted = core.now - this.#begunAt
     this.stop(core)
@@ -313,6 +323,10 @@ export class Mover {
   #ofConnection(connection: Connection): Candidate | undefined {
     return this.#candidates.find(({ path }) => path.transport === 'tcp' && path.connection === connection)
   }
+}
+
+function isForeign(path: Path): boolean {
+  return path.transport === 'tcp' && path.connection.isForeign
 }
 
 function orderOf({ transports, index, lookFor }: MoverOptions, all: readonly number[]): readonly number[] {

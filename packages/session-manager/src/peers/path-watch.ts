@@ -3,11 +3,12 @@
  * (`ike/path-check.ts`), else by what comes back. UDP that lets only IKE through is left for a stream; UDP that loses much is compared with one.
  * A stream by which packets leave and nothing comes back is asked, and given up if it is silent, long before TCP or a liveness check would.
  */
+import { Traffic } from '../child/traffic.ts'
 import type { Core } from '../core.ts'
 import type { PathJudgement } from '../events.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
 import { sendRequest } from '../ike/ike-sa-life.ts'
-import { buildLivenessCheck } from '../ike/informational.ts'
+import { buildLivenessCheck } from '../ike/informational-requests.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
@@ -25,13 +26,7 @@ const BUSY = 50
 const UNANSWERED = 5
 const UNANSWERED_INTERVALS = 2
 
-interface Traffic {
-  readonly at: number
-  readonly packetsIn: number
-  readonly packetsOut: number
-  readonly octetsIn: number
-  readonly octetsOut: number
-}
+type Look = Pick<Traffic, 'packetsIn' | 'packetsOut' | 'octetsIn' | 'octetsOut'> & { readonly at: number }
 
 export class PathWatch {
   declare readonly timerNames: 'look' | 'judge' | 'stalled'
@@ -42,15 +37,15 @@ export class PathWatch {
   #index = 0
   /** Since the path was taken. */
   #samples: readonly Sample[] = []
-  #begun: Traffic | undefined
+  #begun: Look | undefined
   /** At the last check by this path. */
-  #last: Traffic | undefined
+  #last: Look | undefined
   /** At the half of a trial: what it carries is measured from there, as flows that lost much take their time to come back. */
-  #halfWay: Traffic | undefined
-  /** At the last look. */
-  #looked: Traffic | undefined
+  #halfWay: Look | undefined
   #isProven = false
   #espFailures = 0
+  /** The last check was begun as the one before it left a doubt. */
+  #isRecheck = false
   #silentIntervals = 0
   /** When a stream was asked whether it still carries anything. */
   #askedAt = 0
@@ -80,15 +75,19 @@ export class PathWatch {
     this.#samples = []
     this.#begun = trafficOf(core, sa)
     this.#last = undefined
-    this.#looked = undefined
     this.#halfWay = undefined
     this.#isProven = sa.transport === 'tcp'
     this.#espFailures = 0
+    this.#isRecheck = false
     this.#silentIntervals = 0
     if (this.#trial && sa.transport === 'tcp') core.timers.set(this, 'judge', core.now + core.config.timers.trial / 2)
     else this.#trial = undefined
     if (sa.transport === 'udp' && this.#transports.hasStream) this.#look(core)
     else if (sa.transport === 'tcp') core.timers.set(this, 'look', core.now + core.config.timers.pathCheck / 2)
+  }
+
+  rekeyed(old: IkeSa, sa: IkeSa): void {
+    if (this.#sa === old) this.#sa = sa
   }
 
   /** The SA has no path, or is about to have another. */
@@ -119,11 +118,14 @@ export class PathWatch {
     }
     this.#isProven = true
     this.#espFailures = 0
+    // What arrived may have been under way before ESP was blocked.
+    this.#isRecheck = !(this.#isRecheck || (check.espIn && check.espOut))
+    if (this.#isRecheck) core.timers.set(this, 'look', core.now + REPEAT)
     const now = trafficOf(core, sa)
     const before = this.#last
     this.#last = now
     // The first by this path counts from a check by the path before it.
-    if (!before || !inbound || !outbound) return
+    if (!before || !inbound || !outbound || now.at - before.at < core.config.timers.pathCheck / 2) return
     const delivered = outbound.expected === 0 ? 1 : outbound.arrived / outbound.expected
     const octets = now.octetsIn - before.octetsIn + (now.octetsOut - before.octetsOut) * delivered
     this.#samples = [
@@ -151,15 +153,14 @@ export class PathWatch {
     if (sa.path?.transport === 'tcp') return this.#lookAtStream(core, sa, sa.path.connection)
     core.timers.set(this, 'look', core.now + core.config.timers.pathCheck)
     if (!sa.pathChecks) return this.#listen(core, sa)
-    const now = trafficOf(core, sa)
-    const { packetsIn, packetsOut } = now
+    const { packetsIn, packetsOut } = trafficOf(core, sa)
     const before = this.#last ?? this.#begun!
-    // In this interval: what came in an earlier one says nothing of the path as it is now.
-    const looked = this.#looked ?? this.#begun!
-    const isOneSided = packetsOut > looked.packetsOut && packetsIn === looked.packetsIn
-    const isBusy = packetsIn - before.packetsIn + packetsOut - before.packetsOut >= BUSY
-    if (!sa.window.outstanding) this.#looked = now
-    if (this.#isProven && this.#espFailures === 0 && !isOneSided && !isBusy) return
+    const isOpen = this.#isProven && this.#espFailures === 0 && !this.#isRecheck
+    // Whether what we send gets there only the peer can say. What comes says of itself that it does, and is asked for its losses. That nothing
+    // is sent to us cannot be told from all of it being lost: that is asked as seldom as whether the peer is there.
+    const isQuiet = packetsOut === before.packetsOut && packetsIn - before.packetsIn < BUSY
+    const isLate = core.now - before.at >= (sa.livenessPeriod ?? core.config.timers.liveness)
+    if (isOpen && isQuiet && !isLate) return
     if (sa.window.outstanding) core.timers.set(this, 'look', core.now + REPEAT)
     else sendRequest(core, sa, beginPathCheck(core, sa))
   }
@@ -188,9 +189,11 @@ export class PathWatch {
   /** Nothing says that what leaves arrives but what comes back. */
   #listen(core: Core, sa: IkeSa): void {
     const now = trafficOf(core, sa)
-    const begun = this.#begun!
-    if (now.packetsIn > begun.packetsIn) this.#isProven = true
-    if (this.#isProven || now.packetsOut - begun.packetsOut < UNANSWERED || core.now < this.#holdUntil || !sa.isMobike) return
+    if (now.packetsIn > this.#begun!.packetsIn) {
+      this.#begun = now
+      this.#silentIntervals = 0
+    }
+    if (now.packetsOut - this.#begun!.packetsOut < UNANSWERED || core.now < this.#holdUntil || !sa.isMobike) return
     this.#silentIntervals++
     // Where IKE does not pass, either, that is another's business.
     if (this.#silentIntervals <= UNANSWERED_INTERVALS) {
@@ -208,7 +211,7 @@ export class PathWatch {
     }
     const udp = this.#index
     this.#say(core, sa, judgement)
-    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp)
+    if (judgement.decision === 'esp-blocked') this.#transports.block(core, udp, 'half-way')
     else this.#trial = { before: rate }
     this.#initiator.leaveForStream(core, sa, udp, REASONS[judgement.decision])
   }
@@ -261,15 +264,10 @@ const REASONS: Readonly<Record<PathJudgement['decision'], string>> = {
   'no-other-way': '',
 }
 
-function trafficOf(core: Core, sa: IkeSa): Traffic {
-  let [packetsIn, packetsOut, octetsIn, octetsOut] = [0, 0, 0, 0]
-  for (const child of sa.children) {
-    packetsIn += child.packetsIn
-    octetsIn += child.octetsIn
-    packetsOut += child.outbound.packets - child.dummiesOut
-    octetsOut += child.outbound.octets
-  }
-  return { at: core.now, packetsIn, packetsOut, octetsIn, octetsOut }
+function trafficOf(core: Core, sa: IkeSa): Look {
+  const traffic = Object.assign(new Traffic(), sa.series.past)
+  for (const child of [...sa.children, ...sa.draining]) traffic.add(child)
+  return { ...traffic, at: core.now }
 }
 
 function rounded(share: number): number {

@@ -29,6 +29,8 @@ export interface RaceView {
   readonly transportOf: (index: number) => 'udp' | 'tcp'
   /** Those that did not get through on this network lately (T-FB-4). */
   readonly isBlocked: (index: number) => boolean
+  /** Of these: IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+  readonly isBlockedHalfWay: (index: number) => boolean
   readonly times: RaceTimes
 }
 
@@ -58,8 +60,9 @@ export type Move =
 export function nextMove(view: RaceView): Move {
   const { now, racers, count, next, times } = view
   const authenticating = racers.find(({ stage }) => stage === 'authenticating')
+  const heldUntil = holdUntil(view)
   // The list is in the order of preference.
-  const ready = racers.find(({ stage }) => stage === 'ready')
+  const ready = racers.find(({ stage, index }) => stage === 'ready' && (now >= heldUntil || !view.isBlockedHalfWay(index)))
   if (ready && !authenticating) return { kind: 'authenticate', index: ready.index }
   const patienceEnds = authenticating ? authenticating.since + patience(authenticating, times) : Number.NEGATIVE_INFINITY
   if (ready && authenticating && now >= patienceEnds) return { kind: 'drop', index: authenticating.index }
@@ -68,7 +71,15 @@ export function nextMove(view: RaceView): Move {
   const silent = lastAndSilent(view)
   const silentUntil = silent ? Math.min(silent.since + LAST_STAND * times.headStart, hope(silent)) : Number.POSITIVE_INFINITY
   if (silent && now >= silentUntil) return { kind: 'drop', index: silent.index }
-  return { kind: 'wait', until: Math.min(beginsAt, silentUntil, ready ? patienceEnds : Number.POSITIVE_INFINITY) }
+  return { kind: 'wait', until: Math.min(beginsAt, silentUntil, ready ? patienceEnds : heldUntil) }
+}
+
+/** One that was blocked half way lately and has come as far again gives way to all that may get further, for as long as it would have alone. */
+function holdUntil({ now, racers, count, next, isBlockedHalfWay, times }: RaceView): number {
+  const held = racers.find(({ stage, index }) => stage === 'ready' && isBlockedHalfWay(index))
+  if (held === undefined) return Number.POSITIVE_INFINITY
+  const isAlone = next === count && racers.every(({ index }) => isBlockedHalfWay(index))
+  return isAlone ? now : held.since + times.headStart
 }
 
 /** How much longer than its head start UDP is waited for when all streams have failed: then they are worth another try sooner than UDP's end. */

@@ -179,6 +179,7 @@ export class Racing {
         next: this.#next,
         transportOf: (index) => this.#transports.at(index).transport,
         isBlocked: (index) => this.#transports.isBlocked(core, index),
+        isBlockedHalfWay: (index) => this.#transports.isBlockedHalfWay(core, index),
         times: { headStart: core.config.timers.udpFallback, stagger: core.config.timers.stagger },
       })
       switch (move.kind) {
@@ -193,7 +194,7 @@ export class Racing {
         }
         case 'drop': {
           const racer = this.#racerAt(move.index)
-          if (racer.authenticatesSince !== undefined) this.#transports.block(core, racer.index)
+          if (racer.authenticatesSince !== undefined) this.#transports.block(core, racer.index, 'half-way')
           this.#leave(core, racer, this.#wordsFor(core, racer))
           break
         }
@@ -245,8 +246,12 @@ export class Racing {
 
   /** T-FB-4: what had its time and was silent does not get through; what was answered does. One that had no time says nothing. */
   #remember(core: Core, { sa, index, begunAt, sentAt, authenticatesSince }: RacingSa): void {
-    if (sa.state.kind === 'KEYS_READY' || sa.state.kind === 'KE_COMPLETE') this.#transports.unblock(core, index)
-    else if (core.now - (authenticatesSince ?? sentAt ?? begunAt) >= EVIDENT) this.#transports.block(core, index)
+    const isAnswered = sa.state.kind === 'KEYS_READY' || sa.state.kind === 'KE_COMPLETE'
+    // An answer to IKE_SA_INIT is no news of what is blocked half way.
+    if (isAnswered && this.#transports.isBlockedHalfWay(core, index)) return
+    if (isAnswered) this.#transports.unblock(core, index)
+    else if (core.now - (authenticatesSince ?? sentAt ?? begunAt) >= EVIDENT)
+      this.#transports.block(core, index, authenticatesSince === undefined ? 'silent' : 'half-way')
   }
 
   /** It is over before it has come to anything. What the peer has of it goes by itself. */

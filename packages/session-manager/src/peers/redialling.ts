@@ -27,7 +27,8 @@ export interface ConnectionLoss {
 export class Redialling {
   declare readonly timerNames: 'redial'
   readonly timers: Map<string, unknown> = new Map()
-  readonly sa: IkeSa
+  /** Rekeying makes another of it. */
+  sa: IkeSa
   readonly index: number
   readonly #initiator: Initiator
   readonly #transports: TransportList
@@ -52,11 +53,11 @@ export class Redialling {
     core.timers.clear(this, 'redial')
     // It was dialled at once, and in vain: there may be another way.
     if (tries > 0 && this.#canMove) return this.#initiator.redialledInVain(core, sa, this.index, reason)
-    if (lasted >= reconnect) return closeIkeSa(core, sa, `no connection for ${lasted} ms: ${reason}`, false)
+    if (lasted >= reconnect) return closeIkeSa(core, sa.series.current, `no connection for ${lasted} ms: ${reason}`, false)
     if (fruitless >= MAX_FRUITLESS)
       return closeIkeSa(
         core,
-        sa,
+        sa.series.current,
         `${fruitless} new connections were opened and none was answered on: the peer does not go on with this IKE SA`,
         false,
       )

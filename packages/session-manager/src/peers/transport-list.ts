@@ -3,6 +3,7 @@
  * through on this network lately are given no start over others (RFC 9329 §5.1, T-FB-4).
  */
 import type { DialConfig, TransportOption } from '../config.ts'
+import type { Command } from '../contract.ts'
 import type { Core } from '../core.ts'
 import type { PeerStatus } from '../status.ts'
 
@@ -11,8 +12,21 @@ export type Way = TransportOption & { readonly address: string }
 
 export type StreamWay = Extract<Way, { transport: 'tcp' }>
 
+/** Nothing came back by it, or IKE_SA_INIT was answered, and IKE_AUTH or ESP never passed. */
+export type Blocking = 'silent' | 'half-way'
+
+type Known = Extract<Command, { kind: 'remember-transport' }>
+
+interface Blocked {
+  readonly until: number
+  readonly how: Blocking
+}
+
 /** A peer that names ever more of them is heard no further. */
 const MAX_LEARNED = 8
+
+/** Of a peer whose addresses change for months. */
+const MAX_NAMES = 256
 
 export class TransportList {
   readonly #peer: string
@@ -22,9 +36,11 @@ export class TransportList {
   /** Addresses that the peer named itself (RFC 4555 §3.4). */
   #learned: readonly string[] = []
   #ways: readonly Way[]
-  /** By network and transport: until when. */
-  readonly #blockedUntil = new Map<string, Map<string, number>>()
+  /** By network and transport. */
+  readonly #blocked = new Map<string, Map<string, Blocked>>()
   #network = ''
+  /** By transport and address. */
+  readonly #names = new Map<string, string>()
 
   constructor(peer: string, { address, transports }: DialConfig) {
     this.#peer = peer
@@ -69,12 +85,22 @@ export class TransportList {
     return this.#ways[index]!
   }
 
-  /** 'udp:500', 'tcp:4500 at 192.0.2.1' where the peer has several addresses, 'tls:443 via http://proxy:3128'. */
+  /**
+   * 'udp:500', 'tcp:4500 at 192.0.2.1' where the peer has several addresses, 'tls:443 via http://proxy:3128'. What it was called once it is called
+   * always, and nothing else is, whatever the list becomes: what is remembered of it and what was tried go by its name.
+   */
   nameOf(index: number): string {
     const way = this.at(index)
-    const name = describeTransport(way)
-    const isOneOfSeveral = this.#given.some((other) => other.address !== way.address && describeTransport(other) === name)
-    return isOneOfSeveral ? `${name} at ${way.address}` : name
+    const plain = describeTransport(way)
+    const key = `${plain} ${way.address}`
+    const known = this.#names.get(key)
+    if (known !== undefined) return known
+    const isOneOfSeveral = this.#given.some((other) => other.address !== way.address && describeTransport(other) === plain)
+    const isAnothers = [...this.#names.values()].includes(plain)
+    const name = isOneOfSeveral || isAnothers ? `${plain} at ${way.address}` : plain
+    for (const oldest of this.#names.keys()) if (this.#names.size >= MAX_NAMES) this.#names.delete(oldest)
+    this.#names.set(key, name)
+    return name
   }
 
   hasUdpBefore(index: number): boolean {
@@ -83,23 +109,24 @@ export class TransportList {
 
   /**
    * The peer's other addresses, each by every transport that leads straight there. They replace those that it named before (RFC 4555 §3.6), from
-   * the next move on.
+   * the next move on. Answers whether they are others than before.
    */
-  learn(addresses: readonly string[]): void {
+  learn(addresses: readonly string[]): boolean {
+    const before = this.#learned
     this.#learned = addresses.slice(0, MAX_LEARNED)
-  }
-
-  /** Another IKE SA, which may be with another machine. */
-  unlearn(): void {
-    this.#learned = []
+    return before.join() !== this.#learned.join()
   }
 
   isBlocked(core: Core, index: number): boolean {
-    return (this.#ofNetwork().get(this.nameOf(index)) ?? Number.NEGATIVE_INFINITY) > core.now
+    return this.#howBlocked(core, index) !== undefined
   }
 
-  block(core: Core, index: number): void {
-    this.#remember(core, index, core.config.timers.blocked)
+  isBlockedHalfWay(core: Core, index: number): boolean {
+    return this.#howBlocked(core, index) === 'half-way'
+  }
+
+  block(core: Core, index: number, how: Blocking): void {
+    this.#remember(core, index, core.config.timers.blocked, how)
   }
 
   unblock(core: Core, index: number): void {
@@ -108,29 +135,43 @@ export class TransportList {
 
   /** On this network, now. */
   blocked(now: number): NonNullable<PeerStatus['blocked']> {
-    return [...this.#ofNetwork()].flatMap(([transport, until]) =>
+    return [...this.#ofNetwork()].flatMap(([transport, { until }]) =>
       until > now ? [{ transport, forMilliseconds: Math.round(until - now) }] : [],
     )
   }
 
   /** What was known on `network` before: said by whoever kept it. */
-  recall(core: Core, network: string, transport: string, milliseconds: number): void {
-    const known = this.#blockedUntil.get(network) ?? new Map<string, number>()
-    this.#blockedUntil.set(network, known.set(transport, core.now + milliseconds))
+  recall(core: Core, { network, transport, blockedForMilliseconds, isHalfWay }: Known): void {
+    const known = this.#blocked.get(network) ?? new Map<string, Blocked>()
+    const how = isHalfWay === true ? 'half-way' : 'silent'
+    this.#blocked.set(network, known.set(transport, { until: core.now + blockedForMilliseconds, how }))
   }
 
   /** Another network, or the same once more. One without a name is never known again. */
   enter(network: string): void {
-    this.#blockedUntil.delete('')
+    this.#blocked.delete('')
     this.#network = network
   }
 
-  #remember(core: Core, index: number, milliseconds: number): void {
+  #howBlocked(core: Core, index: number): Blocking | undefined {
+    const blocked = this.#ofNetwork().get(this.nameOf(index))
+    return blocked && blocked.until > core.now ? blocked.how : undefined
+  }
+
+  #remember(core: Core, index: number, blockedForMilliseconds: number, how: Blocking = 'silent'): void {
     const transport = this.nameOf(index)
     const known = this.#ofNetwork()
-    if (milliseconds > 0) known.set(transport, core.now + milliseconds)
+    if (blockedForMilliseconds > 0) known.set(transport, { until: core.now + blockedForMilliseconds, how })
     else known.delete(transport)
-    core.event({ kind: 'transport-remembered', peer: this.#peer, network: this.#network, transport, blockedForMilliseconds: milliseconds })
+    const isHalfWay = how === 'half-way' ? { isHalfWay: true } : {}
+    core.event({
+      kind: 'transport-remembered',
+      peer: this.#peer,
+      network: this.#network,
+      transport,
+      blockedForMilliseconds,
+      ...isHalfWay,
+    })
   }
 
   #waysOf(transports: readonly TransportOption[]): readonly Way[] {
@@ -145,9 +186,9 @@ export class TransportList {
     return this.#learned.flatMap((address) => (known.has(address) ? [] : templates.map((way) => ({ ...way, address }))))
   }
 
-  #ofNetwork(): Map<string, number> {
-    const known = this.#blockedUntil.get(this.#network) ?? new Map<string, number>()
-    this.#blockedUntil.set(this.#network, known)
+  #ofNetwork(): Map<string, Blocked> {
+    const known = this.#blocked.get(this.#network) ?? new Map<string, Blocked>()
+    this.#blocked.set(this.#network, known)
     return known
   }
 }

@@ -64,7 +64,7 @@ describe('RFC 7296 §2.19 (C-25) inner addresses', () => {
     const second = pair.addClient('second', '192.0.2.11')
     pair.command(second, { kind: 'initiate', peer: 'gateway' })
     pair.run(900)
-    expect(pair.log.map((entry) => entry.text)).toContain('HDR, SK {IDr, AUTH, N(INTERNAL_ADDRESS_FAILURE)}')
+    expect(pair.log.map((entry) => entry.text)).toContain('HDR, SK {IDr, AUTH, N(INTERNAL_ADDRESS_FAILURE), N(IP4_ALLOWED)}')
     expect(second.eventsOf('handshake-failed')).toMatchObject([{ notify: 'INTERNAL_ADDRESS_FAILURE' }])
     expect(pair.gateway.core.sad.size).toBe(1)
     expect(pair.passesTraffic()).toBe(true)

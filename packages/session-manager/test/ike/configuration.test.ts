@@ -16,7 +16,7 @@ const address = (text: string): Uint8Array => parseAddress(text)!
 const reply = (attributes: Configuration['attributes']): Configuration => ({ type: 'CP', cfgType: CfgType.CFG_REPLY, attributes })
 
 describe('RFC 7296 §2.19 asking', () => {
-  it('RFC 7296 §3.15.1: empty attributes ask for an address, DNS servers and subnets of each family', () => {
+  it('RFC 7296 §3.15.1: empty attributes ask for an address, DNS servers and subnets of each family, and for domains (RFC 8598)', () => {
     const request = configurationRequest({ ...clientPeer([TCP]), requestAddresses: ['ipv4', 'ipv6'] }, []) as Configuration
     expect(request.cfgType).toBe(CfgType.CFG_REQUEST)
     expect(request.attributes.map((attribute) => attribute.type)).toEqual([
@@ -26,6 +26,7 @@ describe('RFC 7296 §2.19 asking', () => {
       Attribute.INTERNAL_IP6_ADDRESS,
       Attribute.INTERNAL_IP6_DNS,
       Attribute.INTERNAL_IP6_SUBNET,
+      Attribute.INTERNAL_DNS_DOMAIN,
     ])
     expect(request.attributes.every((attribute) => attribute.value.length === 0)).toBe(true)
   })
@@ -64,7 +65,7 @@ describe('RFC 7296 §3.15.1 answering', () => {
   const pool = { ...gatewayPeer().pool!, subnets: ['10.2.0.0/24', 'fd00:2::/64', '10.3.0.1-10.3.0.9'] }
 
   it('RFC 7296 §3.15.1: an IPv6 address has its prefix length, an IPv4 subnet its netmask', () => {
-    const { attributes } = configurationReply([address('10.8.0.10'), address('fd00:8::10')], pool) as Configuration
+    const { attributes } = configurationReply([address('10.8.0.10'), address('fd00:8::10')], pool, undefined) as Configuration
     expect(attributes.map(({ type, value }) => [type, [...value]])).toEqual([
       [Attribute.INTERNAL_IP4_ADDRESS, [10, 8, 0, 10]],
       [Attribute.INTERNAL_IP6_ADDRESS, [...address('fd00:8::10'), 128]],
@@ -76,7 +77,7 @@ describe('RFC 7296 §3.15.1 answering', () => {
   })
 
   it('RFC 7296 §2.19: nothing of a family whose address was not leased', () => {
-    const { attributes } = configurationReply([address('10.8.0.10')], pool) as Configuration
+    const { attributes } = configurationReply([address('10.8.0.10')], pool, undefined) as Configuration
     expect(attributes.map(({ type }) => type)).toEqual([
       Attribute.INTERNAL_IP4_ADDRESS,
       Attribute.INTERNAL_IP4_DNS,
@@ -85,13 +86,17 @@ describe('RFC 7296 §3.15.1 answering', () => {
   })
 
   it('RFC 7296 §3.15.1: the initiator reads back what the responder wrote', () => {
-    expect(readConfigurationReply(configurationReply([address('10.8.0.10'), address('fd00:8::10')], pool) as Configuration)).toEqual({
+    expect(
+      readConfigurationReply(configurationReply([address('10.8.0.10'), address('fd00:8::10')], pool, undefined) as Configuration),
+    ).toEqual({
       addresses: [
         { address: '10.8.0.10', prefixLength: 32 },
         { address: 'fd00:8::10', prefixLength: 128 },
       ],
       dns: ['10.2.0.53', 'fd00:2::53'],
       subnets: ['10.2.0.0/24', 'fd00:2::/64'],
+      domains: [],
+      pCscf: [],
     })
   })
 
@@ -105,7 +110,13 @@ describe('RFC 7296 §3.15.1 answering', () => {
     ['an IPv6 subnet with a prefix length of 200', Attribute.INTERNAL_IP6_SUBNET, [...address('fd00::'), 200]],
     ['an unknown attribute', 777, [1, 2, 3, 4]],
   ])('RFC 7296 §3.15.1: passes over %s', (_, type, value) => {
-    expect(readConfigurationReply(reply([{ type, value: Uint8Array.from(value) }]))).toEqual({ addresses: [], dns: [], subnets: [] })
+    expect(readConfigurationReply(reply([{ type, value: Uint8Array.from(value) }]))).toEqual({
+      addresses: [],
+      dns: [],
+      subnets: [],
+      domains: [],
+      pCscf: [],
+    })
   })
 
   it('RFC 7296 §3.15.1: host bits of a subnet do not show', () => {

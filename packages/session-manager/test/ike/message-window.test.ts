@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { MessageWindow } from '../../src/ike/message-window.ts'
 import { equal } from '../../src/octets.ts'
 
+const NOWHERE = { address: '192.0.2.1', port: 500 }
+
 describe('RFC 7296 §2.2 Use of Sequence Numbers for Message ID', () => {
   it('the initiator goes on with 1 after IKE_SA_INIT, the responder begins its own with 0', () => {
     const initiator = new MessageWindow('initiator')
@@ -25,6 +27,15 @@ describe('RFC 7296 §2.3 Window Size for Overlapping Requests: one', () => {
     expect([0, 1, 2, 3].map((id) => window.placeOf(id))).toEqual(['outside', 'repeated', 'new', 'outside'])
     window.answer(Uint8Array.of(2), Uint8Array.of(12))
     expect([0, 1, 2, 3, 4].map((id) => window.placeOf(id))).toEqual(['outside', 'outside', 'repeated', 'new', 'outside'])
+  })
+
+  it('a request whose answer is being worked out is pending until it is answered, and the next one outside', () => {
+    const window = new MessageWindow('responder')
+    window.pending = { request: Uint8Array.of(1), arrival: { transport: 'udp', local: NOWHERE, remote: NOWHERE } }
+    expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'pending', 'outside'])
+    window.answer(Uint8Array.of(1), Uint8Array.of(11))
+    expect(window.pending).toBeUndefined()
+    expect([0, 1, 2].map((id) => window.placeOf(id))).toEqual(['outside', 'repeated', 'new'])
   })
 
   it('a request that is not answered yet stays new', () => {

@@ -13,7 +13,9 @@ function told(move: Move): string {
 /** UDP, then two streams. */
 function decided(now: number, next: number, racers: readonly Racer[], more: Partial<RaceView> = {}): string {
   const transportOf = (index: number): 'udp' | 'tcp' => (index === 0 ? 'udp' : 'tcp')
-  return told(nextMove({ now, next, racers, count: 3, transportOf, isBlocked: () => false, times: TIMES, ...more }))
+  return told(
+    nextMove({ now, next, racers, count: 3, transportOf, isBlocked: () => false, isBlockedHalfWay: () => false, times: TIMES, ...more }),
+  )
 }
 
 /** UDP to each of `addresses`, then a stream to each. */
@@ -61,6 +63,20 @@ describe('RFC 9329 §5.1: which transport begins, and which authenticates', () =
     expect(decided(0, 2, [udp(), stream(1, { since: 0 })], { isBlocked })).toBe('wait until 300')
     // It is chosen all the same when it answers first.
     expect(decided(20, 2, [udp({ stage: 'ready' }), stream(1, { since: 0 })], { isBlocked })).toBe('authenticate 0')
+  })
+
+  it('(T-FB-4): what was blocked half way lately is asked as ever, and authenticates last: that it answers IKE_SA_INIT says nothing', () => {
+    const isUdp = (index: number): boolean => index === 0
+    const known = { isBlocked: isUdp, isBlockedHalfWay: isUdp }
+    const ready = udp({ stage: 'ready' })
+    expect(decided(20, 2, [ready, stream(1, { since: 0 })], known)).toBe('wait until 300')
+    expect(decided(40, 2, [ready, stream(1, { stage: 'ready', since: 0 })], known)).toBe('authenticate 1')
+    // Streams get no further, either: not longer than its head start.
+    expect(decided(300, 2, [ready, stream(1, { since: 0 })], known)).toBe('begin 2')
+    expect(decided(310, 3, [ready, stream(1, { since: 0 }), stream(2, { since: 300 })], known)).toBe('wait until 600')
+    expect(decided(600, 3, [ready, stream(1, { since: 0 }), stream(2, { since: 300 })], known)).toBe('authenticate 0')
+    expect(decided(50, 2, [ready], known)).toBe('begin 2')
+    expect(decided(50, 3, [ready], known)).toBe('authenticate 0')
   })
 
   it('a list of UDP alone has all the time that there is, to however many addresses', () => {

@@ -34,11 +34,23 @@ describe('RFC 4555 §3.4: additional addresses of the responder', () => {
     const payloads = [notify(NotifyType.ADDITIONAL_IP4_ADDRESS, Uint8Array.of(198, 51, 100, 3))]
     const plan = { purpose: 'liveness', exchangeType: ExchangeType.INFORMATIONAL, payloads } as const
     sendRequest(pair.gateway.core, pair.saOf(pair.gateway), plan)
+    expect(pair.client.eventsOf('additional-addresses')).toEqual([])
     pair.input(pair.gateway, { kind: 'timeout' })
     pair.settle()
+    expect(pair.client.eventsOf('additional-addresses')).toMatchObject([{ peer: 'gateway', addresses: ['198.51.100.3'] }])
     pair.gateway.address = '198.51.100.3'
     change(pair, 5_000)
     expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('RFC 4555 §3.4: whoever keeps the ways of the host hears of them, and once where the next IKE SA has the same', () => {
+    const pair = up({ gateway: { additionalAddresses: ['198.51.100.2', '2001:db8::2'] } })
+    const said = (): (readonly string[])[] => pair.client.eventsOf('additional-addresses').map(({ addresses }) => addresses)
+    expect(said()).toEqual([['198.51.100.2', '2001:db8::2']])
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    pair.connect()
+    expect(said()).toHaveLength(1)
   })
 
   it('RFC 4555 §3.4: with none a gateway names none', () => {

@@ -9,7 +9,7 @@ describe('RFC 7296 §1.2 The Initial Exchanges', () => {
       'I → R  HDR, SAi1, KEi, Ni, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
       'R → I  HDR, SAr1, KEr, Nr, N(NAT_DETECTION_SOURCE_IP), N(NAT_DETECTION_DESTINATION_IP)',
       'I → R  HDR, SK {IDi, N(INITIAL_CONTACT), IDr, AUTH, CP(CFG_REQUEST), SAi2, TSi, TSr, N(MOBIKE_SUPPORTED), V}',
-      'R → I  HDR, SK {IDr, AUTH, CP(CFG_REPLY), SAr2, TSi, TSr, N(MOBIKE_SUPPORTED), V}',
+      'R → I  HDR, SK {IDr, AUTH, CP(CFG_REPLY), SAr2, TSi, TSr, N(IP4_ALLOWED), N(IP6_ALLOWED), N(MOBIKE_SUPPORTED), V}',
     ])
     expect(pair.passesTraffic()).toBe(true)
   })

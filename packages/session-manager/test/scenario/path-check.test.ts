@@ -70,6 +70,49 @@ describe('RFC 9329 §5.1, §9 (T-FB-4): UDP that lets IKE through and drops ESP'
     },
   )
 
+  it.each([
+    ['what we send is dropped, and what the gateway sends comes', (pair: Pair) => pair.client],
+    ['what the gateway sends is dropped, and what we send gets there', (pair: Pair) => pair.gateway],
+  ] as const)('(T-MOB-1): in mid-session, with a packet a second each way: %s: TCP within seven seconds', (_, sender) => {
+    for (const offset of [0, 2_300, 4_900]) {
+      const pair = up()
+      for (let second = 0; second < 7; second++) pair.passesTraffic()
+      pair.run(offset)
+      pair.link.loses = ({ from, kind }) => kind === 'esp' && from === sender(pair)
+      for (let second = 0; second < 7; second++) onePacketEachWay(pair)
+      expect(transportOf(pair)).toBe('tcp')
+      expect(decisions(pair)).toEqual(['esp-blocked'])
+      expect(pair.passesTraffic()).toBe(true)
+    }
+  })
+
+  it('(T-MOB-1): and where we send nothing and what the gateway sends is dropped, as soon as a silent peer is asked whether it is there', () => {
+    const pair = up()
+    pair.run(10_000)
+    pair.link.loses = ({ from, kind }) => kind === 'esp' && from === pair.gateway
+    for (let second = 0; second < 35; second++) {
+      pair.send(pair.gateway, ipv4Packet('10.2.0.1', pair.clientAddress, 100))
+      pair.run(1_000)
+    }
+    expect(transportOf(pair)).toBe('tcp')
+    expect(pair.client.received.length).toBeGreaterThan(0)
+  })
+
+  it('(T-MOB-1): a check whose dummy packets are lost, and not what goes beside them, is repeated at once, and leaves nothing', () => {
+    const pair = up()
+    pair.run(1_000)
+    let lostAt = 0
+    pair.link.loses = ({ kind, bytes }) => {
+      if (kind !== 'esp' || bytes.length > 100 || (pair.now > lostAt + 15 && pair.now < lostAt + 1_000)) return false
+      lostAt = pair.now
+      return true
+    }
+    for (let second = 0; second < 30; second++) onePacketEachWay(pair)
+    expect(transportOf(pair)).toBe('udp')
+    expect(decisions(pair)).toEqual([])
+    expect(pair.transcript().filter((text) => text === 'I → R  HDR, SK {N(0xa5c4)}').length).toBeLessThan(20)
+  })
+
   it('(T-MOB-4): where the gateway hears UDP and is not heard it is not moved to, and no packet is lost', () => {
     const pair = up({ link: { isUdpBlocked: true }, clientTimers: { udpProbe: 10_000 } })
     pair.link.isUdpBlocked = false
@@ -107,6 +150,16 @@ describe('RFC 9329 §5.1, §9 (T-FB-4): UDP that lets IKE through and drops ESP'
     // Here something comes: the tunnel stays.
     for (let second = 0; second < 15; second++) pair.passesTraffic()
     pair.run(15_000)
+    expect(decisions(pair)).toEqual(['esp-silent', 'stay-on-stream'])
+  })
+
+  it('RFC 9329 §9 (T-MOB-1): of such a peer it is guessed, too, where ESP has come by the path before', () => {
+    const pair = up(FOREIGN)
+    for (let second = 0; second < 7; second++) onePacketEachWay(pair)
+    pair.link.loses = ({ from, kind }) => kind === 'esp' && from === pair.gateway
+    for (let second = 0; second < 25 && pair.saOf(pair.client).transport === 'udp'; second++) onePacketEachWay(pair)
+    expect(transportOf(pair)).toBe('tcp')
+    for (let second = 0; second < 15; second++) onePacketEachWay(pair)
     expect(decisions(pair)).toEqual(['esp-silent', 'stay-on-stream'])
   })
 
@@ -213,6 +266,12 @@ describe('RFC 9329 §9 (T-PERF-1, T-PERF-2): UDP that loses much is compared wit
     expect(pair.log.slice(from)).toEqual([])
   })
 })
+
+function onePacketEachWay(pair: Pair): void {
+  pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 100))
+  pair.send(pair.gateway, ipv4Packet('10.2.0.1', pair.clientAddress, 100))
+  pair.run(1_000)
+}
 
 /** So many packets a second each way for so many seconds. */
 function load(pair: Pair, seconds: number, packets: number): void {

@@ -75,6 +75,51 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
+  it.each([
+    ['IKE_AUTH', (pair: Pair) => isAuthLost(() => pair).loses!],
+    [
+      'ESP',
+      () =>
+        ({ kind }: { kind: string }) =>
+          kind === 'esp',
+    ],
+  ] as const)('(T-FB-4): and at most 300 ms more than an open network where that is known: %s never passes over UDP', (_, losing) => {
+    const open = new Pair({ transports: ALL, link: { latency: 50 } }).connect()
+    const pair = new Pair({ transports: ALL, link: { latency: 50 } })
+    pair.link.loses = losing(pair)
+    pair.input(pair.client, { kind: 'network-changed', network: 'hotel' })
+    pair.connect()
+    pair.run(3_000, () => pair.saOf(pair.client).transport === 'tcp')
+    const { network, transport, blockedForMilliseconds, isHalfWay } = pair.client.eventsOf('transport-remembered').at(-1)!
+    expect([network, transport, isHalfWay]).toEqual(['hotel', 'udp:500', true])
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    expect(pair.connect() - open).toBeLessThan(300)
+    expect(pair.saOf(pair.client).transport).toBe('tcp')
+    expect(pair.passesTraffic()).toBe(true)
+    // So it is for a process after this one.
+    const later = new Pair({ transports: ALL, link: { latency: 50 } })
+    later.link.loses = losing(later)
+    const remembered = { network, transport, blockedForMilliseconds, isHalfWay: isHalfWay === true }
+    later.command(later.client, { kind: 'remember-transport', peer: 'gateway', ...remembered })
+    later.input(later.client, { kind: 'network-changed', network: 'hotel' })
+    expect(later.connect() - open).toBeLessThan(300)
+    expect(later.saOf(later.client).transport).toBe('tcp')
+  })
+
+  it('(T-FB-4): UDP that was blocked half way and is not any more is taken again, once ESP has been seen to pass', () => {
+    const pair: Pair = new Pair({ transports: ALL, link: isAuthLost(() => pair), clientTimers: { udpProbe: 10_000 } })
+    pair.connect()
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    pair.link.loses = () => false
+    pair.connect()
+    expect(pair.saOf(pair.client).transport).toBe('tcp')
+    pair.run(20_000)
+    expect(pair.saOf(pair.client).transport).toBe('udp')
+    expect(pair.client.core.inspect(pair.now).peers[0]!.blocked).toEqual([])
+  })
+
   it('RFC 7296 §2.4: a lost answer to IKE_AUTH leaves one IKE SA at the gateway: the new one says INITIAL_CONTACT', () => {
     const pair: Pair = new Pair({ transports: ALL, link: { loses: ({ from, bytes }) => from === pair.gateway && bytes[18] === 35 } })
     pair.connect()

@@ -1,4 +1,4 @@
-import { ExchangeType, NotifyType, notify } from '@underpass/ike-codec'
+import { decodeHeader, ExchangeType, NotifyType, notify } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import { MeddledPair } from '../meddler.ts'
 import { change, transportOf, up } from '../moving.ts'
@@ -42,6 +42,63 @@ describe('RFC 4555 §3.7 (M-1) the return routability check of a responder', () 
     pair.client.isFrozen = true
     pair.run(120_000)
     expect(pair.gateway.core.ikeSas.size).toBe(0)
+  })
+
+  it('§3.7: it asks at once, though an answer is owed to it that the old address swallowed', () => {
+    const pair = up()
+    pair.link.loses = ({ from }) => from === pair.gateway
+    pair.command(pair.gateway, { kind: 'check-liveness' })
+    // Repeated twice; the third would come two seconds later.
+    pair.run(2_000)
+    pair.link.loses = () => false
+    pair.client.address = '192.0.2.99'
+    change(pair, 100)
+    expect(pair.transcript()).toContain('I → R  HDR, SK {N(COOKIE2)}')
+    expect(pair.saOf(pair.gateway).routability.isEspHeld).toBe(false)
+  })
+
+  it('§3.7: who does not answer at the new address within `timers.resume` is sent no more ESP there until it does', () => {
+    const pair = upOverUdp()
+    pair.run(1_000)
+    const from = pair.datagrams.length
+    move(pair)
+    const check = pair.log.at(-1)!
+    downFor(pair, 10)
+    expect(toElsewhere(pair, from)).toBe(3)
+    expect(pair.counter(pair.gateway, 'esp-unroutable')).toBe(7)
+    const { messageId } = decodeHeader(check.octets)
+    const cookie2 = pair.openAny(check.octets).filter((payload) => payload.type === 'N')
+    const answer = pair.forge(pair.client, INFORMATIONAL, cookie2, { isResponse: true, messageId })
+    pair.deliverIke(pair.gateway, answer, { transport: 'udp', remote: ELSEWHERE })
+    downFor(pair, 10)
+    expect(toElsewhere(pair, from)).toBe(13)
+  })
+
+  it('§3.7: who went on without an answer is sent no ESP before it has answered, wherever it goes', () => {
+    const pair = upOverUdp()
+    pair.run(1_000)
+    move(pair)
+    pair.run(1_000)
+    // At home again, and proven there.
+    pair.sayAs(pair.client, INFORMATIONAL, [notify(NotifyType.UPDATE_SA_ADDRESSES)])
+    pair.settle(5_000)
+    expect(pair.saOf(pair.gateway).routability).toEqual({ unproven: undefined, isTrusted: false, isEspHeld: false })
+    expect(pair.passesTraffic()).toBe(true)
+    const from = pair.datagrams.length
+    move(pair)
+    downFor(pair, 3)
+    expect(toElsewhere(pair, from)).toBe(0)
+  })
+
+  it('§3.7, §3.8: a path that ESP moved to another address is asked likewise', () => {
+    const pair = upOverUdp()
+    pair.run(1_000)
+    pair.client.address = '192.0.2.99'
+    const from = pair.log.length
+    pair.send(pair.client, ipv4Packet(pair.clientAddress, '10.2.0.1', 100))
+    pair.settle()
+    expect(pair.transcript(from)).toEqual(['R → I  HDR, SK {N(COOKIE2)}', 'I → R  HDR, SK {N(COOKIE2)}'])
+    expect(pair.passesTraffic()).toBe(true)
   })
 
   it('RFC 4555 §3.8: another port of the same address, as a NAT gives one, is not asked', () => {
@@ -126,8 +183,21 @@ function upOverUdp(): MeddledPair {
 
 /** The client says UPDATE_SA_ADDRESSES from elsewhere. */
 function move(pair: MeddledPair, more: Parameters<MeddledPair['forge']>[2] = []): void {
-  const octets = pair.forge(pair.client, INFORMATIONAL, [notify(NotifyType.UPDATE_SA_ADDRESSES), ...more])
+  const messageId = pair.saOf(pair.client).window.takeMessageId()
+  const octets = pair.forge(pair.client, INFORMATIONAL, [notify(NotifyType.UPDATE_SA_ADDRESSES), ...more], { messageId })
   pair.deliverIke(pair.gateway, octets, { transport: 'udp', remote: ELSEWHERE })
+}
+
+/** A packet a second from behind the gateway. */
+function downFor(pair: MeddledPair, seconds: number): void {
+  for (let second = 0; second < seconds; second++) {
+    pair.send(pair.gateway, ipv4Packet('10.2.0.1', pair.clientAddress, 100))
+    pair.run(1_000)
+  }
+}
+
+function toElsewhere(pair: MeddledPair, from: number): number {
+  return pair.datagrams.slice(from).filter(({ kind, remote }) => kind === 'esp' && remote.address === ELSEWHERE.address).length
 }
 
 function noNats(source: string, destination: string, sourcePort: number, destinationPort: number): Uint8Array {

@@ -68,7 +68,7 @@ describe('a gateway whose addresses are others', () => {
     setTransports(pair, among(GATEWAY_ADDRESS))
     pair.run(3_000, () => pair.isUp)
     expect(pair.isUp).toBe(true)
-    expect(chosen(pair)).toEqual(['udp:500'])
+    expect(chosen(pair)).toEqual([`udp:500 at ${GATEWAY_ADDRESS}`])
   })
 
   it('and at once where nothing has come of the old ones', () => {
@@ -110,6 +110,31 @@ describe('a gateway whose addresses are others', () => {
     expect(pair.client.core.inspect(pair.now).peers[0]!.attempts.filter(({ outcome }) => outcome === 'chosen')).toMatchObject([
       { transport: `tcp:4500 at ${GATEWAY_ADDRESS}` },
     ])
+  })
+
+  it('(T-FB-4): a transport keeps its name, and what is known of it, when the list is set anew', () => {
+    const pair = new Pair({ transports: among(GATEWAY_ADDRESS), link: { isUdpBlocked: true } })
+    const first = pair.connect()
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    setTransports(pair, among(GATEWAY_ADDRESS, DEAD))
+    pair.connect()
+    expect(tried(pair).slice(2)).toContain(`udp:500 at ${DEAD}`)
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    expect(pair.connect()).toBeLessThan(first - 200)
+    expect(chosen(pair)).toEqual(['tcp:4500', 'tcp:4500', 'tcp:4500'])
+    // In the middle of it, too.
+    pair.command(pair.client, { kind: 'terminate' })
+    pair.settle(3_000)
+    setTransports(pair, among(DEAD_TOO))
+    pair.initiate()
+    setTransports(pair, among(DEAD_TOO, GATEWAY_ADDRESS))
+    pair.run(10_000, () => pair.isUp)
+    expect(chosen(pair).at(-1)).toBe('tcp:4500')
+    const { attempts } = pair.client.core.inspect(pair.now).peers[0]!
+    expect(attempts.filter(({ outcome }) => outcome === 'pending')).toEqual([])
+    expect(attempts.map(({ transport }) => transport)).toContain(`udp:500 at ${DEAD_TOO}`)
   })
 
   it('RFC 8305 §4: the address that the IKE SA rides goes before the others', () => {

@@ -60,6 +60,26 @@ describe('a captive portal', () => {
   })
 })
 
+describe('RFC 9329 §6.1: octets that are not the peer’s', () => {
+  it.each([0.3, 1, 5, 20])('do not end an IKE SA: a captive portal that comes up in mid-session for %d s', (seconds) => {
+    const { network, portal } = behindPortal()
+    network.firewall.rules = [{ transport: 'udp', action: 'drop' }]
+    portal.agree()
+    network.comesUpIn()
+    network.run(11_000)
+    for (let round = 0; round < 3; round++) {
+      network.firewall.resetStreams()
+      portal.isUp = true
+      network.run(seconds * 1_000)
+      portal.agree()
+      expect(network.passesWithin(3_500 + 2_000 * seconds)).toBeDefined()
+      network.run(30_000)
+    }
+    expect(network.client.eventsOf('ike-sa-established')).toHaveLength(1)
+    expect(network.client.eventsOf('ike-sa-closed')).toEqual([])
+  })
+})
+
 function behindPortal(): { network: BadNetwork; portal: CaptivePortal } {
   let portal: CaptivePortal | undefined
   const network = new BadNetwork({

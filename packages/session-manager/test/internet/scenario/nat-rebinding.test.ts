@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { DEFAULT_LIFETIMES } from '../../../src/index.ts'
 import { BadNetwork } from '../bad-networks.ts'
 
 describe('a NAT that binds UDP anew', () => {
@@ -54,7 +55,13 @@ describe('RFC 3948 §4, RFC 4787 REQ-5: a NAT that forgets mappings of UDP', () 
 
   it('RFC 9329 §6.6 (T-KA-1): over TCP none is sent, and the mapping holds for hours', () => {
     const quiet = { liveness: 7_000_000, udpProbe: 3_600_000_000, maxUdpProbe: 3_600_000_000 }
-    const network = new BadNetwork({ nat: { udpTimeout: 30_000 }, clientTimers: quiet, gatewayTimers: quiet })
+    const network = new BadNetwork({
+      nat: { udpTimeout: 30_000 },
+      clientTimers: quiet,
+      gatewayTimers: quiet,
+      client: { lifetimes: LONG },
+      gateway: { lifetimes: LONG },
+    })
     network.firewall.rules = [{ transport: 'udp', action: 'drop' }]
     network.comesUpIn()
     network.run(1_000)
@@ -64,6 +71,9 @@ describe('RFC 3948 §4, RFC 4787 REQ-5: a NAT that forgets mappings of UDP', () 
     expect(arrivesFromGateway(network)).toBe(true)
   })
 })
+
+/** Nothing is rekeyed meanwhile. */
+const LONG = { ...DEFAULT_LIFETIMES, childSa: 86_400_000 }
 
 /** Without path checks, which would move the path by themselves. */
 function upOverUdp(isMobike: boolean): BadNetwork {
