@@ -75,6 +75,7 @@ describe('plans', () => {
       '  let through: the assigned address on this side <-> 10.2.0.0/24 on theirs',
       '  algorithms for IKE: aes256gcm16-prfsha256-x25519',
       '  algorithms for ESP: aes256gcm16; replay window 1024',
+      '  rekeyed before: the IKE SA 4 h, Child SAs 60 min; a key exchange for each Child SA: where the peer will',
       '  ask for an IPv4 address',
       '  if the first attempt fails: give up',
       'transports that are forbidden: none (/nowhere/policy.toml, which is not there, and [policy])',

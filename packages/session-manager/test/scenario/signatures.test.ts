@@ -18,6 +18,8 @@ const KEYS: Record<string, KeyObject> = {
   Ed25519: generateKeyPairSync('ed25519').privateKey,
 }
 const RETRY = { retry: 60_000 }
+/** No message is so long that it goes in fragments. */
+const WHOLE = { maxIkeDatagramIpv4: 9_000 }
 
 /** Both ends sign with keys of one kind. */
 function signed(kind: string, options: PairOptions = {}): { pair: Meddler; signatures: Signatures } {
@@ -48,7 +50,7 @@ describe.each([
   })
 
   it('RFC 7427 §4, RFC 7296 §3.6, §3.7: what the messages hold', () => {
-    const { pair } = signed('P-256', { transports: [transport] })
+    const { pair } = signed('P-256', { transports: [transport], clientLimits: WHOLE, gatewayLimits: WHOLE })
     pair.connect()
     const [init, answer, auth, end] = pair.transcript()
     expect(init).toMatch(/N\(SIGNATURE_HASH_ALGORITHMS\)$/)
@@ -165,7 +167,7 @@ describe('RFC 7296 §2.21.2 signatures that are not believed', () => {
 
 describe('RFC 7296 §2.12 while signatures are worked on', () => {
   it('§2.1 (C-2): IKE_AUTH repeated over UDP meanwhile is answered once', () => {
-    const { pair } = signed('P-256', { transports: [UDP] })
+    const { pair } = signed('P-256', { transports: [UDP], clientLimits: WHOLE, gatewayLimits: WHOLE })
     pair.gateway.holdsJobs = false
     pair.initiate()
     pair.run(5_000, () => pair.gateway.heldJobs.length > 0 || pair.transcript().length === 2)
