@@ -1,6 +1,6 @@
 /** A network in a test: nodes with a core each, a virtual clock, byte pipes that chunk and delay, datagrams that may be lost. */
 import { decodeHeader, decodeMessage, describeMessage, HeaderFlag } from '@underpass/ike-codec'
-import { keyExchange } from '@underpass/ike-crypto'
+import { nodeKeyExchange } from '@underpass/ike-crypto/node'
 import { Deframer } from '@underpass/tcp-framing'
 import { openMessage, type Protection } from '../src/ike/protection.ts'
 import type {
@@ -460,10 +460,10 @@ export class Network {
   }
 }
 
-/** Fixed work for a fixed seed: jobs are done at once and in order. */
+/** Fixed work for a fixed seed: jobs are done at once and in order, with what the host's driver does them with. */
 export function doWork(work: CryptoWork): CryptoResult {
   if (work.kind === 'sign' || work.kind === 'verify-peer') return { kind: 'failed', detail: 'nobody has keys here' }
-  const method = keyExchange(work.method)
+  const method = nodeKeyExchange(work.method)
   if (!method) return { kind: 'failed', detail: `no key exchange method ${work.method}` }
   try {
     if (work.kind === 'ke-initiate') return { kind: 'ke-initiated', ...method.initiate(jobRandom) }

@@ -23,6 +23,7 @@ describe.each(TRANSPORTS)('a peer with the keys that writes nonsense, over %s', 
       let established = 0
       for (let round = 0; round < 150; round++) {
         const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW })
+        pair.isRecording = false
         pair.meddle = (message) => {
           if (!isIkeAuth(message, kind)) return undefined
           const inner = encodePayloads(pair.openAny(message.octets))
@@ -180,6 +181,7 @@ function up(transport: TransportOption): Insider {
 
 function inState(transport: TransportOption, state: 'IKE_SA_INIT_ANSWERED' | 'ESTABLISHED' | 'DELETING'): MeddledPair {
   const pair = new MeddledPair({ transports: [transport], clientTimers: SLOW })
+  pair.isRecording = false
   if (state === 'IKE_SA_INIT_ANSWERED') {
     pair.meddle = (message) => (isIkeAuth(message, 'request') ? [] : undefined)
     pair.initiate()

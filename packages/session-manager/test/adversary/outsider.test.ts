@@ -51,6 +51,7 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
     'RFC 7296 §2.21.1: damaged copies of every message %s do not keep the handshake from its end',
     (stage) => {
       const pair = new MeddledPair({ transports: [transport], clientLimits: PATIENT, gatewayLimits: PATIENT })
+      pair.isRecording = false
       let attacks = 0
       pair.meddle = (message) => {
         const { exchangeType } = message.header
@@ -85,6 +86,7 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
     'RFC 7296 §2.12: while a key exchange of the %s is being computed, damaged messages do not reach it',
     (who) => {
       const pair = new MeddledPair({ transports: [transport], clientLimits: PATIENT, gatewayLimits: PATIENT })
+      pair.isRecording = false
       const node = pair[who]
       node.holdsJobs = true
       pair.initiate()
@@ -152,6 +154,7 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
 
   it('65,535 octets of IKE_SA_INIT, full of proposals, transforms or notifies, come to an end', () => {
     const pair = new MeddledPair({ transports: [transport], clientLimits: PATIENT, gatewayLimits: PATIENT })
+    pair.isRecording = false
     const request = recorded[0]!.octets
     const payloads = decodeMessage(request).payloads
     const sa = payloads.find((payload) => payload.type === 'SA')!
@@ -199,6 +202,7 @@ describe.each(TRANSPORTS)('bad input over %s', (_, transport) => {
 
 function record(transport: TransportOption): Recorded[] {
   const pair = new MeddledPair({ transports: [transport] })
+  pair.isRecording = false
   pair.connect()
   pair.command(pair.client, { kind: 'check-liveness' })
   pair.settle()
@@ -217,6 +221,7 @@ function record(transport: TransportOption): Recorded[] {
 
 function up(transport: TransportOption): MeddledPair {
   const pair = new MeddledPair({ transports: [transport], clientLimits: PATIENT, gatewayLimits: PATIENT })
+  pair.isRecording = false
   pair.connect()
   return pair
 }
