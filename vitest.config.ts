@@ -16,11 +16,20 @@ export default defineConfig({
   ssr: { resolve: { conditions: [...conditions, 'node', 'module', 'default'] } },
   test: {
     testTimeout: 20_000,
-    // Vitest would leave one core to itself, half of a machine of two; it has little to do there.
-    maxWorkers: availableParallelism(),
     projects: [
-      // A process is handed on only within a group, so the projects run one after the other.
-      { extends: true, test: { name: 'pure', isolate: false, sequence: { groupOrder: 1 }, include: pure, exclude: [allocations] } },
+      // A process is handed on only within a group, so the projects run one after the other. Vitest would leave one core to itself, half of a machine
+      // of two; it has little to do there.
+      {
+        extends: true,
+        test: {
+          name: 'pure',
+          isolate: false,
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 1 },
+          include: pure,
+          exclude: [allocations],
+        },
+      },
       {
         extends: true,
         test: {
