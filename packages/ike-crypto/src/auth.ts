@@ -18,17 +18,11 @@ export function signedOctets(
 }
 
 /**
- * IntAuth_in or IntAuth_rn of one IKE_INTERMEDIATE message (RFC 9242 §3.3.2): `previous` is that of the exchange before, `skp` SK_pi or SK_pr by
- * which it was protected, `head` the octets ahead of the inner payloads (A), `inner` these payloads (P).
+ * IntAuth_in or IntAuth_rn of one IKE_INTERMEDIATE message (RFC 9242 §3.3.2): `previous` is that of the exchange before, empty for the first, `skp`
+ * SK_pi or SK_pr by which it was protected, `octets` A | P.
  */
-export function intermediateAuth(
-  prf: Prf,
-  skp: Uint8Array,
-  previous: Uint8Array | undefined,
-  head: Uint8Array,
-  inner: Uint8Array,
-): Uint8Array {
-  return prf.compute(skp, ...(previous ? [previous] : []), head, inner)
+export function intermediateAuth(prf: Prf, skp: Uint8Array, previous: Uint8Array, octets: Uint8Array): Uint8Array {
+  return prf.compute(skp, previous, octets)
 }
 
 /** AUTH = prf (prf (Shared Secret, "Key Pad for IKEv2"), SignedOctets) (RFC 7296 §2.15). The secret has no terminator. */

@@ -60,7 +60,7 @@ export function ikeKeys(
     offset += octets
     return keymat.slice(offset - octets, offset)
   }
-  return {
+  const keys = {
     skd: take(prf.keyLength),
     skai: take(integrity),
     skar: take(integrity),
@@ -69,6 +69,8 @@ export function ikeKeys(
     skpi: take(prf.keyLength),
     skpr: take(prf.keyLength),
   }
+  keymat.fill(0)
+  return keys
 }
 
 /**

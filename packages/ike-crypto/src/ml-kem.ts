@@ -38,6 +38,9 @@ function mlKem(method: number, name: string, kem: typeof ml_kem768): KeyExchange
       } catch {
         // The length is right by now: what is refused is a coefficient that is not reduced (FIPS 203 §7.2, the modulus check).
         throw new IkeCryptoError('INVALID_PUBLIC_VALUE', { method: name, reason: 'OUT_OF_RANGE' })
+      } finally {
+        // With the public key it is the shared secret.
+        message.fill(0)
       }
     },
     complete(secret, peerPublic) {

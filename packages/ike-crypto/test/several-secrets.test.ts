@@ -34,9 +34,9 @@ describe.each(PRFS)('PRF %i, %s', (id, hash, length) => {
   })
 
   it('RFC 9242 §3.3.2: IntAuth_i1 = prf(SK_pi1, A | P), IntAuth_i2 = prf(SK_pi2, IntAuth_i1 | A | P), and at the end of the signed octets', () => {
-    const one = intermediateAuth(prf(id)!, skd, undefined, first, second)
+    const one = intermediateAuth(prf(id)!, skd, new Uint8Array(0), Uint8Array.from([...first, ...second]))
     expect(one).toEqual(hmac(skd, first, second))
-    expect(intermediateAuth(prf(id)!, skd, one, second, third)).toEqual(hmac(skd, one, second, third))
+    expect(intermediateAuth(prf(id)!, skd, one, Uint8Array.from([...second, ...third]))).toEqual(hmac(skd, one, second, third))
     expect(signedOctets(prf(id)!, first, nr, skd, second, one).subarray(-length)).toEqual(one)
   })
 

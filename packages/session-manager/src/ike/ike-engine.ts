@@ -24,19 +24,7 @@ import { type FragmentResult, forgetFragments, takeFragment } from './fragmentat
 import type { IkeSa } from './ike-sa.ts'
 import { statelessAnswer } from './ike-sa-init.ts'
 import { answerIkeSaInit, handleIkeSaInitResponse } from './ike-sa-init-engine.ts'
-import {
-  applyStep,
-  closeIkeSa,
-  confirm,
-  deleteIkeSa,
-  learnNat,
-  movePath,
-  replyToPending,
-  resend,
-  sendNextRequest,
-  sendStateless,
-  takeStep,
-} from './ike-sa-life.ts'
+import { applyStep, closeIkeSa, confirm, deleteIkeSa, learnNat, movePath, replyToPending, takeStep } from './ike-sa-life.ts'
 import { handleInformationalResponse } from './informational.ts'
 import { declareDead, suspectLoss } from './liveness.ts'
 import { hasUnexpectedNat, isRoutable } from './mobike.ts'
@@ -49,6 +37,7 @@ import { answerAgain, awaitAnswer } from './repetition.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
 import type { Step, Verdict } from './step.ts'
 import { findTransition } from './transitions.ts'
+import { resend, sendNextRequest, sendStateless } from './transmission.ts'
 
 /** Decrypted, its ICV right; what is inside may still be no payloads. */
 type Opened = Exclude<OpenResult, { kind: 'unauthentic' }>

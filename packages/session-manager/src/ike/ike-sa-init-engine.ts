@@ -24,7 +24,7 @@ import {
   readIkeSaInitResponse,
   statelessAnswer,
 } from './ike-sa-init.ts'
-import { attachPath, closeIkeSa, retransmissionDelay, sendStateless, sendTo, takeStep } from './ike-sa-life.ts'
+import { attachPath, closeIkeSa, takeStep } from './ike-sa-life.ts'
 import { continueHandshake, intermediateSupport, nextKeyExchange } from './intermediate.ts'
 import { detectNat, natDetectionPayloads } from './nat-detection.ts'
 import { nameOfNotify } from './payload-queries.ts'
@@ -32,6 +32,7 @@ import { announcesPpk, ppkSupport } from './ppk.ts'
 import { prfOf, protectionFor } from './protection.ts'
 import { readPeerSignatures, signaturesAnswered, signaturesOffered } from './signature-support.ts'
 import type { Verdict } from './step.ts'
+import { retransmissionDelay, sendStateless, sendTo } from './transmission.ts'
 
 /** A responder gets an IKE_SA_INIT request. `octets` is lent. */
 export function answerIkeSaInit(core: Core, octets: Uint8Array, header: IkeHeader, arrival: Path): Verdict {
@@ -222,6 +223,7 @@ function keyExchangeComplete(core: Core, sa: IkeSa, result: CryptoResult): void 
     return
   }
   deriveKeys(sa, state.record, result.sharedSecret)
+  state.sent.secret.fill(0)
   sa.state = { kind: 'KEYS_READY', record: state.record }
   sa.initiator?.keysReady(core, sa)
 }
@@ -231,6 +233,7 @@ function deriveKeys(sa: IkeSa, record: InitRecord, sharedSecret: Uint8Array): vo
   if (!suite) throw new SessionError('INVARIANT', 'bug', 'keys before a suite was chosen')
   const seed = skeyseed(prfOf(suite), record.initiatorNonce, record.responderNonce, sharedSecret)
   sa.protection = protectionFor(suite, seed, record.initiatorNonce, record.responderNonce, sa.initiatorSpi, sa.responderSpi)
+  seed.fill(0)
   sharedSecret.fill(0)
 }
 
@@ -239,8 +242,10 @@ function repeatRequest(core: Core, sa: IkeSa, offer: InitOffer, reason: 'COOKIE'
   core.timers.clear(sa, 'retransmit')
   const { state } = sa
   if (state.kind !== 'IKE_SA_INIT_SENT') return 'ignored'
-  if (offer.method !== state.offer.method) startKeyExchange(core, sa, offer)
-  else {
+  if (offer.method !== state.offer.method) {
+    state.secret.fill(0)
+    startKeyExchange(core, sa, offer)
+  } else {
     sa.state = { kind: 'KE_INITIATED', offer, publicValue: state.publicValue, secret: state.secret }
     sendIkeSaInit(core, sa)
   }

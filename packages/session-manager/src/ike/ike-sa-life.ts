@@ -1,9 +1,5 @@
-/**
- * An IKE SA from its first request to its end: sending and resending, applying the steps that handlers answer, timers, moving
- * to another path, closing. Over UDP requests are retransmitted (RFC 7296 §2.1, §2.4); over TCP they are not, only asked again
- * on a new connection (RFC 9329 §6.2).
- */
-import { CodecError, HeaderFlag, type IkeHeader, type Payload } from '@underpass/ike-codec'
+/** An IKE SA from its first request to its end: applying the steps that handlers answer, replying, moving to another path, closing. */
+import { CodecError, type IkeHeader, type Payload } from '@underpass/ike-codec'
 import { eraseChild, installChild, removeChild } from '../child/child-life.ts'
 import type { ChildSa } from '../child/child-sa.ts'
 import type { Endpoint } from '../contract.ts'
@@ -12,19 +8,19 @@ import type { SessionEvent } from '../events.ts'
 import { describeEndpoint } from '../ip-address.ts'
 import { startIkeLifetime } from '../lifetimes.ts'
 import { keepOpen } from '../paths/ftt-keepalive.ts'
-import { awaitRetry, becameIdle } from '../paths/idle.ts'
+import { becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
 import { describeIkeSuite } from '../suites.ts'
+import { eraseKeys, eraseSecrets } from './erasure.ts'
 import { sealForPath } from './fragmentation.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
-import { buildIkeSaDelete, buildLivenessCheck } from './informational-requests.ts'
-import type { OutstandingRequest, RequestPlan, SealedMessage } from './message-window.ts'
-import { buildUpdateSaAddresses } from './mobike.ts'
+import { buildIkeSaDelete } from './informational-requests.ts'
+import type { SealedMessage } from './message-window.ts'
 import { detectNat } from './nat-detection.ts'
-import { sendDummies } from './path-check.ts'
 import type { Protection } from './protection.ts'
 import type { Effect, Step } from './step.ts'
+import { headerFor, resend, sendNextRequest, sendRequest, sendSealed } from './transmission.ts'
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
@@ -97,28 +93,6 @@ function loseChild(core: Core, child: ChildSa, reason: string): void {
   if (sa.children.size === 0 && !isAnyMade) sa.initiator?.childrenGone(core, sa, reason)
 }
 
-/** Sends when the slot is free (window of one, C-6). */
-export function sendRequest(core: Core, sa: IkeSa, plan: RequestPlan): void {
-  sa.window.waiting.push(plan)
-  sendNextRequest(core, sa)
-}
-
-export function sendNextRequest(core: Core, sa: IkeSa): void {
-  const { window, protection } = sa
-  if (window.outstanding || !protection || !sa.path || sa.state.kind === 'CLOSED' || sa.isUnconfirmed) return
-  const plan = owedProbe(sa) ?? window.waiting.shift()
-  if (!plan) return
-  prepareRequest(core, sa, protection, plan, sa.path)
-  transmitOutstanding(core, sa)
-}
-
-/** Takes the slot, which is free; whoever calls sends it. */
-export function prepareRequest(core: Core, sa: IkeSa, protection: Protection, plan: RequestPlan, path: Path): void {
-  const messageId = sa.window.takeMessageId()
-  const header = headerFor(sa, plan.exchangeType, messageId, 'request')
-  sa.window.outstanding = { plan, messageId, ...sealForPath(core, sa, protection, header, plan.payloads, path), transmissions: 0 }
-}
-
 /** What the answer to UPDATE_SA_ADDRESSES says of the way that it came (RFC 4555 §3.5). */
 export function learnNat(core: Core, sa: IkeSa, inner: readonly Payload[]): void {
   if (!sa.path) return
@@ -131,11 +105,6 @@ export function learnNat(core: Core, sa: IkeSa, inner: readonly Payload[]): void
 export function keepNatMapping(core: Core, sa: IkeSa): void {
   if (sa.path?.transport !== 'udp' || sa.nat?.isLocalBehindNat !== true || core.timers.has(sa, 'nat-keepalive')) return
   core.timers.set(sa, 'nat-keepalive', core.now + core.config.timers.natKeepalive)
-}
-
-/** The outstanding request once more, bit-identical (C-2, T-RTX-2); the wait starts anew. */
-export function resend(core: Core, sa: IkeSa): void {
-  if (sa.window.outstanding) transmitOutstanding(core, sa)
 }
 
 /** The response to the request in work, to where it came from (RFC 7296 §2.11), kept for its repetition. */
@@ -165,32 +134,6 @@ function sealResponse(
     if (error instanceof CodecError) return undefined
     throw error
   }
-}
-
-/** The outstanding request, and with a path check the ESP that is to show the way. */
-export function transmitBy(core: Core, sa: IkeSa, path: Path, request: OutstandingRequest): void {
-  if (request.plan.purpose === 'path-check') sendDummies(core, sa, path)
-  sendSealed(core, path, request)
-}
-
-/** Over TCP whole, always (RFC 9329 §7.5, T-FRAG-1). */
-export function sendSealed(core: Core, path: Path, { bytes, fragments }: SealedMessage): void {
-  if (path.transport === 'tcp' || !fragments) return sendTo(core, path, bytes)
-  core.count('ike-fragments-out', fragments.length)
-  for (const fragment of fragments) sendTo(core, path, fragment)
-}
-
-/** The octets stay the caller's, who may keep them for a repetition. */
-export function sendTo(core: Core, path: Path, message: Uint8Array): void {
-  core.count('ike-messages-out')
-  if (path.transport === 'tcp') path.connection.sendIke(message, core.emit)
-  else core.emit({ kind: 'send-datagram', local: path.local, remote: path.remote, message: 'ike', bytes: message.slice() })
-}
-
-/** An answer that makes no IKE SA (RFC 7296 §2.21.4, §2.6); over TCP the retry has `patience` to come by the same connection (T-ERR-2). */
-export function sendStateless(core: Core, path: Path, message: Uint8Array, patience?: number): void {
-  sendTo(core, path, message)
-  if (path.transport === 'tcp') awaitRetry(core, path.connection, patience)
 }
 
 /** A valid message came by `arrival`: that is where this SA's packets go now (RFC 9329 §6.1). Answers whether that is a change. */
@@ -267,6 +210,7 @@ export function deleteIkeSa(core: Core, sa: IkeSa, reason: string, notifyType?: 
 export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolean, cameAnew?: CameAnew): void {
   if (sa.state.kind === 'CLOSED') return
   const wasHalfOpen = sa.isHalfOpen
+  eraseSecrets(sa)
   sa.state = { kind: 'CLOSED' }
   for (const child of [...sa.children]) removeChild(core, child, reason)
   for (const child of [...sa.draining]) eraseChild(core, child)
@@ -279,8 +223,6 @@ export function closeIkeSa(core: Core, sa: IkeSa, reason: string, byPeer: boolea
   for (const address of sa.leases.splice(0)) pool?.release(address)
   const connection = sa.path?.transport === 'tcp' ? sa.path.connection : undefined
   detachPath(core, sa)
-  eraseKeys(sa)
-  for (const key of Object.values(sa.withoutPpk ?? {})) key.fill(0)
   if (!sa.isCurrent) return leaveSeries(core, sa)
   confirm(sa)
   sa.series.members.delete(sa)
@@ -318,20 +260,6 @@ export function confirm(sa: IkeSa): void {
     other.initiator?.rekeyed(other, sa)
     other.initiator = undefined
   }
-}
-
-/** C-4: the wait doubles. T-FB-2 needs the first repetition to come before a fallback. */
-export function retransmissionDelay(core: Core, transmissions: number): number {
-  return core.config.timers.retransmit * 2 ** Math.max(0, transmissions - 1)
-}
-
-function transmitOutstanding(core: Core, sa: IkeSa): void {
-  const outstanding = sa.window.outstanding
-  if (!outstanding || !sa.path) return
-  outstanding.transmissions++
-  transmitBy(core, sa, sa.path, outstanding)
-  if (sa.transport === 'udp') core.timers.set(sa, 'retransmit', core.now + retransmissionDelay(core, outstanding.transmissions))
-  else core.timers.set(sa, 'response', core.now + (sa.isResuming ? core.config.timers.resume : core.config.timers.response))
 }
 
 function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'authenticated' }>): void {
@@ -396,27 +324,4 @@ export function closeForNewcomer(core: Core, other: IkeSa, identity: string, fro
   if (!from) return closeIkeSa(core, other, `${identity} came anew (INITIAL_CONTACT)`, true)
   const before = other.path ? remoteOf(other.path) : other.lastPath?.remote
   closeIkeSa(core, other, `${identity} came anew from ${describeEndpoint(from)} (INITIAL_CONTACT)`, true, { from, before })
-}
-
-function owedProbe(sa: IkeSa): RequestPlan | undefined {
-  // One that is replaced is asked on as long as the peer is not known to have the new one.
-  if (!sa.owesPathProbe || (sa.state.kind !== 'ESTABLISHED' && sa.isCurrent)) return undefined
-  sa.owesPathProbe = false
-  return sa.isMobike && sa.path ? buildUpdateSaAddresses(sa, sa.path) : buildLivenessCheck()
-}
-
-function headerFor(
-  sa: IkeSa,
-  exchangeType: number,
-  messageId: number,
-  kind: 'request' | 'response',
-): { initiatorSpi: bigint; responderSpi: bigint; exchangeType: number; flags: number; messageId: number } {
-  const flags = (sa.role === 'initiator' ? HeaderFlag.INITIATOR : 0) | (kind === 'response' ? HeaderFlag.RESPONSE : 0)
-  return { initiatorSpi: sa.initiatorSpi, responderSpi: sa.responderSpi, exchangeType, flags, messageId }
-}
-
-/** Best effort: a garbage collector may have moved copies. */
-function eraseKeys(sa: IkeSa): void {
-  for (const key of Object.values(sa.protection?.keys ?? {})) if (key instanceof Uint8Array) key.fill(0)
-  sa.protection = undefined
 }

@@ -3,11 +3,12 @@ import type { Core } from '../core.ts'
 import { giveUpReassembly } from './fragmentation.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
-import { closeIkeSa, resend } from './ike-sa-life.ts'
+import { closeIkeSa } from './ike-sa-life.ts'
 import { checkLiveness, declareDead, responseOverdue } from './liveness.ts'
 import { rekeyIkeSa } from './rekeying/ike-sa-rekeying.ts'
 import { endLifetime } from './rekeying/series.ts'
 import { notProvenInTime } from './return-routability.ts'
+import { resend } from './transmission.ts'
 
 /** A timer of the SA is due. */
 export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): void {

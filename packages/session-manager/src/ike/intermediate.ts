@@ -15,7 +15,7 @@ import {
   notify,
   type Payload,
 } from '@underpass/ike-codec'
-import { rekeySkeyseed } from '@underpass/ike-crypto'
+import { intermediateAuth, rekeySkeyseed } from '@underpass/ike-crypto'
 import type { AdditionalKeyExchange } from '../config.ts'
 import type { CryptoResult } from '../contract.ts'
 import type { Core } from '../core.ts'
@@ -131,8 +131,8 @@ function finishKeyExchange(
   const before = record.intermediate ?? { exchanges: 0, initiator: new Uint8Array(0), responder: new Uint8Array(0) }
   const intermediate = {
     exchanges: before.exchanges + 1,
-    initiator: prf.compute(keys.skpi, before.initiator, octets.request),
-    responder: prf.compute(keys.skpr, before.responder, octets.response),
+    initiator: intermediateAuth(prf, keys.skpi, before.initiator, octets.request),
+    responder: intermediateAuth(prf, keys.skpr, before.responder, octets.response),
   }
   const { initiatorNonce, responderNonce } = record
   // SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr): the formula of RFC 7296 §2.18.

@@ -4,9 +4,10 @@
  */
 import type { Core } from '../core.ts'
 import type { IkeSa } from './ike-sa.ts'
-import { closeIkeSa, resend, sendRequest } from './ike-sa-life.ts'
+import { closeIkeSa } from './ike-sa-life.ts'
 import { buildLivenessCheck } from './informational-requests.ts'
 import { buildUpdateSaAddresses } from './mobike.ts'
+import { resend, sendRequest } from './transmission.ts'
 
 /** Only when nothing valid came for a while, and nothing is being waited for. */
 export function checkLiveness(core: Core, sa: IkeSa): void {

@@ -22,7 +22,7 @@ import type { Core } from '../core.ts'
 import { concat, u32 } from '../octets.ts'
 import { shardOfSpi } from '../shard-spi.ts'
 import type { IkeSa } from './ike-sa.ts'
-import { sendRequest } from './ike-sa-life.ts'
+import { sendRequest } from './transmission.ts'
 
 /** Octets of a token (RFC 6290 §5). */
 const SHORTEST = 16

@@ -7,9 +7,9 @@ import type { Core } from '../core.ts'
 import { equal } from '../octets.ts'
 import { type Path, remoteOf } from '../paths/path.ts'
 import type { IkeSa } from './ike-sa.ts'
-import { sendSealed } from './ike-sa-life.ts'
 import { openFragment, openMessage, type Protection } from './protection.ts'
 import type { Verdict } from './step.ts'
+import { sendSealed } from './transmission.ts'
 
 /** A retransmission: the same answer again, to where it was asked, and no path moves (C-2, T-RTX-3, T-LIFE-18). */
 export function answerAgain(core: Core, sa: IkeSa, octets: Uint8Array, arrival: Path): Verdict {

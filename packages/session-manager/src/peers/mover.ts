@@ -4,9 +4,10 @@
  */
 import type { Core } from '../core.ts'
 import type { IkeSa } from '../ike/ike-sa.ts'
-import { attachPath, prepareRequest, transmitBy } from '../ike/ike-sa-life.ts'
+import { attachPath } from '../ike/ike-sa-life.ts'
 import { buildUpdateSaAddresses } from '../ike/mobike.ts'
 import { type AnsweredCheck, beginPathCheck } from '../ike/path-check.ts'
+import { prepareRequest, transmitBy } from '../ike/transmission.ts'
 import type { Connection } from '../paths/connection.ts'
 import { describePath, isOn, isToward, type Path } from '../paths/path.ts'
 import { openStream, udpPath } from './dial.ts'

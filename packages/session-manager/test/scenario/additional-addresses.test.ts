@@ -1,6 +1,6 @@
 import { ExchangeType, NotifyType, notify } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
-import { sendRequest } from '../../src/ike/ike-sa-life.ts'
+import { sendRequest } from '../../src/ike/transmission.ts'
 import { change, spisOf, transportOf, up } from '../moving.ts'
 
 describe('RFC 4555 §3.4: additional addresses of the responder', () => {

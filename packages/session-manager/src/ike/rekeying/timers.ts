@@ -2,8 +2,9 @@
 import { eraseChild, removeChild } from '../../child/child-life.ts'
 import type { ChildSa } from '../../child/child-sa.ts'
 import type { Core } from '../../core.ts'
-import { deleteIkeSa, sendRequest } from '../ike-sa-life.ts'
+import { deleteIkeSa } from '../ike-sa-life.ts'
 import { buildChildSaDelete } from '../informational-requests.ts'
+import { sendRequest } from '../transmission.ts'
 import { rekeyChildSa } from './child-sa-creation.ts'
 import { isBeingDeleted } from './creation.ts'
 
