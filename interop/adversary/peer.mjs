@@ -1,6 +1,6 @@
 // An end of IKEv2 in either role that does what a script asks of it, right or wrong. It shares its pieces with the prober, and none with the
 // product. One suite: AES-256-GCM, HMAC-SHA2-256, X25519.
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   chain,
   EXCHANGE,
@@ -10,12 +10,14 @@ import {
   identity,
   keyPair,
   notify,
+  openMessage,
   PAYLOAD,
   parseHeader,
   parsePayloads,
   prf,
   prfPlus,
   proposal,
+  sealMessage,
   transform,
   u16,
 } from '../prober/ike.mjs'
@@ -132,22 +134,8 @@ export class Peer {
     if (plain) return header(used.spii, used.spir, payloads[0]?.[0] ?? 0, exchange, used.flags, number, chain(payloads))
     const inner = chain(payloads)
     if (critical !== undefined) markCritical(inner, payloads, critical)
-    const content = Buffer.concat([cut === undefined ? inner : inner.subarray(0, cut), Buffer.from([0])])
-    const length = 8 + content.length + 16
-    const generic = Buffer.concat([Buffer.from([payloads[0]?.[0] ?? 0, 0]), u16(4 + length)])
-    const associated = header(
-      used.spii,
-      used.spir,
-      PAYLOAD.SK,
-      exchange,
-      used.flags,
-      number,
-      Buffer.concat([generic, Buffer.alloc(length)]),
-    ).subarray(0, 32)
-    const iv = randomBytes(8)
-    const cipher = createCipheriv('aes-256-gcm', this.ours.subarray(0, 32), Buffer.concat([this.ours.subarray(32), iv]))
-    cipher.setAAD(associated)
-    const sealed = Buffer.concat([associated, iv, cipher.update(content), cipher.final(), cipher.getAuthTag()])
+    const content = cut === undefined ? inner : inner.subarray(0, cut)
+    const sealed = sealMessage({ ...used, exchange, messageId: number }, this.ours, payloads[0]?.[0] ?? 0, content)
     if (tamper) sealed[sealed.length - 1] ^= 1
     return sealed
   }
@@ -156,16 +144,7 @@ export class Peer {
   open(message) {
     const { nextPayload } = parseHeader(message)
     if (nextPayload !== PAYLOAD.SK) return parsePayloads(nextPayload, message.subarray(28))
-    const sealed = message.subarray(32)
-    const decipher = createDecipheriv(
-      'aes-256-gcm',
-      this.theirs.subarray(0, 32),
-      Buffer.concat([this.theirs.subarray(32), sealed.subarray(0, 8)]),
-    )
-    decipher.setAAD(message.subarray(0, 32))
-    decipher.setAuthTag(sealed.subarray(-16))
-    const inner = Buffer.concat([decipher.update(sealed.subarray(8, -16)), decipher.final()])
-    return parsePayloads(message[28], inner.subarray(0, inner.length - 1 - inner.at(-1)))
+    return openMessage(this.theirs, message)
   }
 
   owns(message) {

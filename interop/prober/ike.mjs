@@ -58,6 +58,28 @@ export function chain(payloads) {
   return Buffer.concat(payloads.flatMap(([, body], index) => [Buffer.from([payloads[index + 1]?.[0] ?? 0, 0]), u16(4 + body.length), body]))
 }
 
+/** A message of an SK payload (§3.14) and nothing else, with AES-256-GCM; `inner`: what is in it, from a payload of `firstPayload` on. */
+export function sealMessage({ spii, spir, exchange, flags, messageId }, key, firstPayload, inner) {
+  const plain = Buffer.concat([inner, Buffer.from([0])])
+  const length = 8 + plain.length + 16
+  const body = Buffer.concat([Buffer.from([firstPayload, 0]), u16(4 + length), Buffer.alloc(length)])
+  const associated = header(spii, spir, PAYLOAD.SK, exchange, flags, messageId, body).subarray(0, 32)
+  const iv = randomBytes(8)
+  const cipher = createCipheriv('aes-256-gcm', key.subarray(0, 32), Buffer.concat([key.subarray(32), iv]))
+  cipher.setAAD(associated)
+  return Buffer.concat([associated, iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+}
+
+/** The payloads of such a message; throws when the ICV does not verify. */
+export function openMessage(key, message) {
+  const sealed = message.subarray(32)
+  const decipher = createDecipheriv('aes-256-gcm', key.subarray(0, 32), Buffer.concat([key.subarray(32), sealed.subarray(0, 8)]))
+  decipher.setAAD(message.subarray(0, 32))
+  decipher.setAuthTag(sealed.subarray(-16))
+  const plain = Buffer.concat([decipher.update(sealed.subarray(8, -16)), decipher.final()])
+  return parsePayloads(message[28], plain.subarray(0, plain.length - 1 - plain[plain.length - 1]))
+}
+
 export function parseHeader(message) {
   return {
     spii: message.subarray(0, 8),
@@ -247,37 +269,15 @@ export class IkeInitiator {
   }
 
   #seal(exchange, flags, messageId, payloads, tamper) {
-    const plain = Buffer.concat([chain(payloads), Buffer.from([0])])
-    const body = Buffer.concat([Buffer.from([payloads[0]?.[0] ?? 0, 0]), u16(4 + 8 + plain.length + 16)])
-    const iv = randomBytes(8)
-    const associated = header(
-      this.spii,
-      this.spir,
-      PAYLOAD.SK,
-      exchange,
-      flags,
-      messageId,
-      Buffer.concat([body, Buffer.alloc(8 + plain.length + 16)]),
-    ).subarray(0, 32)
-    const cipher = createCipheriv('aes-256-gcm', this.skei.subarray(0, 32), Buffer.concat([this.skei.subarray(32), iv]))
-    cipher.setAAD(associated)
-    const sealed = Buffer.concat([associated, iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()])
+    const { spii, spir } = this
+    const sealed = sealMessage({ spii, spir, exchange, flags, messageId }, this.skei, payloads[0]?.[0] ?? 0, chain(payloads))
     if (tamper) sealed[sealed.length - 1] ^= 1
     return sealed
   }
 
   /** Payloads inside SK of a message from the responder; throws when the ICV does not verify. */
   open(message) {
-    const sealed = message.subarray(32)
-    const decipher = createDecipheriv(
-      'aes-256-gcm',
-      this.sker.subarray(0, 32),
-      Buffer.concat([this.sker.subarray(32), sealed.subarray(0, 8)]),
-    )
-    decipher.setAAD(message.subarray(0, 32))
-    decipher.setAuthTag(sealed.subarray(-16))
-    const plain = Buffer.concat([decipher.update(sealed.subarray(8, -16)), decipher.final()])
-    return parsePayloads(message[28], plain.subarray(0, plain.length - 1 - plain[plain.length - 1]))
+    return openMessage(this.sker, message)
   }
 
   owns(message) {

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import { readSmallFile } from '../config/pem-file.ts'
 import { reasonOf } from '../host-error.ts'
-import { statePath } from '../run/state-path.ts'
+import { statePath } from '../state-path.ts'
 
 /** A transport that did not get through, and how long that is to be believed yet. */
 export interface Remembered {

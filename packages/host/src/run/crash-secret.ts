@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { HostError, reasonOf } from '../host-error.ts'
-import { statePath } from './state-path.ts'
+import { statePath } from '../state-path.ts'
 
 const OCTETS = 32
 
