@@ -32,6 +32,7 @@ import { answerPathCheck, finishPathCheck } from './path-check.ts'
 import { findNotify } from './payload-queries.ts'
 import { type AuthenticatedMessage, type OpenResult, openMessage, type Protection } from './protection.ts'
 import { crashTokenFor, crashTokensIn, keepCrashTokens, provesCrash } from './quick-crash-detection.ts'
+import { rejectSyntax } from './reject-syntax.ts'
 import { isUsed, yieldTo } from './rekeying/series.ts'
 import { answerAgain, awaitAnswer } from './repetition.ts'
 import { checkRoutability, cookieReturned } from './return-routability.ts'
@@ -227,17 +228,6 @@ function stepForRequest(core: Core, sa: IkeSa, message: AuthenticatedMessage): S
   }
   const row = findTransition(sa.state.kind, message.header.exchangeType, 'request', message.inner)
   return 'missing' in row ? rejectSyntax(core, sa, row.missing) : row.handle(core, sa, message, undefined)
-}
-
-/** An authenticated peer that breaks the syntax loses the SA, not the connection (RFC 7296 §2.21.3, T-LIFE-15). */
-function rejectSyntax(core: Core, sa: IkeSa, detail: string): Step {
-  core.count('ike-syntax-errors')
-  const event = { kind: 'dropped', what: 'ike-syntax-errors', remote: sa.path && remoteOf(sa.path), detail } as const
-  return {
-    effects: [{ kind: 'event', event }],
-    reply: [notify(NotifyType.INVALID_SYNTAX)],
-    afterReply: [{ kind: 'close', reason: `syntax error: ${detail}`, byPeer: false }],
-  }
 }
 
 function handleAnswer(core: Core, sa: IkeSa, header: IkeHeader, opened: Opened, arrival: Path): void {

@@ -10,12 +10,13 @@ import type { IkeSa } from '../ike-sa.ts'
 import { NONCE_LENGTH } from '../ike-sa-init.ts'
 import { find, findNotify } from '../payload-queries.ts'
 import { type ChosenEsp, chooseEspProposal } from '../proposals.ts'
+import { rejectSyntax } from '../reject-syntax.ts'
 import { afterWork, type Effect, type Step } from '../step.ts'
 import { type IpSelector, narrowTrafficSelectors } from '../traffic-selectors.ts'
 import { creationReplacing, dropCreation, ikeCreationOf, isBeingDeleted, isNonce, isOut, lowestOf } from './creation.ts'
 import { tellRekeyed } from './events.ts'
 import { keyExchangeMethods } from './pfs.ts'
-import { invalidKe, refuse, rejectRequest } from './refusals.ts'
+import { invalidKe, refuse } from './refusals.ts'
 
 export function answerChildSaRequest(core: Core, sa: IkeSa, inner: readonly Payload[]): Step {
   const rekeyed = findNotify(inner, NotifyType.REKEY_SA)
@@ -27,7 +28,7 @@ export function answerChildSaRequest(core: Core, sa: IkeSa, inner: readonly Payl
   const ke = find(inner, 'KE')
   const nonce = find(inner, 'Nonce')!.data.slice()
   if (!peer || !tsi || !tsr || !isNonce(nonce))
-    return rejectRequest(core, sa, 'CREATE_CHILD_SA without traffic selectors, or with a nonce of a wrong length')
+    return rejectSyntax(core, sa, 'CREATE_CHILD_SA without traffic selectors, or with a nonce of a wrong length')
   const inboundSpi = allocateEspSpi(core)
   const chosen = choose(core, sa, peer, { offer: find(inner, 'SA')!, ke, inboundSpi, replaced: rekeyed && childNamed(sa, rekeyed) })
   if (!chosen) return refuse(NotifyType.NO_PROPOSAL_CHOSEN)
@@ -91,7 +92,7 @@ function choose(
 function makeWithKey(core: Core, sa: IkeSa, asked: Asked, result: CryptoResult): Step {
   const collision = collisionWith(core, sa, asked.rekeyed)
   if (collision) return collision
-  if (result.kind !== 'ke-responded') return rejectRequest(core, sa, 'the public value in KE is no good')
+  if (result.kind !== 'ke-responded') return rejectSyntax(core, sa, 'the public value in KE is no good')
   return make(core, sa, asked, result.publicValue, [result.sharedSecret])
 }
 

@@ -14,10 +14,11 @@ import { freshIkeSpi } from '../ike-sa-init-engine.ts'
 import { find, findErrorNotify, nameOfNotify } from '../payload-queries.ts'
 import { chooseIkeProposal, ikeOffer, isAnswerTo } from '../proposals.ts'
 import { crashToken, crashTokensIn, keepCrashTokens, tellCrashToken } from '../quick-crash-detection.ts'
+import { rejectSyntax } from '../reject-syntax.ts'
 import { afterWork, type Effect, type Step } from '../step.ts'
 import { sendRequest } from '../transmission.ts'
 import { compareNonces, dropCreation, type IkeCreation, ikeCreationOf, isNonce, isOut, lowestOf } from './creation.ts'
-import { invalidKe, methodAskedFor, refuse, rejectAnswer, rejectRequest, takeRefusal, tryLater } from './refusals.ts'
+import { invalidKe, methodAskedFor, refuse, rejectAnswer, takeRefusal, tryLater } from './refusals.ts'
 import { endIkeSa, isContending, makeSuccessor, replaceIkeSa, yieldTo } from './series.ts'
 
 /** It is time, or somebody asked for it. Nothing happens where it is under way. */
@@ -133,7 +134,7 @@ export function answerIkeRekeyRequest(core: Core, sa: IkeSa, inner: readonly Pay
   const offer = find(inner, 'SA')!
   const nonce = find(inner, 'Nonce')!.data.slice()
   const ke = find(inner, 'KE')
-  if (!isNonce(nonce) || !ke) return rejectRequest(core, sa, 'a rekeying of the IKE SA without KE, or with a nonce of a wrong length')
+  if (!isNonce(nonce) || !ke) return rejectSyntax(core, sa, 'a rekeying of the IKE SA without KE, or with a nonce of a wrong length')
   const usable = offer.proposals.filter(({ spi }) => spi.length === 8 && readU64(spi) !== 0n)
   const chosen = chooseIkeProposal(usable, sa.peer?.ikeProposals ?? [], ke.method)
   if (!chosen) return refuse(NotifyType.NO_PROPOSAL_CHOSEN)
@@ -142,7 +143,7 @@ export function answerIkeRekeyRequest(core: Core, sa: IkeSa, inner: readonly Pay
   const peerSpi = readU64(usable.find(({ number }) => number === proposal.number)!.spi)
   return afterWork({ kind: 'ke-respond', method: ke.method, peerPublic: ke.data.slice() }, (_core, _sa, result) => {
     if (isBusy(sa)) return refuse(NotifyType.TEMPORARY_FAILURE)
-    if (result.kind !== 'ke-responded') return rejectRequest(core, sa, 'the public value in KE is no good')
+    if (result.kind !== 'ke-responded') return rejectSyntax(core, sa, 'the public value in KE is no good')
     const localSpi = freshIkeSpi(core)
     const responderNonce = core.random(NONCE_LENGTH)
     return {

@@ -3,7 +3,6 @@ import { NotifyType, notify, type Payload, TransformType } from '@underpass/ike-
 import { ChildSa } from '../../child/child-sa.ts'
 import type { Core } from '../../core.ts'
 import { u16 } from '../../octets.ts'
-import { remoteOf } from '../../paths/path.ts'
 import { withJitter } from '../../peers/jitter.ts'
 import type { IkeSa } from '../ike-sa.ts'
 import { deleteIkeSa } from '../ike-sa-life.ts'
@@ -17,17 +16,6 @@ export function refuse(notifyType: number): Step {
 
 export function invalidKe(method: number): Step {
   return { reply: [notify(NotifyType.INVALID_KE_PAYLOAD, u16(method))] }
-}
-
-/** A request that breaks the syntax, or a public value that is none (K-2): the peer loses the IKE SA (§2.21.3). */
-export function rejectRequest(core: Core, sa: IkeSa, detail: string): Step {
-  core.count('ike-syntax-errors')
-  const event = { kind: 'dropped', what: 'ike-syntax-errors', remote: sa.path && remoteOf(sa.path), detail } as const
-  return {
-    effects: [{ kind: 'event', event }],
-    reply: [notify(NotifyType.INVALID_SYNTAX)],
-    afterReply: [{ kind: 'close', reason: `syntax error: ${detail}`, byPeer: false }],
-  }
 }
 
 /** The peer has made an SA that we cannot have: nothing is certain of the IKE SA any more. */
