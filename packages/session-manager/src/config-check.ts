@@ -22,7 +22,7 @@ const LARGEST_WINDOW = 4096
 const SHORTEST_CRASH_SECRET = 32
 
 /** All that can contradict itself. */
-export type CheckedConfig = Omit<SessionConfig, 'aeadProvider'>
+export type CheckedConfig = Omit<SessionConfig, 'aeadProvider' | 'createEapMachine'>
 
 /** Throws `SessionError` 'INVALID_CONFIG'. */
 export function checkConfig(config: CheckedConfig): void {
@@ -44,6 +44,7 @@ function checkPeer(peer: PeerConfig): void {
     if (auth.kind === 'shared-key' && auth.secret.length === 0) refusePeer('the shared secret is empty')
   // RFC 7619 §2.4: what nobody proves is not to be gone by.
   if (peer.auth.remote.kind === 'null' && peer.remoteId) refusePeer('NULL authentication proves no identity, and one is asked for')
+  checkEap(peer, refusePeer)
   if (peer.ppk && (peer.ppk.key.length === 0 || peer.ppk.id.length === 0)) refusePeer('the PPK, or its ID, is empty')
   if (peer.ikeProposals.length === 0) refusePeer('no IKE proposal')
   if (peer.espProposals.length === 0) refusePeer('no ESP proposal')
@@ -68,6 +69,22 @@ function checkPeer(peer: PeerConfig): void {
   if (peer.fttKeepalive && !isKeepalive(peer.fttKeepalive))
     refusePeer('fttKeepalive is no envelope of 2 to 6 octets that begins with their number')
   checkDial(peer, refusePeer)
+}
+
+/** RFC 7296 §2.16: the initiator's proof, beside a signature of the responder's or with EAP alone for both (RFC 5998). */
+function checkEap({ auth: { local, remote }, dial }: PeerConfig, refusePeer: (why: string) => never): void {
+  if (local.kind === 'eap' && !dial) refusePeer('EAP is how an initiator proves itself, and there is nobody to dial')
+  if (remote.kind === 'eap' && dial) refusePeer('EAP is asked of an initiator, and this peer is dialled')
+  for (const [eap, other] of [
+    [local, remote],
+    [remote, local],
+  ] as const) {
+    if (eap.kind === 'eap-only' && other.kind !== 'eap') refusePeer('EAP cannot prove both ends where neither is to do EAP')
+    if (eap.kind === 'eap' && other.kind !== 'signature' && other.kind !== 'eap-only')
+      refusePeer('EAP needs a responder that signs, or a method that proves both ends (RFC 7296 §2.16, RFC 5998)')
+  }
+  if (local.kind === 'eap-only' && remote.kind === 'eap' && !remote.allowsEapOnly)
+    refusePeer('there is nothing to sign with, and EAP-only authentication is not allowed')
 }
 
 /** TS 24.302 F.3.2: envelopes of IKEv2 and ESP are longer than 6, and Length counts itself. */

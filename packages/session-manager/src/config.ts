@@ -1,6 +1,7 @@
 /** What the core is told: peers (the PAD of RFC 4301 §4.4.3), limits and timers. Text addresses, octets for secrets, milliseconds for times. */
+import type { EapMachine } from '@underpass/eap'
 import type { AeadProvider } from '@underpass/esp-crypto'
-import type { FramingProfileName } from './contract.ts'
+import type { FramingProfileName, RandomSource } from './contract.ts'
 
 export interface SessionConfig {
   readonly peers: readonly PeerConfig[]
@@ -8,6 +9,8 @@ export interface SessionConfig {
   readonly timers: Timers
   /** Makes the ESP ciphers; `nobleProvider` of esp-crypto runs everywhere. */
   readonly aeadProvider: AeadProvider
+  /** Makes our end of one EAP conversation (RFC 7296 §2.16), by `EapAuthentication.name`; absent: no peer has one. `random` is the core's. */
+  readonly createEapMachine?: (name: string, random: RandomSource) => EapMachine
   /** Whether IKE_SA_INIT requests from unknown addresses are answered. */
   readonly acceptsPeers: boolean
   /** Of the TCP acknowledgements of one connection that wait behind each other only the last is sent (RFC 3449 §5.2.1). Off by default. */
@@ -91,6 +94,8 @@ export type LocalAuthentication =
   /** `key`: the driver's name for the private key, which never comes here. */
   | { readonly kind: 'signature'; readonly key: string; readonly certificates: readonly CertificatePayload[] }
   | NullAuthentication
+  | EapAuthentication
+  | EapOnly
 
 export type RemoteAuthentication =
   | SharedKeyAuthentication
@@ -105,6 +110,8 @@ export type RemoteAuthentication =
       readonly authMethods: Uint8Array
     }
   | NullAuthentication
+  | EapAuthentication
+  | EapOnly
 
 /** `secret`: octets, no terminator. */
 export interface SharedKeyAuthentication {
@@ -115,6 +122,22 @@ export interface SharedKeyAuthentication {
 /** RFC 7619: it is nobody in particular. */
 export interface NullAuthentication {
   readonly kind: 'null'
+}
+
+/** The initiator's, by EAP (RFC 7296 §2.16): `local` of who dials, `remote` of who is called. */
+export interface EapAuthentication {
+  readonly kind: 'eap'
+  /** For `SessionConfig.createEapMachine`. */
+  readonly name: string
+  /** Methods without an MSK are taken, too: AUTH is by SK_pi and SK_pr then, and others may be in the middle of what the method says. */
+  readonly allowsKeyless?: boolean
+  /** Responder: one that says EAP_ONLY_AUTHENTICATION needs no signature of ours (RFC 5998). */
+  readonly allowsEapOnly?: boolean
+}
+
+/** The responder's, where EAP proves both ends (RFC 5998): there is no AUTH of its own before EAP. */
+export interface EapOnly {
+  readonly kind: 'eap-only'
 }
 
 /** CERT (RFC 7296 §3.6): end entity first. */

@@ -3,6 +3,7 @@
  * the injected randomness: it opens no socket, reads no clock and awaits nothing. Hand in one input, then drain
  * `pollOutput()` until it answers `wait-until`; only then hand in the next.
  */
+import type { EapWork, EapWorkResult } from '@underpass/eap'
 import type { CertificatePayload, Identity, TransportOption } from './config.ts'
 import type { SessionEvent } from './events.ts'
 import type { ShardCommand } from './shard.ts'
@@ -149,6 +150,8 @@ export type CryptoWork =
       readonly octets: Uint8Array
       readonly certificates: readonly CertificatePayload[]
     }
+  /** What an EAP method cannot do here (RFC 7296 §2.16). */
+  | { readonly kind: 'eap'; readonly work: EapWork }
 
 export type CryptoResult =
   | { readonly kind: 'ke-initiated'; readonly publicValue: Uint8Array; readonly secret: Uint8Array }
@@ -157,6 +160,7 @@ export type CryptoResult =
   /** `method` and `data` of AUTH. */
   | { readonly kind: 'signed'; readonly method: number; readonly data: Uint8Array }
   | { readonly kind: 'peer-verified'; readonly trust: string }
+  | { readonly kind: 'eap'; readonly result: EapWorkResult }
   /** The peer's public value failed its check (RFC 6989), it is not who it says, or the work could not be done. */
   | { readonly kind: 'failed'; readonly detail: string }
 

@@ -41,6 +41,8 @@ export type SessionEvent =
       readonly role: 'initiator' | 'responder'
       readonly localId: string
       readonly remoteId: string
+      /** Of the initiator, where EAP has shown who it is: whom to account for (RFC 7296 §2.16). */
+      readonly eapIdentity?: string
       readonly proposal: string
       readonly path: PathDescription
       /** Where the configuration has a `shard`: our own SPI, whether INITIAL_CONTACT came with it, and when its IKE_SA_INIT did. */

@@ -32,6 +32,7 @@ function describeIkeSa(sa: IkeSa, now: number): IkeSaStatus {
     responderSpi: formatIkeSpi(sa.responderSpi),
     localId: sa.peer ? describeIdentity(sa.peer.localId) : '',
     remoteId: sa.remoteId ? describeIdentity(sa.remoteId) : '',
+    ...(sa.eapIdentity !== undefined && { eapIdentity: sa.eapIdentity }),
     proposal: sa.suite ? describeIkeSuite(sa.suite) : '',
     path: sa.path && describePath(sa.path),
     addresses: sa.addresses,

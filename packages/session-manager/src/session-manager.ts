@@ -88,6 +88,9 @@ export class SessionManager implements Core {
    */
   constructor(config: SessionConfig, random: RandomSource, allocate?: (octets: number) => Uint8Array) {
     checkConfig(config)
+    const eap = config.peers.find(({ auth }) => auth.local.kind === 'eap' || auth.remote.kind === 'eap')
+    if (eap && !config.createEapMachine)
+      throw new SessionError('INVALID_CONFIG', 'caller', `peer "${eap.name}": EAP is asked for, and createEapMachine is absent`)
     this.#tun = new TunBatch(allocate)
     this.config = config
     this.random = random

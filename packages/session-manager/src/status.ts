@@ -38,6 +38,8 @@ export interface IkeSaStatus {
   readonly responderSpi: string
   readonly localId: string
   readonly remoteId: string
+  /** Of the initiator, where EAP has shown who it is (RFC 7296 §2.16). */
+  readonly eapIdentity?: string
   readonly proposal: string
   readonly path: PathDescription | undefined
   readonly addresses: readonly AssignedAddress[]

@@ -16,6 +16,7 @@ import {
   type Timers,
   type TransportOption,
 } from '../src/index.ts'
+import { createScripted } from './eap-machines.ts'
 import { type LinkOptions, Network, type Node, type Pipe } from './network.ts'
 
 export interface PairOptions {
@@ -180,6 +181,7 @@ export function sessionConfig(
     peers,
     acceptsPeers,
     aeadProvider: nobleProvider,
+    createEapMachine: createScripted,
     timers: { ...DEFAULT_TIMERS, ...timers },
     limits: { ...DEFAULT_LIMITS, ...limits },
   }

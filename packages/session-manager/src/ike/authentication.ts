@@ -4,11 +4,11 @@
  */
 import { AuthMethod, type Payload, type PayloadOf } from '@underpass/ike-codec'
 import { constantTimeEqual, pskAuth, signedOctets } from '@underpass/ike-crypto'
-import type { Identity, PeerConfig } from '../config.ts'
+import type { Identity, LocalAuthentication, PeerConfig } from '../config.ts'
 import type { CryptoResult } from '../contract.ts'
 import { SessionError } from '../session-error.ts'
 import { identificationBody } from './identification.ts'
-import type { IkeSa, InitRecord } from './ike-sa.ts'
+import type { EapProof, IkeSa, InitRecord } from './ike-sa.ts'
 import { intAuth } from './int-auth.ts'
 import { certificatesIn, readAuthMethods } from './signature-support.ts'
 import { afterWork, type Step } from './step.ts'
@@ -20,6 +20,8 @@ export interface VerifiedPeer {
   readonly [verified]: true
   readonly peer: PeerConfig
   readonly remoteId: Identity
+  /** Shown by EAP, safe to print: policy goes by it (RFC 7296 §2.16). */
+  readonly eapIdentity?: string
 }
 
 /** What somebody says of himself in IKE_AUTH; `inner`: all that he said. */
@@ -37,21 +39,28 @@ const SIGNATURES: readonly number[] = [
   AuthMethod.DIGITAL_SIGNATURE,
 ]
 
-/** Makes our own AUTH payload for `peer`, and then the step that sends it; `undefined` and why where it cannot be made. `inner`: what the peer said. */
+/** Makes our own AUTH payload for `peer`, and then the step that sends it; `undefined` and why where it cannot be made. `inner`: what the peer said. `local`: by what, where it is not what the configuration says. */
 export function makeAuth(
   sa: IkeSa,
   record: InitRecord,
   peer: PeerConfig,
   inner: readonly Payload[],
   then: (auth: PayloadOf<'AUTH'> | undefined, why: string) => Step,
+  local: LocalAuthentication | EapProof = peer.auth.local,
 ): Step {
   const octets = octetsOf(sa, record, sa.role, peer.localId)
-  const { local } = peer.auth
   switch (local.kind) {
     case 'shared-key':
       return then({ type: 'AUTH', method: AuthMethod.SHARED_KEY_MIC, data: sharedKeyAuth(sa, octets, local.secret) }, '')
     case 'null':
       return then({ type: 'AUTH', method: AuthMethod.NULL, data: sharedKeyAuth(sa, octets, skpOf(sa, sa.role)) }, '')
+    case 'eap-proof': {
+      const data = sharedKeyAuth(sa, octets, local.msk ?? skpOf(sa, sa.role))
+      return then({ type: 'AUTH', method: AuthMethod.SHARED_KEY_MIC, data }, '')
+    }
+    case 'eap':
+    case 'eap-only':
+      throw new SessionError('INVARIANT', 'bug', `AUTH by ${local.kind} before EAP is over`)
     case 'signature': {
       const { hashAlgorithms } = sa.peerSignatures
       const authMethods = readAuthMethods(inner) ?? sa.peerSignatures.authMethods
@@ -104,6 +113,16 @@ export function verifyAuth(
   return afterWork(work, (_core, _sa, result) => verified(result))
 }
 
+/** Whether the AUTH payload that follows EAP is by what EAP came to (RFC 7296 §2.16): `undefined` where it is not. */
+export function verifyEapAuth(sa: IkeSa, record: InitRecord, claim: Claim, peer: PeerConfig, proof: EapProof): VerifiedPeer | undefined {
+  const { auth, remoteId } = claim
+  const theirRole = sa.role === 'initiator' ? 'responder' : 'initiator'
+  const octets = octetsOf(sa, record, theirRole, remoteId)
+  const isRight =
+    auth.method === AuthMethod.SHARED_KEY_MIC && constantTimeEqual(auth.data, sharedKeyAuth(sa, octets, proof.msk ?? skpOf(sa, theirRole)))
+  return isRight ? ({ peer, remoteId, eapIdentity: proof.eapIdentity } as unknown as VerifiedPeer) : undefined
+}
+
 /** Why a method does not prove anything to `peer`, for people. */
 export function mismatchWords(peer: PeerConfig | undefined, auth: PayloadOf<'AUTH'>): string {
   const wanted = peer?.auth.remote.kind ?? 'shared-key'
@@ -111,7 +130,7 @@ export function mismatchWords(peer: PeerConfig | undefined, auth: PayloadOf<'AUT
   return `it authenticates by method ${auth.method}, ${WORDS[wanted]} is wanted`
 }
 
-const WORDS = { 'shared-key': 'a shared key', signature: 'a signature', null: 'NULL authentication' }
+const WORDS = { 'shared-key': 'a shared key', signature: 'a signature', null: 'NULL authentication', eap: 'EAP', 'eap-only': 'EAP alone' }
 
 /** What the AUTH payload of the end in `role` is about: its first message, the other's nonce, and its identity under its SK_p. */
 function octetsOf(sa: IkeSa, record: InitRecord, role: IkeSa['role'], identity: Identity): Uint8Array {

@@ -50,6 +50,7 @@ export function beginIkeAuth(core: Core, sa: IkeSa): Step {
   const { peer, state } = sa
   if (!peer || state.kind !== 'KEYS_READY') throw new SessionError('INVARIANT', 'bug', `IKE_AUTH is begun in state ${state.kind}`)
   const { record } = state
+  if (peer.auth.local.kind === 'eap') return sendIkeAuthRequest(core, sa, peer, record, undefined, eapOnlySupport(peer))
   const step = makeAuthWithPpk(sa, record, peer, (auth, why, more) =>
     auth ? sendIkeAuthRequest(core, sa, peer, record, auth, more) : cannotProve(sa, peer, why),
   )
@@ -61,7 +62,7 @@ function sendIkeAuthRequest(
   sa: IkeSa,
   peer: PeerConfig,
   record: InitRecord,
-  auth: PayloadOf<'AUTH'>,
+  auth: PayloadOf<'AUTH'> | undefined,
   more: readonly Payload[],
 ): Step {
   const isFirstContact = ![...core.ikeSas.values()].some(
@@ -69,17 +70,23 @@ function sendIkeAuthRequest(
   )
   const { plan, child } = buildIkeAuthRequest(core, peer, auth, isFirstContact, sa.initiator?.assigned ?? [])
   const payloads = [...plan.payloads, ...more, ...crashToken(core, sa)]
-  return { to: { kind: 'IKE_AUTH_SENT', record, child }, effects: [{ kind: 'request', plan: { ...plan, payloads } }] }
+  const kind = auth ? 'IKE_AUTH_SENT' : 'EAP_ASKED'
+  return { to: { kind, record, child }, effects: [{ kind: 'request', plan: { ...plan, payloads } }] }
+}
+
+/** RFC 5998 §3: whoever can do without the responder's signature says so. */
+function eapOnlySupport({ auth }: PeerConfig): Payload[] {
+  return auth.remote.kind === 'eap-only' ? [notify(NotifyType.EAP_ONLY_AUTHENTICATION)] : []
 }
 
 /**
- * The initiator's request. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). `formerAddresses`: what the peer
+ * The initiator's request, without `auth` where it asks for EAP. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). `formerAddresses`: what the peer
  * assigned before, and is asked for again.
  */
 function buildIkeAuthRequest(
   core: Core,
   peer: PeerConfig,
-  auth: PayloadOf<'AUTH'>,
+  auth: PayloadOf<'AUTH'> | undefined,
   isFirstContact: boolean,
   formerAddresses: readonly AssignedAddress[],
 ): { plan: RequestPlan; child: ChildOffer } {
@@ -92,7 +99,7 @@ function buildIkeAuthRequest(
     ...certificateRequests(peer),
     ...(isFirstContact ? [notify(NotifyType.INITIAL_CONTACT)] : []),
     ...(peer.remoteId ? [{ type: 'IDr' as const, ...peer.remoteId }] : []),
-    auth,
+    ...(auth ? [auth] : []),
     ...(configuration ? [configuration] : []),
     { type: 'SA', proposals },
     { type: 'TSi', selectors: initiatorSelectors(peer) },
@@ -112,13 +119,8 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
   const auth = find(inner, 'AUTH')
   if (!idr || !auth) return refusedByResponder(sa, peer, findErrorNotify(inner))
   const remoteId: Identity = { idType: idr.idType, data: idr.data.slice() }
-  if (peer.remoteId && !isSameIdentity(peer.remoteId, remoteId))
-    return distrust(
-      sa,
-      peer,
-      remoteId,
-      `the gateway says it is ${describeIdentity(remoteId)}, the configuration names ${describeIdentity(peer.remoteId)}`,
-    )
+  const stranger = otherName(sa, peer, remoteId)
+  if (stranger) return stranger
   const step = settlePpk(sa, peer, inner, () =>
     verifyAuth(sa, state.record, { remoteId, auth, inner }, [peer], (verified, why) =>
       verified
@@ -134,8 +136,15 @@ export function handleIkeAuthResponse(core: Core, sa: IkeSa, message: Authentica
   return step ?? distrust(sa, peer, remoteId, `${describeIdentity(remoteId)} did without the PPK, which is required`)
 }
 
+/** A responder with another name than the configuration has for it is not believed. */
+export function otherName(sa: IkeSa, peer: PeerConfig, remoteId: Identity): Step | undefined {
+  if (!peer.remoteId || isSameIdentity(peer.remoteId, remoteId)) return undefined
+  const [said, wanted] = [describeIdentity(remoteId), describeIdentity(peer.remoteId)]
+  return distrust(sa, peer, remoteId, `the gateway says it is ${said}, the configuration names ${wanted}`)
+}
+
 /** It is who it says. */
-function acceptResponder(
+export function acceptResponder(
   core: Core,
   sa: IkeSa,
   verified: VerifiedPeer,
@@ -232,8 +241,9 @@ function acceptFirstChild(
   }
 }
 
-function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'> | undefined): Step {
-  const reason = refusal ? nameOfNotify(refusal.notifyType) : 'an IKE_AUTH response without IDr and AUTH'
+/** `missing`: what its answer is without, where it says no reason. */
+export function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'> | undefined, missing = 'IDr and AUTH'): Step {
+  const reason = refusal ? nameOfNotify(refusal.notifyType) : `an IKE_AUTH response without ${missing}`
   const localId = describeIdentity(peer.localId)
   const remoteId = peer.remoteId ? describeIdentity(peer.remoteId) : 'the gateway'
   const effect: Effect =
@@ -264,7 +274,7 @@ function refusedByResponder(sa: IkeSa, peer: PeerConfig, refusal: PayloadOf<'N'>
 }
 
 /** Our own key is no use: nothing was sent yet. */
-function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
+export function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
   const detail = `our own AUTH payload cannot be made: ${why}`
   return {
     effects: [
@@ -275,7 +285,7 @@ function cannotProve(sa: IkeSa, peer: PeerConfig, why: string): Step {
 }
 
 /** We do not believe them: say so in an INFORMATIONAL of its own, then forget the SA (RFC 7296 §2.21.2). */
-function distrust(sa: IkeSa, peer: PeerConfig, remoteId: Identity, detail: string): Step {
+export function distrust(sa: IkeSa, peer: PeerConfig, remoteId: Identity, detail: string): Step {
   const event = {
     kind: 'authentication-failed',
     ikeSa: sa.id,

@@ -39,8 +39,7 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
   const idi = find(inner, 'IDi')!
   const remoteId: Identity = { idType: idi.idType, data: idi.data.slice() }
   const candidates = candidatesFor(core, sa, remoteId, find(inner, 'IDr'))
-  const auth = find(inner, 'AUTH')
-  if (!auth) return refuseAuthentication(core, sa, remoteId, candidates, auth)
+  const auth = find(inner, 'AUTH')!
   const choice = choosePpk(sa, candidates, inner, auth)
   return takePpk(sa, choice.ppk, () =>
     verifyAuth(sa, state.record, { remoteId, auth: choice.auth, inner }, choice.candidates, (verified, why) =>
@@ -48,28 +47,29 @@ export function answerIkeAuthRequest(core: Core, sa: IkeSa, message: Authenticat
         ? makeAuth(sa, state.record, verified.peer, inner, (ours, detail) =>
             ours ? admitInitiator(core, sa, verified, state.record, inner, ours) : cannotProve(core, sa, verified, detail),
           )
-        : refuseAuthentication(core, sa, remoteId, candidates, auth, why),
+        : refuseAuthentication(
+            core,
+            sa,
+            remoteId,
+            candidates,
+            `its AUTH payload does not verify: ${why || mismatchWords(candidates[0], auth)}`,
+          ),
     ),
   )
 }
 
-/** It is who it says, and `auth` tells it who we are: what may pass. */
-function admitInitiator(
+/** It is who it says, and `auth` tells it who we are, with `introduction` where that was not said before: what may pass. */
+export function admitInitiator(
   core: Core,
   sa: IkeSa,
   peer: VerifiedPeer,
   record: InitRecord,
   inner: readonly Payload[],
   auth: PayloadOf<'AUTH'>,
+  introduction: readonly Payload[] = introductionOf(peer.peer),
 ): Step {
   if (isOvertaken(core, sa, peer, inner)) return leaveOvertaken(core, sa)
-  const reply: Payload[] = [
-    { type: 'IDr', ...peer.peer.localId },
-    ...certificatesOf(peer.peer),
-    auth,
-    ...ppkTaken(sa),
-    ...crashToken(core, sa),
-  ]
+  const reply: Payload[] = [...introduction, auth, ...ppkTaken(sa), ...crashToken(core, sa)]
   const mobike = mobikeSupport(inner)
   const pathChecks = pathCheckVendorId(peer.peer, inner)
   const last = [...mobike, ...(mobike.length > 0 ? additionalAddresses(peer.peer) : []), ...pathChecks]
@@ -119,6 +119,11 @@ function admitInitiator(
   }
 }
 
+/** Who we are. */
+export function introductionOf(peer: PeerConfig): Payload[] {
+  return [{ type: 'IDr', ...peer.localId }, ...certificatesOf(peer)]
+}
+
 /** Where no address could be had: which there are. */
 function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
   return pool && refusal === NotifyType.INTERNAL_ADDRESS_FAILURE ? familiesAllowed(pool) : []
@@ -128,9 +133,9 @@ function familiesFor({ pool }: PeerConfig, refusal: number): Payload[] {
  * INITIAL_CONTACT says that there is no other IKE SA (RFC 7296 §2.4). One of the same identity that began after this one and is up already shows
  * that this was said before: by an initiator that tries several transports (RFC 9329 §5.1) and has long left this one.
  */
-function isOvertaken(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, inner: readonly Payload[]): boolean {
+function isOvertaken(core: Core, sa: IkeSa, { peer, remoteId, eapIdentity }: VerifiedPeer, inner: readonly Payload[]): boolean {
   if (peer.auth.remote.kind === 'null' || !findNotify(inner, NotifyType.INITIAL_CONTACT)) return false
-  return core.identities.of(peer, remoteId).some(({ begunAt, state }) => begunAt > sa.begunAt && state.kind === 'ESTABLISHED')
+  return core.identities.of(peer, remoteId, eapIdentity).some(({ begunAt, state }) => begunAt > sa.begunAt && state.kind === 'ESTABLISHED')
 }
 
 /** Without an answer: who waits for one all the same asks again, and anew. */
@@ -211,14 +216,15 @@ const NOTHING_LEASED: Leased = { offers: [], needsAbandoned: false }
 /** One address for each family that is asked for and that the pool has; INTERNAL_ADDRESS_FAILURE where none can be had at all. */
 function findAddresses(
   core: Core,
-  { peer, remoteId }: VerifiedPeer,
+  { peer, remoteId, eapIdentity }: VerifiedPeer,
   { supernumerary, abandoned }: Siblings,
   request: PayloadOf<'CP'>,
   takesOver: boolean,
 ): Leased {
   const pool = core.pools.get(peer.name)
   // Who is believed without proof gets nothing that another of the name had.
-  const owner = `${peer.auth.remote.kind === 'null' ? 'NULL ' : ''}${describeIdentity(remoteId)}`
+  const owner =
+    eapIdentity === undefined ? `${peer.auth.remote.kind === 'null' ? 'NULL ' : ''}${describeIdentity(remoteId)}` : `EAP ${eapIdentity}`
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
   const without = (closed: readonly IkeSa[]): AddressOffer[] => {
     const released = closed.flatMap((other) => other.leases)
@@ -247,31 +253,30 @@ interface Siblings {
 const NO_SIBLINGS: Siblings = { supernumerary: [], abandoned: [] }
 
 /** What an identity has too much of, what it has left behind first: so that none can empty the pool or fill the table for all. */
-function siblingsOf(core: Core, { peer, remoteId }: VerifiedPeer): Siblings {
-  const siblings = core.identities.of(peer, remoteId)
+function siblingsOf(core: Core, { peer, remoteId, eapIdentity }: VerifiedPeer): Siblings {
+  const siblings = core.identities.of(peer, remoteId, eapIdentity)
   const abandonedFirst = [...siblings.filter((other) => other.path === undefined), ...siblings.filter((other) => other.path !== undefined)]
   const supernumerary = abandonedFirst.slice(0, Math.max(0, siblings.length - core.config.limits.maxIkeSasPerIdentity + 1))
   return { supernumerary, abandoned: siblings.filter((other) => other.path === undefined && !supernumerary.includes(other)) }
 }
 
-function candidatesFor(core: Core, { path, suite }: IkeSa, remoteId: Identity, idr: Identity | undefined): PeerConfig[] {
+export function candidatesFor(core: Core, { path, suite }: IkeSa, remoteId: Identity, idr: Identity | undefined): PeerConfig[] {
   return path ? peersFor(core.config, { local: localOf(path), remote: remoteOf(path) }, remoteId, { idr, suite }) : []
 }
 
-function refuseAuthentication(
+/** `why`: where there are candidates. */
+export function refuseAuthentication(
   core: Core,
   sa: IkeSa,
   remoteId: Identity,
   candidates: readonly PeerConfig[],
-  auth: PayloadOf<'AUTH'> | undefined,
-  why = '',
+  why: string,
+  reply: readonly Payload[] = [notify(NotifyType.AUTHENTICATION_FAILED)],
 ): Step {
   const detail =
     candidates.length === 0
       ? `no connection of the configuration is for this identity${isKnownIdentity(core.config, remoteId) ? ' at these addresses and with these algorithms' : ''}`
-      : auth === undefined
-        ? 'it asks for EAP, which is not offered here'
-        : `its AUTH payload does not verify: ${why || mismatchWords(candidates[0], auth)}`
+      : why
   const localId = candidates[0] ? describeIdentity(candidates[0].localId) : ''
   const event = {
     kind: 'authentication-failed',
@@ -283,7 +288,7 @@ function refuseAuthentication(
   } as const
   return {
     to: { kind: 'IKE_AUTH_REFUSED' },
-    reply: [notify(NotifyType.AUTHENTICATION_FAILED)],
+    reply,
     effects: [{ kind: 'event', event }],
     // Over UDP the answer may be lost: until the handshake's time is over it is there to be said again (C-2).
     ...(sa.transport === 'tcp' ? { afterReply: [{ kind: 'close', reason: 'authentication failed', byPeer: false }] as const } : {}),
@@ -291,8 +296,8 @@ function refuseAuthentication(
 }
 
 /** It is who it says, and we cannot show who we are. */
-function cannotProve(core: Core, sa: IkeSa, { peer, remoteId }: VerifiedPeer, why: string): Step {
-  const step = refuseAuthentication(core, sa, remoteId, [peer], undefined)
+export function cannotProve(core: Core, sa: IkeSa, { peer, remoteId }: Pick<VerifiedPeer, 'peer' | 'remoteId'>, why: string): Step {
+  const step = refuseAuthentication(core, sa, remoteId, [peer], why)
   const detail = `${describeIdentity(remoteId)}: our own AUTH payload cannot be made: ${why}`
   const event = { kind: 'handshake-failed', ikeSa: sa.id, peer: peer.name, detail, ...remoteIn(sa) } as const
   return { ...step, effects: [{ kind: 'event', event }] }

@@ -177,6 +177,7 @@ function isUpdateSaAddresses(opened: Opened): boolean {
 
 function handleRequest(core: Core, sa: IkeSa, request: Uint8Array, header: IkeHeader, opened: Opened, arrival: Path): void {
   sa.window.pending = { request, arrival }
+  if (header.exchangeType === ExchangeType.IKE_AUTH) sa.ikeAuthMessageId = header.messageId
   if (isUsed(sa, opened.kind === 'authenticated' && saysDelete(opened.message.inner))) yieldTo(core, sa)
   const step = stepFor(core, sa, opened, arrival)
   const report = opened.kind === 'authenticated' ? answerPathCheck(core, sa, opened.message.inner, arrival) : []

@@ -11,7 +11,7 @@ import { keepOpen } from '../paths/ftt-keepalive.ts'
 import { becameIdle } from '../paths/idle.ts'
 import { describePath, isSamePath, localOf, type Path, remoteOf } from '../paths/path.ts'
 import { describeIkeSuite } from '../suites.ts'
-import { eraseKeys, eraseSecrets } from './erasure.ts'
+import { eraseExchange, eraseKeys, eraseSecrets } from './erasure.ts'
 import { sealForPath } from './fragmentation.ts'
 import { describeIdentity } from './identification.ts'
 import { formatIkeSpi, type IkeSa } from './ike-sa.ts'
@@ -202,6 +202,7 @@ export function deleteIkeSa(core: Core, sa: IkeSa, reason: string, notifyType?: 
   // A responder that answered IKE_AUTH has the SA, even where its answer is no good.
   const isKnownToPeer = !sa.isHalfOpen || sa.isIkeAuthAnswered
   if (!isKnownToPeer || !sa.path) return closeIkeSa(core, sa, reason, false)
+  eraseExchange(sa.state)
   sa.state = { kind: 'DELETING', reason }
   core.timers.set(sa, 'handshake', core.now + core.config.timers.deletion)
   sendRequest(core, sa, buildIkeSaDelete(notifyType))
@@ -263,10 +264,11 @@ export function confirm(sa: IkeSa): void {
 }
 
 function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'authenticated' }>): void {
-  const { peer, remoteId } = effect.verified
+  const { peer, remoteId, eapIdentity } = effect.verified
   const pool = core.pools.get(peer.name)
   sa.peer = peer
   sa.remoteId = remoteId
+  sa.eapIdentity = eapIdentity
   sa.isMobike = effect.isMobike
   sa.additionalAddresses = effect.additionalAddresses
   sa.pathChecks = effect.hasPathChecks ? { last: undefined, out: undefined } : undefined
@@ -302,6 +304,7 @@ function establish(core: Core, sa: IkeSa): void {
     role: sa.role,
     localId: describeIdentity(peer.localId),
     remoteId: describeIdentity(remoteId),
+    ...(sa.eapIdentity !== undefined && { eapIdentity: sa.eapIdentity }),
     proposal: describeIkeSuite(suite),
     path: describePath(path),
     ...(core.config.shard && {
@@ -315,8 +318,8 @@ function establish(core: Core, sa: IkeSa): void {
 function forgetOthers(core: Core, sa: IkeSa): void {
   sa.isInitialContact = true
   if (!sa.peer || !sa.remoteId) return
-  for (const other of core.identities.of(sa.peer, sa.remoteId))
-    if (other !== sa) closeForNewcomer(core, other, describeIdentity(sa.remoteId), sa.path && remoteOf(sa.path))
+  for (const other of core.identities.of(sa.peer, sa.remoteId, sa.eapIdentity))
+    if (other !== sa) closeForNewcomer(core, other, sa.eapIdentity ?? describeIdentity(sa.remoteId), sa.path && remoteOf(sa.path))
 }
 
 /** Without a word to the old one: it is lost, says the peer (RFC 7296 §2.4). Two machines with one identity each say that of the other. */

@@ -1,4 +1,5 @@
 /** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
+import type { EapMachine } from '@underpass/eap'
 import type { Payload, Proposal } from '@underpass/ike-codec'
 import type { IkeKeys } from '@underpass/ike-crypto'
 import type { ChildSa } from '../child/child-sa.ts'
@@ -47,6 +48,34 @@ export interface ChildOffer {
   readonly proposals: readonly Proposal[]
 }
 
+/** What an EAP conversation came to. */
+export interface EapProof {
+  readonly kind: 'eap-proof'
+  /** `undefined`: the method makes none, and SK_pi and SK_pr are in its place. */
+  readonly msk: Uint8Array | undefined
+  /** That the method has shown, safe to print. */
+  readonly eapIdentity: string
+}
+
+/** An initiator's conversation. */
+export interface EapDialogue {
+  readonly record: InitRecord
+  readonly child: ChildOffer
+  readonly remoteId: Identity
+  readonly machine: EapMachine
+}
+
+/** A responder's conversation. `asked`: the first IKE_AUTH request, which is answered when EAP is over. */
+export interface EapTrial {
+  readonly record: InitRecord
+  readonly peer: PeerConfig
+  readonly remoteId: Identity
+  readonly asked: readonly Payload[]
+  readonly machine: EapMachine
+  /** Without a signature of ours (RFC 5998). */
+  readonly isEapOnly: boolean
+}
+
 export interface IkeSaInitSent {
   readonly kind: 'IKE_SA_INIT_SENT'
   readonly offer: InitOffer
@@ -75,6 +104,17 @@ export type IkeSaState =
   /** Our AUTH payload is being made: the request follows. */
   | { readonly kind: 'AUTH_MAKE'; readonly record: InitRecord }
   | { readonly kind: 'IKE_AUTH_SENT'; readonly record: InitRecord; readonly child: ChildOffer }
+  /** IKE_AUTH is out without AUTH, which asks for EAP (RFC 7296 §2.16). */
+  | { readonly kind: 'EAP_ASKED'; readonly record: InitRecord; readonly child: ChildOffer }
+  | ({ readonly kind: 'EAP_SENT' } & EapDialogue)
+  /** EAP has ended well, and AUTH is out. */
+  | {
+      readonly kind: 'EAP_AUTH_SENT'
+      readonly record: InitRecord
+      readonly child: ChildOffer
+      readonly remoteId: Identity
+      readonly proof: EapProof
+    }
   | {
       readonly kind: 'KE_RESPOND'
       readonly request: Uint8Array
@@ -86,6 +126,10 @@ export type IkeSaState =
   /** The responder: additional key exchanges are due before IKE_AUTH. */
   | { readonly kind: 'IKE_INTERMEDIATE_EXPECTED'; readonly record: InitRecord }
   | { readonly kind: 'IKE_SA_INIT_ANSWERED'; readonly record: InitRecord }
+  /** The responder: EAP goes on (RFC 7296 §2.16). */
+  | ({ readonly kind: 'EAP_EXPECTED' } & EapTrial)
+  /** The responder has said EAP-Success: AUTH has to follow. */
+  | ({ readonly kind: 'EAP_AUTH_EXPECTED'; readonly proof: EapProof } & Omit<EapTrial, 'machine'>)
   /** Only there to say AUTHENTICATION_FAILED again over UDP; no message is expected. */
   | { readonly kind: 'IKE_AUTH_REFUSED' }
   | { readonly kind: 'ESTABLISHED' }
@@ -171,6 +215,8 @@ export class IkeSa {
   suite: IkeSuite | undefined
   protection: Protection | undefined
   remoteId: Identity | undefined
+  /** By EAP, safe to print: who it is, whatever `remoteId` says. */
+  eapIdentity: string | undefined
   nat: NatFindings | undefined
   /** What the peer said in IKE_SA_INIT that it can verify. */
   peerSignatures: PeerSignatures = { hashAlgorithms: undefined, authMethods: undefined }
@@ -205,6 +251,8 @@ export class IkeSa {
   doubtedAt: number | undefined
   /** The peer's IKE_AUTH response came and was authentic: what is wrong now is not the transport's fault. */
   isIkeAuthAnswered = false
+  /** Of the last IKE_AUTH request that came. */
+  ikeAuthMessageId = 1
   /** A request that came while the IKE_AUTH response was looked at. */
   earlyRequest: { readonly octets: Uint8Array; readonly arrival: Path } | undefined
   /** The last unauthenticated refusal of IKE_SA_INIT, for the message to people if nothing better comes (T-ERR-1). */

@@ -35,10 +35,7 @@ export function answerInformationalRequest(_core: Core, sa: IkeSa, { header, inn
     }
   }
   // §2.21.2: right behind IKE_AUTH these say, without a Delete, that the initiator could not take our answer.
-  const isAfterIkeAuth =
-    sa.series.role === 'responder' &&
-    sa.series.members.size === 1 &&
-    header.messageId === 2 + (sa.suite?.additionalKeyExchanges?.length ?? 0)
+  const isAfterIkeAuth = sa.series.role === 'responder' && sa.series.members.size === 1 && header.messageId === sa.ikeAuthMessageId + 1
   const untaken = isAfterIkeAuth ? UNTAKEN.find((notifyType) => findNotify(inner, notifyType) !== undefined) : undefined
   if (untaken !== undefined)
     return { reply: [], afterReply: [{ kind: 'close', reason: `the peer said ${nameOfNotify(untaken)} to IKE_AUTH`, byPeer: true }] }

@@ -9,11 +9,11 @@
  */
 import { NotifyType, notify, type Payload, type PayloadOf, PpkIdType } from '@underpass/ike-codec'
 import { concat, type IkeKeys, mixPpk } from '@underpass/ike-crypto'
-import type { PeerConfig, Ppk } from '../config.ts'
+import type { LocalAuthentication, PeerConfig, Ppk } from '../config.ts'
 import { equal } from '../octets.ts'
 import { SessionError } from '../session-error.ts'
 import { makeAuth } from './authentication.ts'
-import type { IkeSa, InitRecord } from './ike-sa.ts'
+import type { EapProof, IkeSa, InitRecord } from './ike-sa.ts'
 import { findNotify } from './payload-queries.ts'
 import type { Protection } from './protection.ts'
 import type { Step } from './step.ts'
@@ -34,15 +34,19 @@ export function makeAuthWithPpk(
   record: InitRecord,
   peer: PeerConfig,
   send: (auth: PayloadOf<'AUTH'> | undefined, why: string, more: readonly Payload[]) => Step,
+  local: LocalAuthentication | EapProof = peer.auth.local,
 ): Step {
   const { ppk } = peer
-  if (!sa.usesPpk || !ppk) return makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, []))
+  if (!sa.usesPpk || !ppk) return makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, []), local)
   const mixed = (more: readonly Payload[]): Step => ({
     effects: [{ kind: 'keys', protection: mix(sa, ppk) }],
-    next: () => makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, [notify(NotifyType.PPK_IDENTITY, ppkId(ppk)), ...more])),
+    next: () =>
+      makeAuth(sa, record, peer, [], (auth, why) => send(auth, why, [notify(NotifyType.PPK_IDENTITY, ppkId(ppk)), ...more]), local),
   })
   if (ppk.isRequired) return mixed([])
-  return makeAuth(sa, record, peer, [], (auth, why) => (auth ? mixed([notify(NotifyType.NO_PPK_AUTH, auth.data)]) : send(auth, why, [])))
+  const unmixed = (auth: PayloadOf<'AUTH'> | undefined, why: string): Step =>
+    auth ? mixed([notify(NotifyType.NO_PPK_AUTH, auth.data)]) : send(auth, why, [])
+  return makeAuth(sa, record, peer, [], unmixed, local)
 }
 
 /** The initiator, on the answer: goes on with the keys that the responder has taken, `undefined` where it did without a PPK that is required. */

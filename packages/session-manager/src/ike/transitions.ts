@@ -7,8 +7,9 @@
 import { ExchangeType, type Payload } from '@underpass/ike-codec'
 import type { Core } from '../core.ts'
 import { answerCreateChildSaRequest, handleCreateChildSaResponse } from './create-child-sa.ts'
+import { handleEapAuthResponse, handleEapResponse, handleFirstEapResponse } from './eap-initiator.ts'
+import { answerEapAuthRequest, answerEapRequest, answerFirstIkeAuthRequest } from './eap-responder.ts'
 import { handleIkeAuthResponse } from './ike-auth-initiator.ts'
-import { answerIkeAuthRequest } from './ike-auth-responder.ts'
 import type { IkeSa, IkeSaState } from './ike-sa.ts'
 import { answerInformationalRequest } from './informational.ts'
 import { answerIkeIntermediateRequest, handleIkeIntermediateResponse } from './intermediate.ts'
@@ -51,9 +52,49 @@ const TRANSITIONS: readonly Transition[] = [
     from: ['IKE_SA_INIT_ANSWERED'],
     exchange: ExchangeType.IKE_AUTH,
     role: 'request',
-    // No AUTH is an initiator that wants EAP (§2.16): refused by name, not as a syntax error.
+    // No AUTH is an initiator that wants EAP (§2.16).
     required: ['IDi', 'SA', 'TSi', 'TSr'],
-    handle: answerIkeAuthRequest,
+    handle: answerFirstIkeAuthRequest,
+  },
+  {
+    story: 'Responder: process IKE_AUTH request with EAP',
+    from: ['EAP_EXPECTED'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'request',
+    required: ['EAP'],
+    handle: answerEapRequest,
+  },
+  {
+    story: 'Responder: process IKE_AUTH request after EAP',
+    from: ['EAP_AUTH_EXPECTED'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'request',
+    required: ['AUTH'],
+    handle: answerEapAuthRequest,
+  },
+  {
+    story: 'Initiator: process IKE_AUTH response that is to begin EAP',
+    from: ['EAP_ASKED'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'response',
+    required: [],
+    handle: handleFirstEapResponse,
+  },
+  {
+    story: 'Initiator: process IKE_AUTH response with EAP',
+    from: ['EAP_SENT'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'response',
+    required: [],
+    handle: handleEapResponse,
+  },
+  {
+    story: 'Initiator: process IKE_AUTH response after EAP',
+    from: ['EAP_AUTH_SENT'],
+    exchange: ExchangeType.IKE_AUTH,
+    role: 'response',
+    required: [],
+    handle: handleEapAuthResponse,
   },
   {
     story: 'Initiator: process IKE_AUTH response',
@@ -82,8 +123,8 @@ const TRANSITIONS: readonly Transition[] = [
     handle: handleCreateChildSaResponse,
   },
   {
-    story: 'Process INFORMATIONAL request: liveness check, Delete',
-    from: ['ESTABLISHED', 'DELETING'],
+    story: 'Process INFORMATIONAL request: liveness check, Delete, or that the initiator goes no further with EAP (§2.21.2)',
+    from: ['ESTABLISHED', 'DELETING', 'EAP_EXPECTED', 'EAP_AUTH_EXPECTED'],
     exchange: ExchangeType.INFORMATIONAL,
     role: 'request',
     required: [],

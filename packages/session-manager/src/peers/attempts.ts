@@ -49,7 +49,7 @@ export class Attempts {
 /** How far an attempt has come after `time`, in milliseconds. `failure`: what the network said of a datagram of it, if it said anything. */
 export function progressWords(sa: IkeSa, time: number, failure: string | undefined): string {
   const milliseconds = Math.round(time)
-  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'IKE_INTERMEDIATE_SENT')
+  if (sa.state.kind === 'IKE_AUTH_SENT' || sa.state.kind === 'EAP_ASKED' || sa.state.kind === 'IKE_INTERMEDIATE_SENT')
     return `IKE_SA_INIT was answered, IKE_AUTH was not within ${milliseconds} ms: ${sa.transport === 'udp' ? 'UDP' : 'the stream'} is blocked half way`
   if (
     sa.state.kind === 'KE_COMPLETE' ||

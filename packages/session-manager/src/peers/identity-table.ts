@@ -13,7 +13,7 @@ export class IdentityTable {
   /** The SA's peer and identity are known by now. */
   add(sa: IkeSa): void {
     if (!sa.peer || !sa.remoteId) return
-    const key = keyOf(sa.peer, sa.remoteId)
+    const key = keyOf(sa.peer, sa.remoteId, sa.eapIdentity)
     const sas = this.#byIdentity.get(key)
     if (sas) sas.add(sa)
     else this.#byIdentity.set(key, new Set([sa]))
@@ -39,12 +39,12 @@ export class IdentityTable {
     this.#byIdentity.set(key, new Set(sas))
   }
 
-  /** The SAs of this peer and identity, oldest first. */
-  of(peer: PeerConfig, remoteId: Identity): IkeSa[] {
-    return [...(this.#byIdentity.get(keyOf(peer, remoteId)) ?? [])]
+  /** The SAs of this peer and identity, oldest first: that of EAP where there is one (RFC 7296 §2.16). */
+  of(peer: PeerConfig, remoteId: Identity, eapIdentity: string | undefined): IkeSa[] {
+    return [...(this.#byIdentity.get(keyOf(peer, remoteId, eapIdentity)) ?? [])]
   }
 }
 
-function keyOf(peer: PeerConfig, remoteId: Identity): string {
-  return `${peer.name} ${remoteId.idType} ${hex(remoteId.data)}`
+function keyOf(peer: PeerConfig, remoteId: Identity, eapIdentity: string | undefined): string {
+  return eapIdentity === undefined ? `${peer.name} ${remoteId.idType} ${hex(remoteId.data)}` : `${peer.name} EAP ${eapIdentity}`
 }

@@ -305,7 +305,9 @@ export class Racing {
 /** As the rules see it. */
 function asRacer({ sa, index, begunAt, sentAt, authenticatesSince, hopeUntil }: RacingSa): Racer {
   const { transport } = sa
-  if (authenticatesSince !== undefined) return { index, transport, stage: 'authenticating', since: authenticatesSince }
+  // An EAP conversation shows that IKE_AUTH gets through, and takes its time.
+  if (authenticatesSince !== undefined)
+    return { index, transport, stage: 'authenticating', since: sa.isIkeAuthAnswered ? Number.POSITIVE_INFINITY : authenticatesSince }
   if (sa.state.kind === 'KEYS_READY') return { index, transport, stage: 'ready', since: begunAt }
   const since = transport === 'udp' ? (sentAt ?? Number.POSITIVE_INFINITY) : begunAt
   // What was said of a request that a cookie has answered since is not said of the one that is out now: that has its full time.

@@ -53,6 +53,7 @@ export function makeSuccessor(core: Core, old: IkeSa, terms: SuccessorTerms): Ik
   for (const secret of [seed, ...sharedSecrets]) secret.fill(0)
   sa.peer = old.peer
   sa.remoteId = old.remoteId
+  sa.eapIdentity = old.eapIdentity
   sa.isMobike = old.isMobike
   sa.isFragmenting = old.isFragmenting
   sa.lastInboundAt = core.now
