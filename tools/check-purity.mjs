@@ -3,7 +3,13 @@
 import { importsOf } from './check-dag.mjs'
 import { globSync, readFileSync } from './files.mjs'
 
-const PURE = ['packages/ike-codec/src', 'packages/tcp-framing/src', 'packages/ike-crypto/src', 'packages/session-manager/src']
+const PURE = [
+  'packages/ike-codec/src',
+  'packages/tcp-framing/src',
+  'packages/ike-crypto/src',
+  'packages/radius/src',
+  'packages/session-manager/src',
+]
 /** Beside the pure entry of their package, with a runtime or with promises on purpose. */
 const EXCEPT = [/^packages\/ike-crypto\/src\/node\.ts$/, /^packages\/session-manager\/src\/driver(\.ts$|\/)/]
 const BANNED = [

@@ -462,7 +462,7 @@ export class Network {
 
 /** Fixed work for a fixed seed: jobs are done at once and in order, with what the host's driver does them with. */
 export function doWork(work: CryptoWork): CryptoResult {
-  if (work.kind === 'sign' || work.kind === 'verify-peer') return { kind: 'failed', detail: 'nobody has keys here' }
+  if (work.kind === 'sign' || work.kind === 'verify-peer' || work.kind === 'eap') return { kind: 'failed', detail: 'nobody has keys here' }
   const method = nodeKeyExchange(work.method)
   if (!method) return { kind: 'failed', detail: `no key exchange method ${work.method}` }
   try {

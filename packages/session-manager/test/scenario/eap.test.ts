@@ -326,7 +326,7 @@ describe('RFC 7296 §2.16 EAP with what else there is', () => {
     expect(pair.passesTraffic()).toBe(true)
   })
 
-  it('RFC 4555 §3.2 (T-MOB-1): MOBIKE is announced in the first request and the last response', () => {
+  it('RFC 4555 §3.2: MOBIKE is announced in the first request and the last response', () => {
     const { pair } = withEap(OK, OK, { transports: [UDP] })
     pair.connect()
     expect(pair.saOf(pair.client).isMobike && pair.saOf(pair.gateway).isMobike).toBe(true)
@@ -365,7 +365,7 @@ describe('RFC 7296 §2.16 EAP with what else there is', () => {
 })
 
 describe('RFC 7296 §2.6 conversations that hang', () => {
-  it('(C-17): a half-open IKE SA in the middle of EAP is counted, and ends with its time', () => {
+  it('a half-open IKE SA in the middle of EAP is counted, and ends with its time', () => {
     const { pair, machines } = withEap(OK, OK, { gatewayTimers: { handshake: 10_000 } })
     let seen = 0
     pair.meddle = (message) => (isIkeAuth(message, 'request') && seen++ > 0 ? [] : undefined)
@@ -378,7 +378,7 @@ describe('RFC 7296 §2.6 conversations that hang', () => {
     expect(machines.gateway.map(({ isClosed }) => isClosed)).toEqual([true])
   })
 
-  it('(C-17): no more of them than limits.maxHalfOpenPerAddress', () => {
+  it('no more of them than limits.maxHalfOpenPerAddress', () => {
     const { pair } = withEap(OK, OK, { gatewayLimits: { maxHalfOpenPerAddress: 2 } })
     pair.meddle = (message) => (isIkeAuth(message, 'request') && message.header.messageId > 1 ? [] : undefined)
     const { auth } = pair.client.core.config.peers[0]!

@@ -170,7 +170,7 @@ describe('RFC 9329 §5.1, §9: transports that race', () => {
     pair.input(pair.gateway, { ...message, remote: { address: CLIENT_ADDRESS, port: 4500 }, bytes: held[0]! })
     pair.settle()
     expect(pair.counter(pair.gateway, 'ike-overtaken')).toBe(1)
-    expect(sa.of(pair.saOf(pair.gateway).peer!, pair.saOf(pair.gateway).remoteId!)).toHaveLength(1)
+    expect(sa.of(pair.saOf(pair.gateway).peer!, pair.saOf(pair.gateway).remoteId!, undefined)).toHaveLength(1)
     expect(pair.gateway.core.halfOpen.size).toBe(0)
     expect(pair.passesTraffic()).toBe(true)
   })
