@@ -43,13 +43,13 @@ export function startClient(
 
 /**
  * `underpass-gateway run` in a namespace, until it listens: one connection for one client; its TUN has the first address of 10.1.0.0/24.
- * `proxies`: whose PROXY headers are believed.
+ * `proxies`: whose PROXY headers are believed. `radius`: servers, as the configuration writes them.
  * @param {{address: string, udp?: number[], tcp?: (number | object)[], tls?: {ports: (number | object)[], cert_file: string, key_file: string}, proxies?: string[], workers?: number, ids?: string[], ike?: string, esp?: string, timers?: Record<string, string>}} settings
  */
 export async function startGateway(
   lab,
   namespace,
-  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {}, limits, ppk },
+  { label = 'gateway', address, udp = [], tcp = [], tls, proxies, workers, ids, auth, ike, esp, timers = {}, limits, ppk, radius },
 ) {
   const gateway = start(
     lab,
@@ -62,6 +62,7 @@ export async function startGateway(
       tun: { address: ['10.1.0.1/24'] },
       timers: { liveness: '30s', ...timers },
       ...(limits && { limits }),
+      ...(radius && { radius }),
       connection: [
         {
           name: 'road',

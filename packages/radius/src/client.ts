@@ -10,13 +10,17 @@ import { RadiusError } from './radius-error.ts'
 import { RadiusCode } from './registry.ts'
 
 export interface RadiusClientOptions {
-  /** Shared secrets, one for each server, in the order of preference. */
-  readonly secrets: readonly Uint8Array[]
-  /** NAS-Identifier (RFC 2865 §5.32). */
-  readonly nasIdentifier: string
+  /** In the order of preference. */
+  readonly servers: readonly RadiusServer[]
   /** Fresh, unpredictable octets. */
   readonly random: (length: number) => Uint8Array
   readonly timers?: Partial<RadiusTimers>
+}
+
+export interface RadiusServer {
+  readonly secret: Uint8Array
+  /** As which NAS it knows us (RFC 2865 §5.32): NAS-Identifier. */
+  readonly nasIdentifier: string
 }
 
 /** Milliseconds, but for the number. */
@@ -75,9 +79,9 @@ export class RadiusClient {
   constructor(options: RadiusClientOptions) {
     this.#options = options
     this.#timers = { ...DEFAULT_RADIUS_TIMERS, ...options.timers }
-    this.#asked = options.secrets.map(() => new Map())
-    this.#deadUntil = options.secrets.map(() => Number.NEGATIVE_INFINITY)
-    this.#nextIdentifier = options.secrets.map(() => options.random(1)[0]!)
+    this.#asked = options.servers.map(() => new Map())
+    this.#deadUntil = options.servers.map(() => Number.NEGATIVE_INFINITY)
+    this.#nextIdentifier = options.servers.map(() => options.random(1)[0]!)
   }
 
   /** Answers its number. `request.state` is as the answer before it had it. */
@@ -102,7 +106,7 @@ export class RadiusClient {
     }
     const asked = this.#asked[server]?.get(response.identifier)
     if (!asked) return discard(`Identifier ${response.identifier} is of nothing that was asked`)
-    const secret = this.#options.secrets[server]!
+    const { secret } = this.#options.servers[server]!
     const why = whyUnauthentic(response, asked.authenticator, secret)
     if (why !== undefined) return discard(`${why}: is the shared secret the same at both ends?`)
     const answer = readEapAnswer(response, asked.authenticator, secret)
@@ -140,8 +144,9 @@ export class RadiusClient {
     const authenticator = this.#options.random(16)
     let octets: Uint8Array
     try {
-      const attributes = requestAttributes(question.request, this.#options.nasIdentifier)
-      octets = protectRequest({ code: RadiusCode.ACCESS_REQUEST, identifier, authenticator, attributes }, this.#options.secrets[server]!)
+      const { secret, nasIdentifier } = this.#options.servers[server]!
+      const attributes = requestAttributes(question.request, nasIdentifier)
+      octets = protectRequest({ code: RadiusCode.ACCESS_REQUEST, identifier, authenticator, attributes }, secret)
     } catch (error) {
       if (!(error instanceof RadiusError)) throw error
       return this.#fail(question.number, error.message)

@@ -8,7 +8,7 @@ const REQUEST: EapRequest = { packet: Uint8Array.of(2, 1, 0, 9, 1, 97, 110, 110,
 function clientOf(secrets: readonly Uint8Array[] = [SECRET]): { client: RadiusClient; drain: () => RadiusOutput[]; wait: () => number } {
   let count = 0
   const random = (length: number): Uint8Array => new Uint8Array(length).map(() => ++count & 0xff)
-  const client = new RadiusClient({ secrets, nasIdentifier: 'gw.example', random })
+  const client = new RadiusClient({ servers: secrets.map((secret) => ({ secret, nasIdentifier: 'gw.example' })), random })
   let time = 0
   const drain = (): RadiusOutput[] => {
     const outputs: RadiusOutput[] = []

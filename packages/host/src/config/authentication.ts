@@ -26,11 +26,13 @@ import type {
 } from '@underpass/session-manager'
 import * as z from 'zod'
 import { reasonOf } from '../host-error.ts'
+import type { EapCredentials, EapOfPeer } from './eap.ts'
 import type { Findings } from './load.ts'
 import { pathOfPem } from './pem-file.ts'
+import type { RadiusSettings } from './radius.ts'
 import type { KeyPath } from './toml-locator.ts'
 
-export type AuthKind = 'psk' | 'certificate' | 'null'
+export type AuthKind = 'psk' | 'certificate' | 'null' | 'eap'
 
 interface WrittenAuth {
   readonly auth?: AuthKind | undefined
@@ -45,7 +47,7 @@ interface WrittenAuth {
 }
 
 const file = z.string().min(1)
-const kind = z.enum(['psk', 'certificate', 'null'])
+const kind = z.enum(['psk', 'certificate', 'null', 'eap'])
 
 /** The keys of a table that is about a peer. */
 export const AUTH_KEYS: { readonly [K in keyof WrittenAuth]-?: z.ZodType<WrittenAuth[K]> } = {
@@ -65,6 +67,9 @@ export interface Credentials {
   /** Private keys, PKCS#8 in DER. */
   readonly keys: Readonly<Record<string, Uint8Array>>
   readonly trusts: Readonly<Record<string, TrustFiles>>
+  readonly eap: Readonly<Record<string, EapCredentials>>
+  /** In the order in which they are asked. */
+  readonly radius: readonly RadiusSettings[]
 }
 
 export interface TrustFiles {
@@ -75,12 +80,14 @@ export interface TrustFiles {
   readonly revocation: RevocationPolicy
 }
 
-export const NO_CREDENTIALS: Credentials = { keys: {}, trusts: {} }
+export const NO_CREDENTIALS: Credentials = { keys: {}, trusts: {}, eap: {}, radius: [] }
 
 export function mergedCredentials(all: readonly Credentials[]): Credentials {
   return {
     keys: Object.assign({}, ...all.map(({ keys }) => keys)) as Credentials['keys'],
     trusts: Object.assign({}, ...all.map(({ trusts }) => trusts)) as Credentials['trusts'],
+    eap: Object.assign({}, ...all.map(({ eap }) => eap)) as Credentials['eap'],
+    radius: all.flatMap(({ radius }) => radius),
   }
 }
 
@@ -88,20 +95,30 @@ export function localKind({ auth }: WrittenAuth): AuthKind {
   return auth ?? 'psk'
 }
 
-/** What is not said is as on our own side. */
+/** What is not said is as on our own side; who does EAP is met with a certificate (RFC 7296 §2.16). */
 export function remoteKind({ auth, remote_auth }: WrittenAuth): AuthKind {
-  return remote_auth ?? auth ?? 'psk'
+  return remote_auth ?? (auth === 'eap' ? 'certificate' : (auth ?? 'psk'))
 }
 
 export function needsSecret(written: WrittenAuth): boolean {
   return localKind(written) === 'psk' || remoteKind(written) === 'psk'
 }
 
-/** `name`: of the peer, under which its credentials stand. `localId`: what the certificate is to show. */
+/** Of which peer. */
+interface AuthOf {
+  /** Under which its credentials stand. */
+  readonly name: string
+  /** What the certificate is to show. */
+  readonly localId: Identity
+  /** Which of the two EAP is about: whoever dials proves himself by it. */
+  readonly role: 'initiator' | 'responder'
+  readonly eap: EapOfPeer | undefined
+}
+
 export function readAuthentication(
   path: KeyPath,
   written: WrittenAuth,
-  { name, localId }: { readonly name: string; readonly localId: Identity },
+  { name, localId, role, eap }: AuthOf,
   findings: Findings,
 ): { readonly authFor: (secret: Uint8Array) => PeerAuthentication; readonly credentials: Credentials } {
   const signs = localKind(written) === 'certificate'
@@ -113,18 +130,23 @@ export function readAuthentication(
       findings.issue([...path, key], 'is for a peer that signs: auth or remote_auth = "certificate"')
   const own = signs ? readOwn(path, written, localId, findings) : undefined
   const trusted = believes ? readTrust(path, written, findings) : undefined
+  const plainKind = (of: AuthKind, secret: Uint8Array, isInitiators: boolean): Exclude<LocalAuthentication, { kind: 'signature' }> => {
+    if (of === 'eap') return isInitiators ? { kind: 'eap', name, ...eap?.settings } : { kind: 'eap-only' }
+    return of === 'null' ? { kind: 'null' } : { kind: 'shared-key', secret }
+  }
   const local = (secret: Uint8Array): LocalAuthentication =>
-    own ? { kind: 'signature', key: name, certificates: own.certificates } : plainKind(localKind(written), secret)
+    own ? { kind: 'signature', key: name, certificates: own.certificates } : plainKind(localKind(written), secret, role === 'initiator')
   const remote = (secret: Uint8Array): RemoteAuthentication =>
-    trusted ? { kind: 'signature', trust: name, ...trusted.asked } : plainKind(remoteKind(written), secret)
+    trusted ? { kind: 'signature', trust: name, ...trusted.asked } : plainKind(remoteKind(written), secret, role === 'responder')
   return {
     authFor: (secret) => ({ local: local(secret), remote: remote(secret) }),
-    credentials: { keys: own ? { [name]: own.key } : {}, trusts: trusted ? { [name]: trusted.files } : {} },
+    credentials: {
+      keys: own ? { [name]: own.key } : {},
+      trusts: trusted ? { [name]: trusted.files } : {},
+      eap: eap ? { [name]: eap.credentials } : {},
+      radius: [],
+    },
   }
-}
-
-function plainKind(of: AuthKind, secret: Uint8Array): Extract<LocalAuthentication, { kind: 'shared-key' | 'null' }> {
-  return of === 'null' ? { kind: 'null' } : { kind: 'shared-key', secret }
 }
 
 interface Own {

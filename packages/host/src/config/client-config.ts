@@ -114,7 +114,12 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const { peer, network } = written
   const secret = needsSecret(peer) ? findings.secret(['peer'], peer) : new Uint8Array(0)
   const name = peer.name ?? peer.gateway
-  const { authFor, credentials } = readAuthentication(['peer'], peer, { name, localId: peer.local_id }, findings)
+  const { authFor, credentials } = readAuthentication(
+    ['peer'],
+    peer,
+    { name, localId: peer.local_id, role: 'initiator', eap: undefined },
+    findings,
+  )
   if (peer.local && (peer.request_addresses?.length ?? 0) > 0) {
     findings.issue(['peer', 'local'], 'cannot stand beside request_addresses: an assigned address is all that is on this side')
   }

@@ -12,14 +12,24 @@ import { formatIp, type IpRange, parseIp, parseIpRange } from '../ip-prefix.ts'
 import { isWildcard } from '../run/addresses.ts'
 import { leasableAddresses } from '../workers/pool-slices.ts'
 import { warnOfAlgorithms } from './algorithms.ts'
-import { AUTH_KEYS, type Credentials, mergedCredentials, needsSecret, readAuthentication } from './authentication.ts'
+import {
+  AUTH_KEYS,
+  type Credentials,
+  mergedCredentials,
+  NO_CREDENTIALS,
+  needsSecret,
+  readAuthentication,
+  remoteKind,
+} from './authentication.ts'
 import { dscp } from './dscp.ts'
+import { gatewayEap, readGatewayEap } from './eap.ts'
 import { address, domain, EVEN_IF_WRONG, framing, identity, prefix, subnet, table } from './fields.ts'
 import { type GatewayTls, gatewayTls, readGatewayTls, type WebServer } from './gateway-tls.ts'
 import { listener, readListeners, type TcpListener, type UdpListener, type WrittenListen } from './listeners.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { describeForbidden, MACHINE_POLICY, type Policy, whyKindForbidden } from './policy.ts'
 import { readPpk } from './ppk.ts'
+import { type RadiusSettings, radiusServers, readRadius } from './radius.ts'
 import { requireSecret, SECRET_KEYS } from './secrets.ts'
 import { checkCpus, PEER_KEYS, peerAlgorithms, SHARED_KEYS, type SharedConfig, sharedConfig, warnOfMtu } from './shared-schema.ts'
 
@@ -62,6 +72,7 @@ const CONNECTION_SHAPE = {
   name: z.string().min(1),
   local_id: identity,
   remote_id: z.union([z.literal('any').transform(() => []), identity.transform((one) => [one]), z.array(identity).min(1)]).optional(),
+  eap: gatewayEap.optional(),
   local_addresses: z.array(subnet).min(1).optional(),
   remote_addresses: z.array(subnet).min(1).optional(),
   local: z.array(subnet).min(1).optional(),
@@ -102,6 +113,7 @@ const GATEWAY_FILE = table({
   secret: z
     .array(table({ ...SECRET_KEYS, id: identity }).superRefine(requireSecret, EVEN_IF_WRONG), { error: listOfTables('secret') })
     .optional(),
+  radius: radiusServers.optional(),
   network: table({ forwarding: z.boolean().optional(), routes: z.boolean().optional() }).optional(),
 }).superRefine(({ connection, secret }, context) => {
   if (!Array.isArray(connection) || (secret !== undefined && (!Array.isArray(secret) || secret.length > 0))) return
@@ -134,7 +146,8 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
   const { udp, tcp } = readListeners(allowed(listen ?? {}, shared.policy, findings), findings)
   const secrets = readSecrets(written, findings)
   const additional = listen?.additional_addresses ? { additionalAddresses: listen.additional_addresses } : {}
-  const served = written.connection.map((connection, i) => peersOf(connection, i, secrets, additional, findings))
+  const radius = readRadius(written.radius, findings)
+  const served = written.connection.map((connection, i) => peersOf(connection, i, { secrets, additional, radius }, findings))
   const peers = served.flatMap((connection) => connection.peers)
   checkDistinct(written, peers, findings)
   checkPools(written, findings)
@@ -150,7 +163,7 @@ function build(written: WrittenGateway, findings: Findings, machinePolicy: strin
     web: written.tls?.fallback,
     proxies: findings.subnets(['listen', 'proxy_protocol'], listen?.proxy_protocol ?? []),
     peers,
-    signatures: mergedCredentials(served.map(({ credentials }) => credentials)),
+    signatures: mergedCredentials([{ ...NO_CREDENTIALS, radius }, ...served.map(({ credentials }) => credentials)]),
     workers: written.workers ?? 1,
     detectsCrashes: written.crash_detection ?? true,
     forwarding: network?.forwarding ?? false,
@@ -193,12 +206,18 @@ function readSecrets(written: WrittenGateway, findings: Findings): Secret[] {
   return secrets
 }
 
+/** What all connections have. */
+interface OfAll {
+  readonly secrets: readonly Secret[]
+  readonly additional: Pick<PeerConfig, 'additionalAddresses'>
+  readonly radius: readonly RadiusSettings[]
+}
+
 /** One peer for each identity that the connection admits; they share its pool, which is one object for all of them. */
 function peersOf(
   written: WrittenConnection,
   index: number,
-  secrets: readonly Secret[],
-  additional: Pick<PeerConfig, 'additionalAddresses'>,
+  { secrets, additional, radius }: OfAll,
   findings: Findings,
 ): { readonly peers: PeerConfig[]; readonly credentials: Credentials } {
   const at = ['connection', index]
@@ -221,7 +240,13 @@ function peersOf(
   const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
   const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
   const admitted = admittedBy(written, index, secrets, findings)
-  const { authFor, credentials } = readAuthentication(at, written, { name: written.name, localId: written.local_id }, findings)
+  const eap = readGatewayEap(at, written.eap, remoteKind(written) === 'eap', radius, findings)
+  const { authFor, credentials } = readAuthentication(
+    at,
+    written,
+    { name: written.name, localId: written.local_id, role: 'responder', eap },
+    findings,
+  )
   const peers = admitted.map(({ id, psk }) => ({
     name: admitted.length > 1 && id ? `${written.name}/${describeIdentity(id)}` : written.name,
     localId: written.local_id,

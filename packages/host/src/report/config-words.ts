@@ -117,7 +117,13 @@ function peerLines(peer: Omit<PeerConfig, 'dial'>): string[] {
   ]
 }
 
-const ANYBODY = { 'shared-key': 'whoever has the secret', signature: 'whoever has a certificate', null: 'anybody' } as const
+const ANYBODY = {
+  'shared-key': 'whoever has the secret',
+  signature: 'whoever has a certificate',
+  null: 'anybody',
+  eap: 'whoever EAP knows',
+  'eap-only': 'whoever EAP proves',
+} as const
 
 function proofWords({ local, remote }: PeerConfig['auth']): string {
   const [ours, theirs] = [authWords(local), authWords(remote)]
@@ -127,6 +133,8 @@ function proofWords({ local, remote }: PeerConfig['auth']): string {
 function authWords(auth: PeerConfig['auth']['local' | 'remote']): string {
   if (auth.kind === 'shared-key') return `a secret of ${auth.secret.length} octets`
   if (auth.kind === 'null') return 'nothing (NULL authentication)'
+  if (auth.kind === 'eap') return 'EAP'
+  if (auth.kind === 'eap-only') return 'the EAP of the initiator (EAP-only)'
   if ('trust' in auth) return 'a signature'
   return `a signature, and ${auth.certificates.length === 1 ? 'a certificate or key' : `${auth.certificates.length} certificates`}`
 }

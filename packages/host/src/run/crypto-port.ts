@@ -3,6 +3,7 @@ import { nodeKeyExchange } from '@underpass/ike-crypto/node'
 import type { CryptoResult, CryptoWork, RandomSource } from '@underpass/session-manager'
 import { type Credentials, NO_CREDENTIALS } from '../config/authentication.ts'
 import { reasonOf } from '../host-error.ts'
+import { EapWorks } from './eap-works.ts'
 import { nodeRandom } from './random.ts'
 import { Signatures } from './signatures.ts'
 
@@ -11,19 +12,23 @@ export function cryptoPort(
   credentials: Credentials = NO_CREDENTIALS,
 ): (work: CryptoWork) => Promise<CryptoResult> {
   const signatures = new Signatures(credentials)
+  const eap = new EapWorks(credentials, random)
   const waiting: (() => void)[] = []
   const runOne = (): void => {
     waiting.shift()!()
     if (waiting.length > 0) setImmediate(runOne)
   }
-  return (work) =>
-    new Promise((resolve) => {
+  return (work) => {
+    // Of its own time, and others' work beside it.
+    if (work.kind === 'eap') return eap.perform(work.work)
+    return new Promise((resolve) => {
       waiting.push(() => resolve(work.kind === 'sign' || work.kind === 'verify-peer' ? signatures.perform(work) : perform(work, random)))
       if (waiting.length === 1) setImmediate(runOne)
     })
+  }
 }
 
-function perform(work: Exclude<CryptoWork, { kind: 'sign' | 'verify-peer' }>, random: RandomSource): CryptoResult {
+function perform(work: Exclude<CryptoWork, { kind: 'sign' | 'verify-peer' | 'eap' }>, random: RandomSource): CryptoResult {
   const exchange = nodeKeyExchange(work.method)
   if (exchange === undefined) return { kind: 'failed', detail: `key exchange method ${work.method} is not implemented` }
   try {

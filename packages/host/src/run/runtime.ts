@@ -13,6 +13,7 @@ import { type CertificatePair, type FirstLook, type Listener, type Origin, Trans
 import { createPacketMemory } from '@underpass/tun-device'
 import type { ReusePortGroup } from '@underpass/udp-transport'
 import type { Credentials } from '../config/authentication.ts'
+import { eapMachines } from '../eap/machines.ts'
 import { plainEndpoint } from './addresses.ts'
 import { nodeClock } from './clock.ts'
 import { checkCongestionControl } from './congestion-control.ts'
@@ -80,7 +81,9 @@ export interface Runtime {
  * and leaves nothing open then.
  */
 export function startRuntime(options: RuntimeOptions): Promise<Runtime> {
-  return startRuntimeWith(new SessionManager(options.sessionConfig, options.random ?? nodeRandom, createPacketMemory), options)
+  const { sessionConfig, credentials } = options
+  const config = credentials ? { ...sessionConfig, createEapMachine: eapMachines(credentials.eap) } : sessionConfig
+  return startRuntimeWith(new SessionManager(config, options.random ?? nodeRandom, createPacketMemory), options)
 }
 
 /** The same around any core. */

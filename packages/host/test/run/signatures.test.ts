@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { publicKeyOf, readPkcs12 } from '@underpass/certificates'
 import type { CryptoResult, CryptoWork } from '@underpass/session-manager'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Credentials, TrustFiles } from '../../src/config/authentication.ts'
+import { type Credentials, NO_CREDENTIALS, type TrustFiles } from '../../src/config/authentication.ts'
 import { cryptoPort } from '../../src/run/crypto-port.ts'
 import { fetchFromAuthority } from '../../src/run/signatures.ts'
 
@@ -13,7 +13,7 @@ const key = new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' }))
 const spki = publicKeyOf(createPrivateKey({ key: Buffer.from(key), format: 'der', type: 'pkcs8' }))
 const octets = new TextEncoder().encode('signed')
 const believing = (rawPublicKeys: Uint8Array[]): TrustFiles => ({ anchors: [], rawPublicKeys, crls: [], revocation: 'soft' })
-const credentials: Credentials = { keys: { us: key }, trusts: { others: believing([]), us: believing([spki]) } }
+const credentials: Credentials = { ...NO_CREDENTIALS, keys: { us: key }, trusts: { others: believing([]), us: believing([spki]) } }
 
 const closing: (() => void)[] = []
 afterEach(() => {
@@ -64,7 +64,11 @@ describe('RFC 7296 §2.15 the crypto port signs, and believes signatures', () =>
     const own = readPkcs12(new Uint8Array(Buffer.from(pkcs12.today, 'base64')), 'secret words')
     const [certificate, root] = own.certificates
     const pkcs8 = new Uint8Array(own.key!.export({ type: 'pkcs8', format: 'der' }))
-    const port = cryptoPort(undefined, { keys: { own: pkcs8 }, trusts: { root: { ...believing([]), anchors: [root!] } } })
+    const port = cryptoPort(undefined, {
+      ...NO_CREDENTIALS,
+      keys: { own: pkcs8 },
+      trusts: { root: { ...believing([]), anchors: [root!] } },
+    })
     const signed = await sign(port, 'own')
     if (signed.kind !== 'signed') throw new Error(JSON.stringify(signed))
     const claim = { octets, method: signed.method, signature: signed.data, certificates: [{ encoding: 4, data: certificate! }] }
