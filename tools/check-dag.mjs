@@ -12,6 +12,7 @@ const MAY_IMPORT = {
   'tls-transport': ['native'],
   'udp-transport': ['native'],
   'tun-device': ['native'],
+  eap: [],
   radius: ['eap'],
   'session-manager': ['eap', 'ike-codec', 'tcp-framing', 'esp-crypto', 'ike-crypto'],
   host: [

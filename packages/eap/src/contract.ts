@@ -1,0 +1,51 @@
+/** One end of one EAP conversation (RFC 3748), for whoever carries its packets: no clock, no I/O, no randomness of its own. */
+
+/** Every call answers with what is to be done next. */
+export interface EapMachine {
+  /** The server's first Request; a peer answers 'ignore'. */
+  start(): EapStep
+  /** `packet` is lent. */
+  receive(packet: Uint8Array): EapStep
+  /** With the result of the work that the last step asked for. */
+  resume(result: EapWorkResult): EapStep
+  /** Overwrites what it keeps that is secret. May be called again. */
+  close(): void
+}
+
+export type EapStep =
+  | { readonly kind: 'send'; readonly packet: Uint8Array }
+  /** Not possible here (asymmetric, slow, or somewhere else): the result goes to `resume`. */
+  | { readonly kind: 'work'; readonly work: EapWork }
+  /** RFC 3748: silently discarded; `reason` is for people. */
+  | { readonly kind: 'ignore'; readonly reason: string }
+  /** `packet`: the server's EAP-Success. `msk`: 64 octets (RFC 5247), undefined where the method makes none; overwritten by `close`. */
+  | {
+      readonly kind: 'success'
+      readonly packet?: Uint8Array
+      readonly msk?: Uint8Array
+      readonly identity: string
+      readonly method: number
+    }
+  /** `packet`: the server's EAP-Failure. */
+  | { readonly kind: 'failure'; readonly packet?: Uint8Array; readonly reason: string }
+
+export type EapWork =
+  /** RFC 3579: the server is elsewhere. `state`: of the last Access-Challenge. */
+  | { readonly kind: 'relay'; readonly packet: Uint8Array; readonly identity: string; readonly state?: Uint8Array }
+  /** A password against a salted hash: slow by intent. */
+  | { readonly kind: 'password'; readonly hash: string; readonly password: Uint8Array }
+
+export type EapWorkResult =
+  | {
+      readonly kind: 'relay'
+      readonly outcome: 'challenge' | 'accept' | 'reject'
+      readonly packet: Uint8Array
+      readonly state?: Uint8Array
+      readonly msk?: Uint8Array
+      readonly identity?: string
+    }
+  | { readonly kind: 'password'; readonly isRight: boolean }
+  | { readonly kind: 'failed'; readonly detail: string }
+
+/** Fresh, unpredictable octets. */
+export type EapRandom = (length: number) => Uint8Array

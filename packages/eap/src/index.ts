@@ -1,0 +1,11 @@
+// EAP (RFC 3748), both ends, as machines that are given packets. No IO, no clock, no randomness of their own.
+export type { EapMachine, EapRandom, EapStep, EapWork, EapWorkResult } from './contract.ts'
+export { EapError } from './eap-error.ts'
+export type { EapMethod, EapPeerMethod, EapServerMethod, EapUser, EapUsers, MethodStep } from './method.ts'
+export { md5ChallengePeer, md5ChallengeServer } from './methods/md5-challenge.ts'
+export { mschapv2Peer, mschapv2Server } from './methods/mschapv2.ts'
+export { ntPasswordHash } from './methods/mschapv2-crypto.ts'
+export { decodePacket, type EapPacket, encodePacket } from './packet.ts'
+export { createEapPeer, type EapPeerOptions } from './peer.ts'
+export { EapCode, EapType } from './registry.ts'
+export { createEapServer, type EapServerOptions } from './server.ts'

@@ -1,0 +1,42 @@
+/** What a method is to the two machines: its Type-Data in and out. One object is one end of one conversation. */
+import type { EapRandom, EapWork, EapWorkResult } from './contract.ts'
+
+export interface EapMethod {
+  /** Of the server: its first request. */
+  begin(identifier: number): MethodStep
+  /** `identifier`: of the packet that `data` came in. */
+  receive(data: Uint8Array, identifier: number): MethodStep
+  resume(result: EapWorkResult): MethodStep
+  close(): void
+}
+
+export type MethodStep =
+  | { readonly kind: 'send'; readonly data: Uint8Array }
+  | { readonly kind: 'work'; readonly work: EapWork }
+  | { readonly kind: 'ignore'; readonly reason: string }
+  /** It has ended well. Peer: `data` goes out, and EAP-Success may come now. `identity`: that the method has shown. */
+  | { readonly kind: 'done'; readonly data?: Uint8Array; readonly msk?: Uint8Array; readonly identity?: string }
+  /** It has ended badly. Peer: `data` goes out, where there is any, and EAP-Failure is to come. */
+  | { readonly kind: 'failed'; readonly data?: Uint8Array; readonly reason: string }
+
+export interface EapPeerMethod {
+  readonly type: number
+  create(random: EapRandom): EapMethod
+}
+
+export interface EapServerMethod {
+  readonly type: number
+  /** `identity`: of the Response/Identity. */
+  create(identity: string, users: EapUsers, random: EapRandom): EapMethod
+}
+
+export interface EapUsers {
+  find(identity: string): EapUser | undefined
+}
+
+/** What a method can show that somebody knows. */
+export interface EapUser {
+  readonly password?: Uint8Array
+  /** MD4 of the password in UTF-16LE (RFC 2759 §8.3): as good as the password to who has it. */
+  readonly ntHash?: Uint8Array
+}
