@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 const conditions = ['@underpass/source']
 
 // The pure packages keep no state in their modules, so their files share a process: most of what a file took was a start and its imports.
-const pure = ['certificates', 'ike-codec', 'ike-crypto', 'radius', 'session-manager', 'tcp-framing'].map(
+const pure = ['certificates', 'eap', 'ike-codec', 'ike-crypto', 'radius', 'session-manager', 'tcp-framing'].map(
   (name) => `packages/${name}/test/**/*.test.ts`,
 )
 // What counts allocations wants a heap of its own.

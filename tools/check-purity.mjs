@@ -7,6 +7,7 @@ const PURE = [
   'packages/ike-codec/src',
   'packages/tcp-framing/src',
   'packages/ike-crypto/src',
+  'packages/eap/src',
   'packages/radius/src',
   'packages/session-manager/src',
 ]
