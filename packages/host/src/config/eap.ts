@@ -42,7 +42,6 @@ interface WrittenGatewayEap {
   readonly radius?: boolean | undefined
   readonly methods?: readonly EapMethodName[] | undefined
   readonly users_file?: string | undefined
-  readonly only?: boolean | undefined
   readonly keyless?: boolean | undefined
 }
 
@@ -65,7 +64,6 @@ export const gatewayEap: z.ZodType<WrittenGatewayEap> = table({
   radius: z.boolean().optional(),
   methods: z.array(method).min(1).optional(),
   users_file: z.string().min(1).optional(),
-  only: z.boolean().optional(),
   keyless: z.boolean().optional(),
 })
 
@@ -122,8 +120,8 @@ export function readGatewayEap(
     return undefined
   }
   checkOther(path, 'auth', local, findings)
-  const { keyless = false, only = local === 'eap' } = written ?? {}
-  const settings = { allowsKeyless: keyless, allowsEapOnly: only }
+  const keyless = written?.keyless ?? false
+  const settings = { allowsKeyless: keyless }
   if (written?.radius) {
     if (radius.length === 0) findings.issue([...path, 'eap', 'radius'], 'needs a server to ask: add [[radius]]')
     for (const key of ['methods', 'users_file'] as const)
@@ -134,10 +132,10 @@ export function readGatewayEap(
   const { methods = ['mschapv2'], users_file } = written ?? {}
   if (users_file === undefined)
     findings.issue([...path, 'eap'], 'is required by remote_auth = "eap": { users_file = "…" }, or { radius = true }')
-  if (only)
+  if (local === 'eap')
     findings.issue(
-      [...path, 'eap'],
-      `of ${methods.join(', ')} does not prove who we are (RFC 5998 §4): use auth = "certificate", without only`,
+      [...path, 'auth'],
+      `cannot be "eap": ${methods.join(', ')} does not prove who we are (RFC 5998 §4); use auth = "certificate"`,
     )
   checkKeyless([...path, 'eap', 'methods'], methods, keyless, findings)
   const users = users_file === undefined ? {} : readUsers([...path, 'eap', 'users_file'], users_file, methods, findings)
