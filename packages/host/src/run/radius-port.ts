@@ -114,8 +114,9 @@ function asResult(answer: EapAnswer): EapWorkResult {
     case 'reject':
       return { kind: 'relay', outcome: 'reject', packet: answer.packet }
     case 'accept': {
-      const { packet, msk, identity } = answer
-      return { kind: 'relay', outcome: 'accept', packet, ...(msk && { msk }), ...(identity !== undefined && { identity }) }
+      const { packet, msk, identity, addresses, sessionTimeout } = answer
+      const grant = { addresses, sessionTimeout }
+      return { kind: 'relay', outcome: 'accept', packet, grant, ...(msk && { msk }), ...(identity !== undefined && { identity }) }
     }
     default:
       return answer satisfies never

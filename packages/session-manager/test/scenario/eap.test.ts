@@ -412,6 +412,48 @@ describe('RFC 7296 §2.4 who is who', () => {
   })
 })
 
+describe('RFC 2865 §5 what the user is given', () => {
+  const granting = (addresses: readonly number[][], sessionTimeout?: number): Script => ({
+    ...OK,
+    grant: { addresses: addresses.map((octets) => Uint8Array.from(octets)), sessionTimeout },
+  })
+
+  it('RFC 2865 §5.8: Framed-IP-Address is the address that it gets', () => {
+    const { pair } = withEap(OK, granting([[10, 8, 0, 17]]))
+    pair.connect()
+    expect(pair.clientAddress).toBe('10.8.0.17')
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it.each([
+    ['not in the pool', [10, 8, 1, 1]],
+    ['of another', [10, 8, 0, 10]],
+  ])('RFC 2865 §5.8: one that is %s is not given, nor any other', (_, address) => {
+    const { pair } = withEap(OK, granting([address]))
+    pair.gateway.core.pools.get('road')!.take({ owner: 'bert', family: 'ipv4', address: Uint8Array.of(10, 8, 0, 10), foundIn: undefined })
+    pair.initiate()
+    pair.run(2_000)
+    expect(pair.gateway.eventsOf('handshake-failed')).toMatchObject([
+      {
+        notify: 'INTERNAL_ADDRESS_FAILURE',
+        detail: expect.stringMatching(/the user is to have 10\.8\.\d\.\d+, which is not in the pool or somebody else's/),
+      },
+    ])
+    expect(pair.isUp).toBe(false)
+  })
+
+  it('RFC 2865 §5.27: after Session-Timeout the IKE SA is deleted, rekeyed or not', () => {
+    const { pair } = withEap(OK, granting([], 3_600))
+    pair.connect()
+    pair.command(pair.client, { kind: 'rekey', what: 'ike-sa' })
+    pair.run(3_500_000)
+    expect(pair.gateway.eventsOf('ike-sa-rekeyed')).toHaveLength(1)
+    expect(pair.gateway.eventsOf('ike-sa-closed')).toHaveLength(0)
+    pair.run(110_000)
+    expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([{ reason: 'the time that the user was given is over' }])
+  })
+})
+
 describe('RFC 7296 §2.16 configurations that contradict themselves', () => {
   const signed = new Signatures().rawKey('k', GATEWAY_KEY)
   const eap = scripted('peer')
