@@ -1,6 +1,6 @@
 /** An EAP method of the tests' own, for what IKE does with any: both ends say how often they have spoken, and end as they are told. */
 import type { EapGrant, EapMachine, EapStep, EapWorkResult } from '@underpass/eap'
-import type { EapAuthentication } from '../src/index.ts'
+import type { EapAuthentication, RandomSource } from '../src/index.ts'
 
 export interface Script {
   /** Requests of the method before the end. */
@@ -32,8 +32,19 @@ export function scripted(role: 'peer' | 'server', script: Script = {}): EapAuthe
   return { kind: 'eap', name, machines }
 }
 
+/** A method of the package's. */
+export function real(create: (random: RandomSource) => EapMachine): EapAuthentication {
+  const name = `real ${REAL.size}`
+  REAL.set(name, create)
+  return { kind: 'eap', name }
+}
+
+const REAL = new Map<string, (random: RandomSource) => EapMachine>()
+
 /** What the nodes of a `Network` are given. */
-export function createScripted(name: string): EapMachine {
+export function createMachine(name: string, random: RandomSource): EapMachine {
+  const create = REAL.get(name)
+  if (create) return create(random)
   const { role, script, machines } = SCRIPTS.get(name)!
   const machine = new ScriptedMachine(role, script)
   machines.push(machine)

@@ -65,10 +65,13 @@ export class RadiusPort {
   #wait(time: number): void {
     clearTimeout(this.#timer)
     if (time < Number.POSITIVE_INFINITY) {
-      this.#timer = setTimeout(() => {
-        this.#client.timeout(performance.now())
-        this.#drain()
-      }, time - performance.now())
+      this.#timer = setTimeout(
+        () => {
+          this.#client.timeout(performance.now())
+          this.#drain()
+        },
+        Math.max(0, time - performance.now()),
+      )
       return
     }
     for (const socket of this.#sockets.values()) socket.close()

@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { createEapPeer, createEapServer, mschapv2Peer, mschapv2Server, ntPasswordHash } from '@underpass/eap'
 import { NotifyType, notify } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import type { PeerAuthentication, Ppk, TransportOption } from '../../src/index.ts'
 import { parseIkeSuite } from '../../src/index.ts'
-import { MSK, type Script, type ScriptedMachine, scripted } from '../eap-machines.ts'
+import { MSK, real, type Script, type ScriptedMachine, scripted } from '../eap-machines.ts'
 import { isIkeAuth, MeddledPair, replacing } from '../meddler.ts'
 import { clientPeer, gatewayPeer, identity, Pair, type PairOptions, sessionConfig, TCP, UDP } from '../pair.ts'
 import { Signatures } from '../signatures.ts'
@@ -363,6 +364,49 @@ describe('RFC 7296 §2.16 EAP with what else there is', () => {
     expect(pair.connect()).toBeGreaterThan(2_000)
     expect(pair.saOf(pair.client).transport).toBe('udp')
     expect(pair.client.eventsOf('transport-failed')).toHaveLength(0)
+  })
+})
+
+describe('RFC 2759, RFC 7296 §2.16 EAP-MSCHAPv2', () => {
+  const withMschapv2 = (password: string, options: PairOptions = {}): MeddledPair => {
+    const users = { find: (name: string) => (name === 'anna' ? { ntHash: ntPasswordHash('the word of anna') } : undefined) }
+    const local = real((random) => createEapPeer({ identity: 'anna', methods: [mschapv2Peer({ name: 'anna', password })], random }))
+    const remote = real((random) => createEapServer({ methods: [mschapv2Server({ name: 'gw' })], users, random }))
+    const signed = new Signatures().rawKey('gateway', GATEWAY_KEY)
+    const { pair } = withEap(OK, OK, {
+      ...options,
+      client: { auth: { local, remote: signed.remote } },
+      gateway: { auth: { local: signed.local, remote } },
+    })
+    return pair
+  }
+
+  it.each([
+    ['TCP', TCP],
+    ['UDP', UDP],
+  ])('RFC 7296 §2.16 (C-23): over %s', (_, transport) => {
+    const pair = withMschapv2('the word of anna', { transports: [transport] })
+    pair.connect()
+    expect(pair.gateway.eventsOf('ike-sa-established')).toMatchObject([{ eapIdentity: 'anna' }])
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('RFC 2759 §6 (C-23): a wrong password is told by both, and by neither what it was', () => {
+    const pair = withMschapv2('another word')
+    fails(pair)
+    expect(pair.gateway.eventsOf('authentication-failed')).toMatchObject([{ detail: 'EAP failed: the password of "anna" is wrong' }])
+    expect(pair.client.eventsOf('authentication-failed')).toMatchObject([
+      { detail: expect.stringMatching(/the name or the password is wrong$/) },
+    ])
+    expect([...pair.client.outputs, ...pair.gateway.outputs].filter((text) => text.includes('another word'))).toEqual([])
+  })
+
+  it('RFC 7296 §2.1 (C-2): with every third message lost', () => {
+    const pair = withMschapv2('the word of anna', { transports: [UDP] })
+    let count = 0
+    pair.meddle = () => (count++ % 3 === 1 ? [] : undefined)
+    pair.connect(60_000)
+    expect(pair.saOf(pair.gateway).eapIdentity).toBe('anna')
   })
 })
 
