@@ -88,6 +88,20 @@ const ROWS: readonly (readonly [SessionEvent, string, string])[] = [
   ],
   [
     {
+      kind: 'ike-sa-established',
+      ...OF,
+      role: 'responder',
+      localId: '@gw',
+      remoteId: '@phone',
+      eapIdentity: 'anna',
+      proposal: 'aes',
+      path: TCP,
+    },
+    'info',
+    'gw: IKE SA 1 established over tcp [2001:db8::9]:4500; we are @gw, they are @phone, by EAP "anna" (aes, responder)',
+  ],
+  [
+    {
       kind: 'addresses-assigned',
       ...OF,
       addresses: [

@@ -22,6 +22,16 @@ describe('RFC 7296 §2.4: an identity over several workers', () => {
     ])
   })
 
+  it('RFC 7296 §2.16: where EAP has shown who it is, that is the identity, whatever IDi was', () => {
+    const identities = new Identities(64)
+    identities.heed(0, { ...established('a0', 'phone'), eapIdentity: 'anna' })
+    identities.heed(0, { ...established('b0', 'phone'), eapIdentity: 'bert' })
+    identities.heed(0, established('c0', 'anna'))
+    expect(identities.heed(1, { ...established('a1', 'laptop', true), eapIdentity: 'anna' })).toMatchObject([
+      { worker: 0, command: { localSpis: ['a0'], identity: 'anna' } },
+    ])
+  })
+
   it('not what is closed by then, nor the newcomer’s own worker, whose core has seen to it', () => {
     const identities = new Identities(64)
     identities.heed(0, established('a0', 'alice'))
