@@ -60,7 +60,7 @@ describe('RFC 7296 §2.4: an identity over several workers', () => {
   })
 })
 
-function established(localSpi: string, remoteId: string, isInitialContact = false): SessionEvent {
+function established(localSpi: string, remoteId: string, isInitialContact = false): Extract<SessionEvent, { kind: 'ike-sa-established' }> {
   return {
     kind: 'ike-sa-established',
     ikeSa: 'x',
