@@ -161,7 +161,9 @@ export class Racing {
     this.#forget(core, racer, why === 'no answer' ? this.#wordsFor(core, racer) : why)
     // A peer that answered IKE_AUTH and said no says no on every transport; but where the COOKIE was forged it had another request in hand than
     // the one that we signed.
-    if (!sa.isIkeAuthAnswered || racer.isCookieInIt === true) return this.#race(core)
+    // Silence in the middle of EAP is the transport's.
+    const isUnanswered = !sa.isIkeAuthAnswered || sa.window.outstanding?.plan.purpose === 'ike-auth'
+    if (isUnanswered || racer.isCookieInIt === true) return this.#race(core)
     for (const other of this.#racers) this.#leave(core, other, 'the peer refused us on another')
     this.#lose(core)
   }

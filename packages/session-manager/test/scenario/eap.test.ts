@@ -365,6 +365,14 @@ describe('RFC 7296 §2.16 EAP with what else there is', () => {
     expect(pair.saOf(pair.client).transport).toBe('udp')
     expect(pair.client.eventsOf('transport-failed')).toHaveLength(0)
   })
+
+  it('RFC 9329 §5.1: a transport that falls silent in the middle of EAP is not the peer that says no: the next is tried', () => {
+    const { pair } = withEap(OK, OK, { transports: [UDP, TCP] })
+    pair.meddle = (message) => (isIkeAuth(message, 'request') && message.header.messageId > 1 && pair.pipes.length === 0 ? [] : undefined)
+    pair.connect(120_000)
+    expect(pair.saOf(pair.client).transport).toBe('tcp')
+    expect(pair.passesTraffic()).toBe(true)
+  })
 })
 
 describe('RFC 2759, RFC 7296 §2.16 EAP-MSCHAPv2', () => {
