@@ -91,10 +91,11 @@ class EapPeer implements EapMachine {
     return this.#said
   }
 
-  /** RFC 3748 §5.3: those that would do, or 0. */
+  /** RFC 3748 §5.3: those that would do, or 0; in the form in which was asked. */
   #refuse(type: number): EapStep {
     if (type < EapType.MD5_CHALLENGE) return { kind: 'ignore', reason: `type ${type} is not asked in a request` }
     const wanted = this.#options.methods.map((method) => method.type)
+    if (type === EapType.EXPANDED) return this.#respond(EapType.EXPANDED, expandedNak(wanted))
     return this.#respond(EapType.NAK, Uint8Array.from(wanted.length > 0 ? wanted : [0]))
   }
 
@@ -126,4 +127,10 @@ class EapPeer implements EapMachine {
     const { msk, identity = this.#options.identity } = this.#outcome
     return { kind: 'success', ...(msk && { msk }), identity, method: this.#method!.type }
   }
+}
+
+/** RFC 3748 §5.3.2: Vendor-Id 0, the IETF's, and Vendor-Type 3; then each that would do as an Expanded Type, or 0. */
+function expandedNak(wanted: readonly number[]): Uint8Array {
+  const types = (wanted.length > 0 ? wanted : [0]).flatMap((type) => [EapType.EXPANDED, 0, 0, 0, 0, 0, 0, type])
+  return Uint8Array.from([0, 0, 0, 0, 0, 0, EapType.NAK, ...types])
 }
