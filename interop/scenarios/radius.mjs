@@ -4,10 +4,10 @@ import { makeCertificates } from '../lib/certificates.mjs'
 import { startFreeradius } from '../lib/freeradius.mjs'
 import { startStrongswan } from '../lib/strongswan.mjs'
 import { hundredPings } from '../lib/transfer.mjs'
-import { startGateway } from '../lib/underpass.mjs'
+import { startClient, startGateway } from '../lib/underpass.mjs'
 
 export const title =
-  'RFC 3579 §2, RFC 7296 §2.16 (C-23): our gateway asks FreeRADIUS who a user is: strongSwan as the client, by EAP-MSCHAPv2 and EAP-TLS'
+  'RFC 3579 §2, RFC 7296 §2.16 (C-23): our gateway asks FreeRADIUS who a user is: strongSwan and our client by EAP-MSCHAPv2, strongSwan by EAP-TLS, with our signature and without (RFC 5998)'
 
 const SECRET = 'a-secret-of-nas-and-server-of-40-octets-'
 const USERS = { anna: { password: 'the-word-of-anna', address: '10.9.0.77', seconds: 3600 } }
@@ -25,19 +25,39 @@ export async function run(lab) {
     users: USERS,
     certificates: ecdsa,
   })
-  const gateway = await startGateway(lab, far, {
+  const gateway = await serve(lab, far, ecdsa)
+  const strongswan = await startStrongswan(lab, near, { swanctlConf: configuration(ecdsa), prepare: (folder) => install(folder, ecdsa) })
+  await comesIn(lab, near, { gateway, strongswan, server }, { name: 'mschapv2', method: 'EAP_MSCHAPV2', user: 'anna' })
+  await comesIn(lab, near, { gateway, strongswan, server }, { name: 'tls', method: 'EAP_TLS', user: ecdsa.client.id.slice(1) })
+  await isRefused(lab, { gateway, strongswan, server })
+  await ourClient(lab, near, gateway, server, ecdsa)
+  await gateway.stop()
+  const unsigned = await serve(lab, far, ecdsa, { label: 'gateway-only', auth: 'eap', certificate: undefined, key: undefined })
+  await comesIn(
+    lab,
+    near,
+    { gateway: unsigned, strongswan, server },
+    { name: 'only', method: 'EAP_TLS', user: ecdsa.client.id.slice(1), isEapOnly: true },
+  )
+}
+
+/** `differs`: keys of the connection. */
+function serve(lab, far, { gateway }, { label = 'gateway', ...differs } = {}) {
+  return startGateway(lab, far, {
+    label,
     address: '10.98.0.2',
     udp: [500, 4500],
     ...SUITE,
     auth: {
-      local_id: ecdsa.gateway.id,
+      local_id: gateway.id,
       auth: 'certificate',
-      certificate: ecdsa.gateway.chain,
-      key: ecdsa.gateway.key,
+      certificate: gateway.chain,
+      key: gateway.key,
       remote_auth: 'eap',
       remote_id: 'any',
       eap: { radius: true },
       psk: undefined,
+      ...differs,
     },
     // The first answers nobody: the next is asked.
     radius: [
@@ -45,19 +65,17 @@ export async function run(lab) {
       { address: '10.97.0.3', psk: SECRET },
     ],
   })
-  const strongswan = await startStrongswan(lab, near, { swanctlConf: configuration(ecdsa), prepare: (folder) => install(folder, ecdsa) })
-  await comesIn(lab, near, { gateway, strongswan, server }, { name: 'mschapv2', method: 'EAP_MSCHAPV2', user: 'anna' })
-  await comesIn(lab, near, { gateway, strongswan, server }, { name: 'tls', method: 'EAP_TLS', user: ecdsa.client.id.slice(1) })
-  await isRefused(lab, { gateway, strongswan, server })
 }
 
-async function comesIn(lab, near, { gateway, strongswan, server }, { name, method, user }) {
+async function comesIn(lab, near, { gateway, strongswan, server }, { name, method, user, isEapOnly = false }) {
   const [mark, since, asked] = [gateway.mark, strongswan.log().length, server.lines.length]
   await strongswan.swanctl('--initiate', '--child', `net-${name}`)
   const { ike } = await gateway.established({ since: mark })
   lab.expect(ike.eapIdentity === user, `our gateway: ${ike.remoteId} is ${ike.eapIdentity} by EAP`)
   lab.note(`charon: ${await strongswan.waitForLog(new RegExp(`EAP method ${method} succeeded, MSK established`), { since })}`)
   lab.note(`charon: ${await strongswan.waitForLog(/authentication of '[^\n]*' with EAP successful/, { since })}`)
+  const byAuth = /authentication of '[^\n]*' with (?!EAP)[^\n]* successful/.test(strongswan.log().slice(since))
+  lab.expect(byAuth !== isEapOnly, `charon, of a signature of our gateway: ${byAuth ? 'verified' : 'none (RFC 5998)'}`)
   const accepted = server.lines.slice(asked).find((line) => /Sent Access-Accept/.test(line))
   lab.expect(accepted !== undefined, `FreeRADIUS: ${accepted}`)
   await hundredPings(lab, (argv) => lab.in(near, argv), '10.1.0.1')
@@ -76,6 +94,30 @@ async function isRefused(lab, { gateway, strongswan, server }) {
   )
 }
 
+async function ourClient(lab, near, gateway, server, { root, gateway: theirs }) {
+  const [mark, asked] = [gateway.mark, server.lines.length]
+  const client = startClient(lab, near, {
+    gateway: '10.98.0.2',
+    transports: ['udp'],
+    remote: ['10.1.0.0/24'],
+    ...SUITE,
+    auth: {
+      remote_id: theirs.id,
+      auth: 'eap',
+      eap: { method: 'mschapv2', identity: 'anna', password: USERS.anna.password },
+      ca: [root],
+      psk: undefined,
+    },
+  })
+  await client.established()
+  const { ike } = await gateway.established({ since: mark })
+  lab.expect(ike.eapIdentity === 'anna', `our gateway, of our client: ${ike.remoteId} is ${ike.eapIdentity} by EAP`)
+  const accepted = server.lines.slice(asked).find((line) => /Sent Access-Accept/.test(line))
+  lab.expect(accepted !== undefined, `FreeRADIUS: ${accepted}`)
+  await hundredPings(lab, (argv) => lab.in(near, argv), '10.1.0.1')
+  await client.stop()
+}
+
 function install(folder, { root, intermediate, client }) {
   for (const ca of [root, intermediate]) copyFileSync(ca, join(folder, 'x509ca', basename(ca)))
   copyFileSync(client.certificate, join(folder, 'x509', basename(client.certificate)))
@@ -83,7 +125,13 @@ function install(folder, { root, intermediate, client }) {
 }
 
 function configuration({ root, gateway, client }) {
-  const connection = (name, local) => `  up-${name} {
+  const bySignature = `      auth = pubkey
+      cacerts = ${basename(root)}`
+  const byCertificate = `      auth = eap-tls
+      certs = ${basename(client.certificate)}
+      id = ${client.id}
+      eap_id = ${client.id.slice(1)}`
+  const connection = (name, local, remote = bySignature) => `  up-${name} {
     version = 2
     encap = yes
     local_addrs = 10.98.0.1
@@ -94,8 +142,7 @@ function configuration({ root, gateway, client }) {
 ${local}
     }
     remote {
-      auth = pubkey
-      cacerts = ${basename(root)}
+${remote}
       id = ${gateway.id}
     }
     children {
@@ -110,7 +157,8 @@ ${local}
   return `connections {
 ${connection('mschapv2', byPassword('anna'))}
 ${connection('wrong', byPassword('bert'))}
-${connection('tls', `      auth = eap-tls\n      certs = ${basename(client.certificate)}\n      id = ${client.id}\n      eap_id = ${client.id.slice(1)}`)}
+${connection('tls', byCertificate)}
+${connection('only', byCertificate, '      auth = eap-tls')}
 }
 secrets {
   eap-anna {

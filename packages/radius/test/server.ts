@@ -21,7 +21,7 @@ export function answerTo(request: Uint8Array, code: number, attributes: readonly
 
 /** Whether the request shows that it is of who has the secret (RFC 3579 §3.2). */
 export function isAuthentic(request: Uint8Array, secret: Uint8Array = SECRET): boolean {
-  const zeroed = request.slice()
+  const zeroed = Uint8Array.from(request)
   const { attributes } = decodePacket(zeroed)
   const value = attributes.find(({ type }) => type === 80)?.value
   const said = value?.slice()

@@ -83,8 +83,6 @@ function checkEap({ auth: { local, remote }, dial }: PeerConfig, refusePeer: (wh
     if (eap.kind === 'eap' && other.kind !== 'signature' && other.kind !== 'eap-only')
       refusePeer('EAP needs a responder that signs, or a method that proves both ends (RFC 7296 §2.16, RFC 5998)')
   }
-  if (local.kind === 'eap-only' && remote.kind === 'eap' && !remote.allowsEapOnly)
-    refusePeer('there is nothing to sign with, and EAP-only authentication is not allowed')
 }
 
 /** TS 24.302 F.3.2: envelopes of IKEv2 and ESP are longer than 6, and Length counts itself. */

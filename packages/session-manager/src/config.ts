@@ -131,8 +131,6 @@ export interface EapAuthentication {
   readonly name: string
   /** Methods without an MSK are taken, too: AUTH is by SK_pi and SK_pr then, and others may be in the middle of what the method says. */
   readonly allowsKeyless?: boolean
-  /** Responder: one that says EAP_ONLY_AUTHENTICATION needs no signature of ours (RFC 5998). */
-  readonly allowsEapOnly?: boolean
 }
 
 /** The responder's, where EAP proves both ends (RFC 5998): there is no AUTH of its own before EAP. */

@@ -5,9 +5,10 @@ import * as z from 'zod'
 import { parseIp } from '../ip-prefix.ts'
 import { addressesIn, type Place } from '../names/places.ts'
 import { warnOfAlgorithms } from './algorithms.ts'
-import { AUTH_KEYS, type Credentials, needsSecret, readAuthentication } from './authentication.ts'
+import { AUTH_KEYS, type Credentials, localKind, needsSecret, readAuthentication, remoteKind } from './authentication.ts'
 import { type ClientTls, clientTls, readClientTls } from './client-tls.ts'
 import { dscp } from './dscp.ts'
+import { clientEap, readClientEap } from './eap.ts'
 import { EVEN_IF_WRONG, framing, fttKeepalive, host, identity, subnet, table } from './fields.ts'
 import { type Findings, loadConfig, type Mistake, withoutHeading } from './load.ts'
 import { describeForbidden, MACHINE_POLICY, type Policy, whyForbidden } from './policy.ts'
@@ -66,6 +67,7 @@ const PEER_SHAPE = {
   ...SECRET_KEYS,
   ...AUTH_KEYS,
   ...PEER_KEYS,
+  eap: clientEap.optional(),
   name: z.string().min(1).optional(),
   gateway: host,
   srv: z.boolean().optional(),
@@ -114,12 +116,8 @@ function build(written: WrittenClient, findings: Findings, machinePolicy: string
   const { peer, network } = written
   const secret = needsSecret(peer) ? findings.secret(['peer'], peer) : new Uint8Array(0)
   const name = peer.name ?? peer.gateway
-  const { authFor, credentials } = readAuthentication(
-    ['peer'],
-    peer,
-    { name, localId: peer.local_id, role: 'initiator', eap: undefined },
-    findings,
-  )
+  const eap = readClientEap(['peer'], peer.eap, { local: localKind(peer), remote: remoteKind(peer) }, findings)
+  const { authFor, credentials } = readAuthentication(['peer'], peer, { name, localId: peer.local_id, role: 'initiator', eap }, findings)
   if (peer.local && (peer.request_addresses?.length ?? 0) > 0) {
     findings.issue(['peer', 'local'], 'cannot stand beside request_addresses: an assigned address is all that is on this side')
   }

@@ -15,6 +15,7 @@ import { warnOfAlgorithms } from './algorithms.ts'
 import {
   AUTH_KEYS,
   type Credentials,
+  localKind,
   mergedCredentials,
   NO_CREDENTIALS,
   needsSecret,
@@ -240,7 +241,8 @@ function peersOf(
   const localAddresses = written.local_addresses && findings.subnets([...at, 'local_addresses'], written.local_addresses)
   const remoteAddresses = written.remote_addresses && findings.subnets([...at, 'remote_addresses'], written.remote_addresses)
   const admitted = admittedBy(written, index, secrets, findings)
-  const eap = readGatewayEap(at, written.eap, remoteKind(written) === 'eap', radius, findings)
+  const kinds = { local: localKind(written), remote: remoteKind(written) }
+  const eap = readGatewayEap(at, written.eap, kinds, { name: describeIdentity(written.local_id), radius }, findings)
   const { authFor, credentials } = readAuthentication(
     at,
     written,

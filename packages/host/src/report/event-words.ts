@@ -31,7 +31,7 @@ export function describeEvent(event: SessionEvent): string {
     case 'retry-scheduled':
       return `${event.peer}: the whole list again in ${formatDuration(event.inMilliseconds)} (round ${event.round})`
     case 'ike-sa-established':
-      return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId} (${event.proposal}, ${event.role})`
+      return `${event.peer}: IKE SA ${event.ikeSa} established over ${describePath(event.path)}; we are ${event.localId}, they are ${event.remoteId}${eapWords(event)} (${event.proposal}, ${event.role})`
     case 'addresses-assigned':
       return `${event.peer}: assigned ${listOf(event.addresses.map(describeAddress), 'no address')}${suffix('name servers', event.dns)}${suffix('for names in', event.domains)}${suffix('subnets', event.subnets)}${suffix('P-CSCF', event.pCscf)}`
     case 'child-sa-installed':
@@ -203,6 +203,12 @@ function isElsewhere({ from, before }: CameAnew): boolean {
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
 /** Who is who, as far as it is known and the detail does not say it already: 'we are @me, they are @gw: '. */
+/** Of the initiator: on its own side it is us. */
+function eapWords({ eapIdentity, role }: Extract<SessionEvent, { kind: 'ike-sa-established' }>): string {
+  if (eapIdentity === undefined) return ''
+  return role === 'initiator' ? `, by EAP we are "${eapIdentity}"` : `, by EAP "${eapIdentity}"`
+}
+
 function sidesBeside({ localId, remoteId, detail }: Extract<SessionEvent, { kind: 'authentication-failed' }>): string {
   const sides = [...(detail.includes(localId) ? [] : [`we are ${localId}`]), ...(detail.includes(remoteId) ? [] : [`they are ${remoteId}`])]
   return sides.length === 0 ? '' : `${sides.join(', ')}: `

@@ -62,7 +62,7 @@ function networkLine({ identity, keptIn }: NonNullable<ProgramStatus['network']>
 function ikeSaLines(sa: IkeSaStatus): string[] {
   const age = sa.establishedMillisecondsAgo === undefined ? '' : `, for ${formatDuration(sa.establishedMillisecondsAgo)}`
   const lines = [
-    `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role}${inWorker(sa)})`,
+    `  IKE SA ${sa.id} ${sa.state}${age}: ${sa.localId} and ${sa.remoteId}${sa.eapIdentity === undefined ? '' : ` (by EAP "${sa.eapIdentity}")`}, ${sa.path ? describePath(sa.path) : 'no path'} (${sa.proposal}, ${sa.role}${inWorker(sa)})`,
   ]
   if (sa.silentForMilliseconds !== undefined)
     lines.push(`    nothing has come from the other end for ${formatDuration(sa.silentForMilliseconds)}, and it is asked in vain`)

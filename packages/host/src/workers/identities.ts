@@ -30,7 +30,8 @@ export class Identities {
     if (event.kind === 'ike-sa-closed' && event.localSpi !== undefined) this.#remove(event.localSpi)
     if (event.kind === 'ike-sa-rekeyed') this.#replace(event)
     if (event.kind !== 'ike-sa-established' || event.localSpi === undefined) return []
-    const identity = `${event.peer} ${event.remoteId}`
+    const { eapIdentity } = event
+    const identity = `${event.peer} ${eapIdentity === undefined ? event.remoteId : `EAP ${eapIdentity}`}`
     const members = this.#members.get(identity) ?? []
     const others = members.filter((member) => member.worker !== worker)
     this.#members.set(identity, [...members, { worker, localSpi: event.localSpi }])
@@ -39,7 +40,7 @@ export class Identities {
       const { remoteId, path, begunMillisecondsAgo = 0 } = event
       return byWorker(others).map(([at, localSpis]) => ({
         worker: at,
-        command: { kind: 'forget', localSpis, identity: remoteId, from: path.remote, begunMillisecondsAgo },
+        command: { kind: 'forget', localSpis, identity: eapIdentity ?? remoteId, from: path.remote, begunMillisecondsAgo },
       }))
     }
     // A worker keeps its own number; too many they can only be together.

@@ -41,8 +41,9 @@ function beginEap(core: Core, sa: IkeSa, record: InitRecord, asked: readonly Pay
   const peer = candidates.find(({ auth }) => auth.remote.kind === 'eap')
   if (!peer) return refuseAuthentication(core, sa, remoteId, candidates, 'it asks for EAP, which is not offered here')
   const eap = eapOf(peer)
-  const isEapOnly = eap.allowsEapOnly === true && findNotify(asked, NotifyType.EAP_ONLY_AUTHENTICATION) !== undefined
-  if (peer.auth.local.kind === 'eap-only' && !isEapOnly)
+  // Who says EAP_ONLY_AUTHENTICATION may have a method yet that proves one end alone: with something to sign with, we sign.
+  const isEapOnly = peer.auth.local.kind === 'eap-only'
+  if (isEapOnly && !findNotify(asked, NotifyType.EAP_ONLY_AUTHENTICATION))
     return refuseAuthentication(core, sa, remoteId, [peer], 'it wants us to sign before EAP, and we have EAP alone (RFC 5998)')
   const begin = (introduction: readonly Payload[]): Step => {
     const trial: EapTrial = { record, peer, remoteId, asked, machine: createMachine(core, eap), isEapOnly }
