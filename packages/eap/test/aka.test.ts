@@ -61,6 +61,16 @@ describe.each(VARIANTS)('RFC 4187 §3 %s', (variant) => {
     mskOf(other)
   })
 
+  it(`RFC 4187 §4.1.1.7 ${variant}: a pseudonym is known when the card has been shown, not before`, () => {
+    const both = ends(variant)
+    // The response never comes whole, so the server has seen nobody.
+    expect(talk(both, (packet, i) => (i === 3 ? packet.with(-1, packet.at(-1)! ^ 1) : packet)).server.kind).toBe('failure')
+    const next = talk(both)
+    expect(next.packets[1]![5]).toBe((variant === 'EAP-AKA' ? '2' : '7').charCodeAt(0))
+    expect(subtypes(next).slice(2)).toEqual(['5', '5', '5', '5', '1', '1', 'code 3'])
+    mskOf(next)
+  })
+
   it(`RFC 4187 §6.2, §10.14 AT_RESULT_IND ${variant}: EAP-Success is believed behind the protected notification only`, () => {
     const both = ends(variant, { server: { resultIndication: true } })
     const said = talk(both)

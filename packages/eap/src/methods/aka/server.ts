@@ -76,6 +76,12 @@ type State =
   | { readonly kind: 'result'; readonly permanentIdentity: string; readonly msk: Uint8Array; readonly counter?: number }
   | { readonly kind: 'failure'; readonly reason: string }
 
+/** Names for the peer, without their realm, and what a re-authentication goes on with. */
+interface Pending extends Reauthentication {
+  readonly pseudonym: string | undefined
+  readonly reauth: string | undefined
+}
+
 const ID_REQUESTS = [At.ANY_ID_REQ, At.FULLAUTH_ID_REQ, At.PERMANENT_ID_REQ] as const
 const LONGEST_IDENTITY = 253
 
@@ -92,8 +98,8 @@ class Server implements EapMethod {
   #state: State | undefined
   #keys: AkaKeys | undefined
   #msk: Uint8Array | undefined
-  /** A fast re-authentication is for who has shown the card, so it is kept when it has ended well. */
-  #pending: { readonly username: string; readonly reauth: Reauthentication } | undefined
+  /** What was given for the next conversation: kept when this one has ended well, lest strangers drive out others'. */
+  #pending: Pending | undefined
 
   constructor(variant: AkaVariant, options: Options, memory: AkaMemory, home: AkaHome, random: EapRandom, identity: string) {
     this.#variant = variant
@@ -205,15 +211,15 @@ class Server implements EapMethod {
   /** `counter`: of the re-authentication that may come. */
   #nextIdentities(permanentIdentity: string, keys: AkaKeys, counter: number, hasPseudonym: boolean): AkaAttribute[] {
     const { prefix } = this.#variant
-    const pseudonym = nameOfChance(prefix.pseudonym, this.#random(16))
-    if (hasPseudonym) this.#memory.keepPseudonym(pseudonym, permanentIdentity)
-    const names = hasPseudonym ? [textual(At.NEXT_PSEUDONYM, pseudonym)] : []
-    if (counter > (this.#options.reauthentications ?? 0)) return names
-    const next = nameOfChance(prefix.reauth, this.#random(16))
+    const pseudonym = hasPseudonym ? nameOfChance(prefix.pseudonym, this.#random(16)) : undefined
+    const reauth = counter <= (this.#options.reauthentications ?? 0) ? nameOfChance(prefix.reauth, this.#random(16)) : undefined
     const { encr, aut, re, msk } = keys
     const copies = { encr: encr.slice(), aut: aut.slice(), re: re.slice(), msk: new Uint8Array(msk.length) }
-    this.#pending = { username: next, reauth: { permanentIdentity, keys: copies, counter } }
-    return [...names, textual(At.NEXT_REAUTH_ID, next + realmOf(permanentIdentity))]
+    this.#pending = { permanentIdentity, pseudonym, reauth, keys: copies, counter }
+    return [
+      ...(pseudonym === undefined ? [] : [textual(At.NEXT_PSEUDONYM, pseudonym)]),
+      ...(reauth === undefined ? [] : [textual(At.NEXT_REAUTH_ID, reauth + realmOf(permanentIdentity))]),
+    ]
   }
 
   /** RFC 4187 §5.4. */
@@ -285,7 +291,7 @@ class Server implements EapMethod {
   }
 
   #done(identity: string, msk: Uint8Array): MethodStep {
-    if (this.#pending) this.#memory.keepReauthentication(this.#pending.username, this.#pending.reauth)
+    if (this.#pending) this.#keep(this.#pending)
     this.#pending = undefined
     return { kind: 'done', msk, identity }
   }
@@ -323,8 +329,14 @@ class Server implements EapMethod {
     return { code: EapCode.REQUEST, identifier: this.#identifier }
   }
 
+  #keep({ pseudonym, reauth, ...next }: Pending): void {
+    if (pseudonym !== undefined) this.#memory.keepPseudonym(pseudonym, next.permanentIdentity)
+    if (reauth !== undefined) this.#memory.keepReauthentication(reauth, next)
+    else eraseAkaKeys(next.keys)
+  }
+
   #dropPending(): void {
-    eraseAkaKeys(this.#pending?.reauth.keys)
+    eraseAkaKeys(this.#pending?.keys)
     this.#pending = undefined
   }
 
