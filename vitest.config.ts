@@ -8,36 +8,27 @@ const conditions = ['@underpass/source']
 const pure = ['certificates', 'eap', 'ike-codec', 'ike-crypto', 'radius', 'session-manager', 'tcp-framing'].map(
   (name) => `packages/${name}/test/**/*.test.ts`,
 )
-// What counts allocations wants a heap of its own.
+// What counts allocations wants a heap of its own, and a compiler that is not kept waiting: one after the other.
 const allocations = 'packages/*/test/**/allocation.test.ts'
+const all = ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'tools/test/**/*.test.ts']
+// Vitest would leave one core to itself, half of a machine of two; it has little to do there.
+const maxWorkers = availableParallelism()
 
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions: [...conditions, 'node', 'module', 'default'] } },
   test: {
     testTimeout: 20_000,
+    // A process is handed on only within a group, so the projects run one after the other.
     projects: [
-      // A process is handed on only within a group, so the projects run one after the other. Vitest would leave one core to itself, half of a machine
-      // of two; it has little to do there.
+      { extends: true, test: { name: 'alone', maxWorkers: 1, sequence: { groupOrder: 0 }, include: [allocations] } },
       {
         extends: true,
-        test: {
-          name: 'pure',
-          isolate: false,
-          maxWorkers: availableParallelism(),
-          sequence: { groupOrder: 1 },
-          include: pure,
-          exclude: [allocations],
-        },
+        test: { name: 'of its own', maxWorkers, sequence: { groupOrder: 1 }, include: all, exclude: [allocations, ...pure] },
       },
       {
         extends: true,
-        test: {
-          name: 'isolated',
-          sequence: { groupOrder: 0 },
-          include: [allocations, 'packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'tools/test/**/*.test.ts'],
-          exclude: pure.map((pattern) => pattern.replace('*.test.ts', '!(allocation).test.ts')),
-        },
+        test: { name: 'pure', isolate: false, maxWorkers, sequence: { groupOrder: 2 }, include: pure, exclude: [allocations] },
       },
     ],
   },

@@ -1,14 +1,18 @@
 #!/usr/bin/env node
-// run.mjs [--list] [--json] [--keep] [--selfcheck] [NAME…]: the interop scenarios, all of them or those named, each against a peer that
+// run.mjs [--list] [--json] [--keep] [--selfcheck] [--lanes=N] [NAME…]: the interop scenarios, all of them or those named, each against a peer that
 // someone else wrote. Needs root on Debian 12 and what interop/install.sh installs.
 //
 // A line for each fact a scenario observed, one for the scenario, and at the end `N passed, N failed` alone on a line.
 // --json: as the last line {"scenarios": [{"name", "ok", "evidence", "seconds"}]}. --keep: the logs of what passed, too.
 // Interrupted, it undoes what it made and ends with 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP).
+// --lanes=N: so many beside each other, each with namespaces of its own (default: the number of processors); what measures times runs alone at the end.
 // --selfcheck: not the product but the laboratory, its peers against each other (interop/selfcheck).
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Lab, repository, sweepDeadLabs } from './lib/lab.mjs'
+import { inLanes } from './lib/lanes.mjs'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -17,6 +21,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     selfcheck: { type: 'boolean', default: false },
+    lanes: { type: 'string', default: String(availableParallelism()) },
   },
 })
 
@@ -30,6 +35,11 @@ if (unknown.length > 0) {
   console.error(`no scenario ${unknown.join(', ')}; there are ${names.join(', ')}`)
   process.exit(64)
 }
+const lanes = Number(values.lanes)
+if (!(Number.isInteger(lanes) && lanes > 0)) {
+  console.error(`--lanes=${values.lanes}: expected a number of scenarios beside each other, 1 or more`)
+  process.exit(64)
+}
 if (values.list) {
   for (const name of names) console.log(`${name}\t${(await load(name)).title}`)
   process.exit(0)
@@ -40,20 +50,37 @@ if (process.getuid() !== 0) {
 }
 
 let lab
+let many
 let isInterrupted = false
 // Ctrl-C comes twice, from the terminal and from npm; the first counts.
 for (const [signal, status] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) process.on(signal, () => interrupt(status))
 watchNpm()
 
 await sweepDeadLabs()
-const results = []
-for (const name of positionals.length > 0 ? positionals : names) results.push(await perform(name))
+const results = await performAll(positionals.length > 0 ? positionals : names)
 for (const { name, ok, seconds, error } of results) console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)${ok ? '' : `: ${error}`}`)
 const passed = results.filter(({ ok }) => ok).length
 console.log(`${passed} passed, ${results.length - passed} failed`)
 if (values.json)
-  console.log(JSON.stringify({ scenarios: results.map(({ name, ok, evidence, seconds }) => ({ name, ok, evidence, seconds })) }))
+  console.log(
+    JSON.stringify({ scenarios: results.map(({ name, ok, evidence, seconds, error }) => ({ name, ok, evidence, seconds, error })) }),
+  )
 process.exit(passed === results.length ? 0 : 1)
+
+async function performAll(wanted) {
+  if (lanes === 1 || wanted.length === 1) {
+    const inTurn = []
+    for (const name of wanted) inTurn.push(await perform(name))
+    return inTurn
+  }
+  const scenarios = await Promise.all(wanted.map(async (name) => ({ name, ...(await load(name)) })))
+  const argv = [fileURLToPath(import.meta.url), ...(values.keep ? ['--keep'] : []), ...(values.selfcheck ? ['--selfcheck'] : [])]
+  many = inLanes(scenarios, { lanes, argv })
+  const all = await many.results
+  // The program ends in `interrupt`.
+  if (isInterrupted) return await new Promise(() => {})
+  return all
+}
 
 async function perform(name) {
   const started = Date.now()
@@ -84,6 +111,7 @@ async function interrupt(status) {
   if (isInterrupted) return
   isInterrupted = true
   console.log('interrupted')
+  await many?.interrupt('SIGTERM')
   const leftovers = (await lab?.close({ keep: true })) ?? []
   for (const leftover of leftovers) console.log(`   could not undo: ${leftover}`)
   process.exit(status)

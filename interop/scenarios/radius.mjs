@@ -70,7 +70,8 @@ function serve(lab, far, { gateway }, { label = 'gateway', ...differs } = {}) {
 async function comesIn(lab, near, { gateway, strongswan, server }, { name, method, user, isEapOnly = false }) {
   const [mark, since, asked] = [gateway.mark, strongswan.log().length, server.lines.length]
   await strongswan.swanctl('--initiate', '--child', `net-${name}`)
-  const { ike } = await gateway.established({ since: mark })
+  const { ike, address } = await gateway.established({ since: mark })
+  if (user in USERS) lab.expect(address === USERS[user].address, `our gateway: Framed-IP-Address ${address}`)
   lab.expect(ike.eapIdentity === user, `our gateway: ${ike.remoteId} is ${ike.eapIdentity} by EAP`)
   lab.note(`charon: ${await strongswan.waitForLog(new RegExp(`EAP method ${method} succeeded, MSK established`), { since })}`)
   lab.note(`charon: ${await strongswan.waitForLog(/authentication of '[^\n]*' with EAP successful/, { since })}`)

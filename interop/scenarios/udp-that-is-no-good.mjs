@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { hundredPings } from '../lib/transfer.mjs'
 import { startClient, startGateway } from '../lib/underpass.mjs'
 
+/** A TCP stream is held against UDP by what they carry in a second. */
+export const isAlone = true
 export const title = 'UDP that lets IKE through and drops ESP, and UDP that is throttled: the session moves to TCP and stays there'
 
 const GATEWAY = '10.98.9.2'

@@ -25,6 +25,7 @@ export type EapStep =
       readonly msk?: Uint8Array
       readonly identity: string
       readonly method: number
+      readonly grant?: EapGrant
     }
   /** `packet`: the server's EAP-Failure. */
   | { readonly kind: 'failure'; readonly packet?: Uint8Array; readonly reason: string }
@@ -43,9 +44,18 @@ export type EapWorkResult =
       readonly state?: Uint8Array
       readonly msk?: Uint8Array
       readonly identity?: string
+      readonly grant?: EapGrant
     }
   | { readonly kind: 'password'; readonly isRight: boolean }
   | { readonly kind: 'failed'; readonly detail: string }
+
+/** What a server that is elsewhere gives the user (RFC 2865 §5.8, §5.27). */
+export interface EapGrant {
+  /** Of 4 or 16 octets: what it is to have, and no other. */
+  readonly addresses: readonly Uint8Array[]
+  /** Seconds, after which it has to come anew. */
+  readonly sessionTimeout: number | undefined
+}
 
 /** Fresh, unpredictable octets. */
 export type EapRandom = (length: number) => Uint8Array

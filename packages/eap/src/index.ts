@@ -1,5 +1,5 @@
 // EAP (RFC 3748), both ends, as machines that are given packets. No IO, no clock, no randomness of their own.
-export type { EapMachine, EapRandom, EapStep, EapWork, EapWorkResult } from './contract.ts'
+export type { EapGrant, EapMachine, EapRandom, EapStep, EapWork, EapWorkResult } from './contract.ts'
 export { opcOf } from './crypto/milenage.ts'
 export { EapError } from './eap-error.ts'
 export type { EapMethod, EapPeerMethod, EapServerMethod, EapUser, EapUsers, MethodStep } from './method.ts'

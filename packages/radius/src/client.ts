@@ -94,8 +94,9 @@ export class RadiusClient {
     return number
   }
 
-  /** A datagram of the server of that place. */
-  receive(server: number, octets: Uint8Array, now: number): void {
+  /** A datagram of the server of that place. `lent` is copied: a socket's Buffer, of which `slice` makes no copy, goes no further. */
+  receive(server: number, lent: Uint8Array, now: number): void {
+    const octets = new Uint8Array(lent)
     const discard = (detail: string): void => void this.#outputs.push({ kind: 'discarded', server, detail })
     let response: RadiusPacket
     try {

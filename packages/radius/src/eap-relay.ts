@@ -49,7 +49,7 @@ class EapRelay implements EapMachine {
   resume(result: EapWorkResult): EapStep {
     if (result.kind === 'failed') return this.#fail(result.detail)
     if (result.kind !== 'relay') return this.#fail(`the work came to ${result.kind}`)
-    const { outcome, packet, state, msk, identity } = result
+    const { outcome, packet, state, msk, identity, grant } = result
     if (outcome === 'challenge') {
       if (packet[0] !== REQUEST) return this.#fail('Access-Challenge holds no EAP-Request')
       this.#identifier = packet[1]!
@@ -66,6 +66,7 @@ class EapRelay implements EapMachine {
       ...(msk && { msk }),
       identity: identity ?? this.#identity ?? '',
       method: this.#method,
+      ...(grant && { grant }),
     }
   }
 

@@ -40,12 +40,14 @@ describe('RFC 3579 §2.1 the relay between IKE and RADIUS', () => {
   it('RFC 3579 §2.6: Access-Accept is success, by the last method, as the server names the user', () => {
     const msk = new Uint8Array(64).fill(3)
     const packet = Uint8Array.of(3, 5, 0, 4)
-    expect(challenged().resume({ kind: 'relay', outcome: 'accept', packet, msk, identity: 'Anna' })).toEqual({
+    const grant = { addresses: [Uint8Array.of(10, 8, 0, 7)], sessionTimeout: 60 }
+    expect(challenged().resume({ kind: 'relay', outcome: 'accept', packet, msk, identity: 'Anna', grant })).toEqual({
       kind: 'success',
       packet,
       msk,
       identity: 'Anna',
       method: 26,
+      grant,
     })
     expect(challenged().resume({ kind: 'relay', outcome: 'accept', packet: new Uint8Array(0) })).toEqual({
       kind: 'success',

@@ -1,6 +1,6 @@
 /** An EAP method of the tests' own, for what IKE does with any: both ends say how often they have spoken, and end as they are told. */
-import type { EapMachine, EapStep, EapWorkResult } from '@underpass/eap'
-import type { EapAuthentication } from '../src/index.ts'
+import type { EapGrant, EapMachine, EapStep, EapWorkResult } from '@underpass/eap'
+import type { EapAuthentication, RandomSource } from '../src/index.ts'
 
 export interface Script {
   /** Requests of the method before the end. */
@@ -8,6 +8,7 @@ export interface Script {
   readonly msk?: Uint8Array
   readonly method?: number
   readonly identity?: string
+  readonly grant?: EapGrant
   /** What this end makes of the last message but Success or Failure, in the place of going on. */
   readonly ends?: Extract<EapStep, { kind: 'ignore' | 'failure' }>
   /** Octets of each message's data. */
@@ -31,8 +32,19 @@ export function scripted(role: 'peer' | 'server', script: Script = {}): EapAuthe
   return { kind: 'eap', name, machines }
 }
 
+/** A method of the package's. */
+export function real(create: (random: RandomSource) => EapMachine): EapAuthentication {
+  const name = `real ${REAL.size}`
+  REAL.set(name, create)
+  return { kind: 'eap', name }
+}
+
+const REAL = new Map<string, (random: RandomSource) => EapMachine>()
+
 /** What the nodes of a `Network` are given. */
-export function createScripted(name: string): EapMachine {
+export function createMachine(name: string, random: RandomSource): EapMachine {
+  const create = REAL.get(name)
+  if (create) return create(random)
   const { role, script, machines } = SCRIPTS.get(name)!
   const machine = new ScriptedMachine(role, script)
   machines.push(machine)
@@ -57,8 +69,8 @@ export class ScriptedMachine implements EapMachine {
   }
 
   receive(packet: Uint8Array): EapStep {
-    const { rounds = 2, ends, identity = 'anna', method = EXPERIMENTAL, msk } = this.#script
-    const result = { identity, method, ...(msk && { msk }) }
+    const { rounds = 2, ends, identity = 'anna', method = EXPERIMENTAL, msk, grant } = this.#script
+    const result = { identity, method, ...(msk && { msk }), ...(grant && { grant }) }
     if (packet[0] === FAILURE) return { kind: 'failure', reason: 'the server said no' }
     if (packet[0] === SUCCESS) return { kind: 'success', ...result }
     if (ends && this.#round === rounds) return ends

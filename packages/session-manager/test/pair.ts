@@ -16,7 +16,7 @@ import {
   type Timers,
   type TransportOption,
 } from '../src/index.ts'
-import { createScripted } from './eap-machines.ts'
+import { createMachine } from './eap-machines.ts'
 import { type LinkOptions, Network, type Node, type Pipe } from './network.ts'
 
 export interface PairOptions {
@@ -181,7 +181,7 @@ export function sessionConfig(
     peers,
     acceptsPeers,
     aeadProvider: nobleProvider,
-    createEapMachine: createScripted,
+    createEapMachine: createMachine,
     timers: { ...DEFAULT_TIMERS, ...timers },
     limits: { ...DEFAULT_LIMITS, ...limits },
   }

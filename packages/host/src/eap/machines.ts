@@ -25,7 +25,7 @@ export function eapMachines(credentials: Readonly<Record<string, EapCredentials>
         const { users } = of
         return createEapServer({
           methods: of.methods.map((method) => SERVERS[method](of)),
-          users: { find: (identity) => users[identity] },
+          users: { find: (identity) => (Object.hasOwn(users, identity) ? users[identity] : undefined) },
           random,
         })
       }

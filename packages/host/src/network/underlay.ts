@@ -6,6 +6,8 @@ import { underlayOf } from './routes.ts'
 export interface UnderlayOptions {
   /** Where packets for the gateway go, or for the proxy before it; `undefined`: not known yet. */
   readonly gateway: () => string | undefined
+  /** Where they may go as well: of these it is known what the way was, should one of them become the gateway. */
+  readonly alternatives?: () => readonly string[]
   /** The device that is not beneath. */
   readonly tunnel: () => string
   readonly run: CommandRunner
@@ -21,8 +23,8 @@ export class Underlay {
   readonly #options: UnderlayOptions
   readonly #news: { close(): void }
   #timer: ReturnType<typeof setTimeout> | undefined
-  /** Of this gateway, or proxy. */
-  #known: { readonly gateway: string; readonly way: string } | undefined
+  /** The ways as they were, by where they lead. */
+  #known: ReadonlyMap<string, string> = new Map()
   #isLooking = false
   #isClosed = false
 
@@ -50,18 +52,28 @@ export class Underlay {
   }
 
   async #look(): Promise<void> {
-    const { gateway, tunnel, run, onChange } = this.#options
-    const name = gateway()
-    const address = parseIp(name ?? '')
-    if (!address || name === undefined) return
+    const { gateway, onChange } = this.#options
     this.#isLooking = true
     try {
-      const way = await underlayOf(address, tunnel(), run)
-      const isNews = this.#known?.gateway === name && this.#known.way !== way
-      this.#known = { gateway: name, way }
+      const [before, ways] = [this.#known, await this.#ways()]
+      this.#known = ways
+      // Asked only now: it may have become another while `ip` answered.
+      const inUse = gateway()
+      if (inUse === undefined) return
+      const isNews = before.has(inUse) && ways.has(inUse) && before.get(inUse) !== ways.get(inUse)
       if (isNews && !this.#isClosed) await onChange()
     } finally {
       this.#isLooking = false
     }
+  }
+
+  async #ways(): Promise<ReadonlyMap<string, string>> {
+    const { gateway, alternatives, tunnel, run } = this.#options
+    const ways = new Map<string, string>()
+    for (const name of new Set([gateway(), ...(alternatives?.() ?? [])])) {
+      const address = parseIp(name ?? '')
+      if (address && name !== undefined) ways.set(name, await underlayOf(address, tunnel(), run))
+    }
+    return ways
   }
 }

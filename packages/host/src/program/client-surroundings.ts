@@ -80,6 +80,7 @@ export class ClientSurroundings {
     if (this.#isClosed) return
     this.#underlay = new Underlay({
       gateway: () => network?.gateway ?? this.#name.places[0]?.address,
+      alternatives: () => this.ends,
       tunnel: () => device,
       run: ports.run,
       watchNews: ports.watchNetworkNews,

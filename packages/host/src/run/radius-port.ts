@@ -65,10 +65,13 @@ export class RadiusPort {
   #wait(time: number): void {
     clearTimeout(this.#timer)
     if (time < Number.POSITIVE_INFINITY) {
-      this.#timer = setTimeout(() => {
-        this.#client.timeout(performance.now())
-        this.#drain()
-      }, time - performance.now())
+      this.#timer = setTimeout(
+        () => {
+          this.#client.timeout(performance.now())
+          this.#drain()
+        },
+        Math.max(0, time - performance.now()),
+      )
       return
     }
     for (const socket of this.#sockets.values()) socket.close()
@@ -114,8 +117,9 @@ function asResult(answer: EapAnswer): EapWorkResult {
     case 'reject':
       return { kind: 'relay', outcome: 'reject', packet: answer.packet }
     case 'accept': {
-      const { packet, msk, identity } = answer
-      return { kind: 'relay', outcome: 'accept', packet, ...(msk && { msk }), ...(identity !== undefined && { identity }) }
+      const { packet, msk, identity, addresses, sessionTimeout } = answer
+      const grant = { addresses, sessionTimeout }
+      return { kind: 'relay', outcome: 'accept', packet, grant, ...(msk && { msk }), ...(identity !== undefined && { identity }) }
     }
     default:
       return answer satisfies never

@@ -51,12 +51,13 @@ describe('what has become of it', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  function watched(): { world: World & { gateway: string }; tell: () => Promise<void>; changes: () => number; close: () => void } {
+  function watched(alternatives: readonly string[] = []): { world: World & { gateway: string }; tell: () => Promise<void>; changes: () => number; close: () => void } {
     const world = { ...HOME, gateway: '203.0.113.1' }
     let news = (): void => {}
     let changes = 0
     const watch = new Underlay({
       gateway: () => world.gateway,
+      alternatives: () => alternatives,
       tunnel: () => 'underpass0',
       run: (command, words) => ask(world)(command, words ?? []),
       watchNews: (onNews) => {
@@ -83,6 +84,17 @@ describe('what has become of it', () => {
     await tell()
     expect(changes()).toBe(0)
     world.addresses = ['10.0.0.7']
+    await tell()
+    expect(changes()).toBe(1)
+  })
+
+  it('is told of a gateway that was one of several until now, though it changed before anybody looked at it again', async () => {
+    const { world, tell, changes } = watched(['2001:db8::dead', '198.51.100.9'])
+    await vi.advanceTimersByTimeAsync(200)
+    world.gateway = '198.51.100.9'
+    world.routes = [{ dst: 'default', gateway: '10.0.0.1', dev: 'eth0', metric: 600 }]
+    await tell()
+    expect(changes()).toBe(1)
     await tell()
     expect(changes()).toBe(1)
   })

@@ -44,7 +44,8 @@ describe('RFC 7296 §2.16 (C-23) EAP over sockets', () => {
     const [silent, radius] = [await radiusServer(() => undefined), await radiusServer(new Authenticator().answer)]
     const { gateway, client } = await pairOf(`eap = { radius = true }\n${table(silent.port)}${table(radius.port)}`)
     expect(await gateway.event('ike-sa-established')).toMatchObject({ eapIdentity: 'anna of RADIUS' })
-    await client.event('child-sa-installed')
+    expect(await client.event('addresses-assigned')).toMatchObject({ addresses: [{ address: '10.8.0.17' }] })
+    expect(await client.event('child-sa-installed')).toMatchObject({ localTs: ['10.8.0.17/32'] })
     expect(silent.requests).toHaveLength(3)
     expect(new Set(silent.requests.map((octets) => octets.toString('hex'))).size).toBe(1)
     expect(radius.requests.every((octets) => isAuthentic(octets, Buffer.from(SECRET)))).toBe(true)
@@ -100,7 +101,12 @@ class Authenticator {
       }
       case 'success': {
         const keys = [mppeKey(request, 17, step.msk!.subarray(0, 16), secret), mppeKey(request, 16, step.msk!.subarray(16, 32), secret)]
-        return answerTo(request, 2, [...eap, ...keys, { type: 1, value: Buffer.from('anna of RADIUS') }], { secret })
+        return answerTo(
+          request,
+          2,
+          [...eap, ...keys, { type: 1, value: Buffer.from('anna of RADIUS') }, { type: 8, value: Uint8Array.of(10, 8, 0, 17) }],
+          { secret },
+        )
       }
       default:
         return answerTo(request, 3, eap, { secret })

@@ -2,6 +2,7 @@
  * AUTH (RFC 7296 §2.15). Making it and verifying it each end in a step: at once with a shared secret or NULL (RFC 7619), which cost one PRF; by a
  * signature when the driver has done the work. Only `verifyAuth` makes a `VerifiedPeer`.
  */
+import type { EapGrant } from '@underpass/eap'
 import { AuthMethod, type Payload, type PayloadOf } from '@underpass/ike-codec'
 import { constantTimeEqual, pskAuth, signedOctets } from '@underpass/ike-crypto'
 import type { Identity, LocalAuthentication, PeerConfig } from '../config.ts'
@@ -22,6 +23,7 @@ export interface VerifiedPeer {
   readonly remoteId: Identity
   /** Shown by EAP, safe to print: policy goes by it (RFC 7296 §2.16). */
   readonly eapIdentity?: string
+  readonly grant?: EapGrant | undefined
 }
 
 /** What somebody says of himself in IKE_AUTH; `inner`: all that he said. */
@@ -120,7 +122,7 @@ export function verifyEapAuth(sa: IkeSa, record: InitRecord, claim: Claim, peer:
   const octets = octetsOf(sa, record, theirRole, remoteId)
   const isRight =
     auth.method === AuthMethod.SHARED_KEY_MIC && constantTimeEqual(auth.data, sharedKeyAuth(sa, octets, proof.msk ?? skpOf(sa, theirRole)))
-  return isRight ? ({ peer, remoteId, eapIdentity: proof.eapIdentity } as unknown as VerifiedPeer) : undefined
+  return isRight ? ({ peer, remoteId, eapIdentity: proof.eapIdentity, grant: proof.grant } as unknown as VerifiedPeer) : undefined
 }
 
 /** Why a method does not prove anything to `peer`, for people. */

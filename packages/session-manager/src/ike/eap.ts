@@ -42,11 +42,11 @@ export function afterEap(machine: EapMachine, step: EapStep, next: (said: Said) 
 /** What EAP has shown, or why it is not enough. The MSK is a copy, and the machine is closed. */
 export function readProof(
   machine: EapMachine,
-  { msk, identity, method }: EapSuccess,
+  { msk, identity, method, grant }: EapSuccess,
   { allowsKeyless = false }: EapAuthentication,
   isEapOnly: boolean,
 ): EapProof | { readonly kind: 'unproven'; readonly why: string } {
-  const proof: EapProof = { kind: 'eap-proof', msk: msk?.slice(), eapIdentity: printable(identity) }
+  const proof: EapProof = { kind: 'eap-proof', msk: msk?.slice(), eapIdentity: printable(identity), grant }
   machine.close()
   if (isEapOnly && (!msk || !SAFE_ALONE.includes(method)))
     return { kind: 'unproven', why: `EAP method ${method} does not prove both ends, and nothing else does (RFC 5998 §4)` }

@@ -3,6 +3,7 @@
  *
  *                      <--  HDR, SK {IDr, AUTH, [CP(CFG_REPLY),] SAr2, TSi, TSr}
  */
+import type { EapGrant } from '@underpass/eap'
 import { CfgType, NotifyType, notify, type Payload, type PayloadOf, type TrafficSelectors } from '@underpass/ike-codec'
 import type { ChildSa } from '../child/child-sa.ts'
 import { allocateEspSpi, configuredSelectors, makeFirstChild, usableEspSuites } from '../child/negotiation.ts'
@@ -216,7 +217,7 @@ const NOTHING_LEASED: Leased = { offers: [], needsAbandoned: false }
 /** One address for each family that is asked for and that the pool has; INTERNAL_ADDRESS_FAILURE where none can be had at all. */
 function findAddresses(
   core: Core,
-  { peer, remoteId, eapIdentity }: VerifiedPeer,
+  { peer, remoteId, eapIdentity, grant }: VerifiedPeer,
   { supernumerary, abandoned }: Siblings,
   request: PayloadOf<'CP'>,
   takesOver: boolean,
@@ -228,7 +229,9 @@ function findAddresses(
   const wanted = requestedFamilies(request).filter(({ family }) => pool?.hasFamily(family))
   const without = (closed: readonly IkeSa[]): AddressOffer[] => {
     const released = closed.flatMap((other) => other.leases)
-    return wanted.flatMap(({ family, hint }) => pool?.offer({ owner, family, hint, takesOver, released }) ?? [])
+    return wanted.flatMap(
+      ({ family, hint }) => pool?.offer({ owner, family, hint, fixed: fixedIn(grant, family), takesOver, released }) ?? [],
+    )
   }
   // One with a path is told by a Delete, and holds its addresses until that is answered.
   const closedAtOnce = supernumerary.filter((other) => other.path === undefined)
@@ -239,8 +242,17 @@ function findAddresses(
   throw new SessionError(
     'INTERNAL_ADDRESS_FAILURE',
     'incompatible',
-    wanted.length === 0 ? 'no inner address of the family asked for is configured' : 'the address pool is exhausted',
+    wanted.length === 0 ? 'no inner address of the family asked for is configured' : whyNone(grant),
   )
+}
+
+function fixedIn(grant: EapGrant | undefined, family: 'ipv4' | 'ipv6'): Uint8Array | undefined {
+  return grant?.addresses.find(({ length }) => length === (family === 'ipv4' ? 4 : 16))
+}
+
+function whyNone(grant: EapGrant | undefined): string {
+  const given = (grant?.addresses ?? []).map(formatAddress).join(', ')
+  return given === '' ? 'the address pool is exhausted' : `the user is to have ${given}, which is not in the pool or somebody else's`
 }
 
 /** Other IKE SAs of the same peer and identity that may have to go for this one. */

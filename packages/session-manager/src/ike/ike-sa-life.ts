@@ -264,11 +264,12 @@ export function confirm(sa: IkeSa): void {
 }
 
 function authenticate(core: Core, sa: IkeSa, effect: Extract<Effect, { kind: 'authenticated' }>): void {
-  const { peer, remoteId, eapIdentity } = effect.verified
+  const { peer, remoteId, eapIdentity, grant } = effect.verified
   const pool = core.pools.get(peer.name)
   sa.peer = peer
   sa.remoteId = remoteId
   sa.eapIdentity = eapIdentity
+  sa.sessionEndsAt = grant?.sessionTimeout === undefined ? undefined : core.now + grant.sessionTimeout * 1_000
   sa.isMobike = effect.isMobike
   sa.additionalAddresses = effect.additionalAddresses
   sa.pathChecks = effect.hasPathChecks ? { last: undefined, out: undefined } : undefined
@@ -295,6 +296,7 @@ function establish(core: Core, sa: IkeSa): void {
   core.timers.set(sa, 'liveness', core.now + (sa.livenessPeriod ?? core.config.timers.liveness))
   sa.establishedAt = core.now
   startIkeLifetime(core, sa)
+  startSession(core, sa)
   keepNatMapping(core, sa)
   if (!suite || !path || !peer || !remoteId) return
   core.event({
@@ -313,6 +315,10 @@ function establish(core: Core, sa: IkeSa): void {
       begunMillisecondsAgo: core.now - sa.begunAt,
     }),
   })
+}
+
+export function startSession(core: Core, sa: IkeSa): void {
+  if (sa.sessionEndsAt !== undefined) core.timers.set(sa, 'session', sa.sessionEndsAt)
 }
 
 function forgetOthers(core: Core, sa: IkeSa): void {

@@ -3,7 +3,7 @@ import type { Core } from '../core.ts'
 import { giveUpReassembly } from './fragmentation.ts'
 import type { IkeSa } from './ike-sa.ts'
 import { transmitIkeSaInit } from './ike-sa-init-engine.ts'
-import { closeIkeSa } from './ike-sa-life.ts'
+import { closeIkeSa, deleteIkeSa } from './ike-sa-life.ts'
 import { checkLiveness, declareDead, responseOverdue } from './liveness.ts'
 import { rekeyIkeSa } from './rekeying/ike-sa-rekeying.ts'
 import { endLifetime } from './rekeying/series.ts'
@@ -36,6 +36,8 @@ export function onIkeSaTimer(core: Core, sa: IkeSa, name: IkeSa['timerNames']): 
       return giveUpReassembly(core, sa)
     case 'rekey':
       return rekeyIkeSa(core, sa)
+    case 'session':
+      return deleteIkeSa(core, sa, 'the time that the user was given is over')
     case 'expire':
     case 'replaced':
       return endLifetime(core, sa)

@@ -1,5 +1,5 @@
 /** An IKE SA: the only mutable holder of the IKE machine. Its state carries what that state needs and nothing else. */
-import type { EapMachine } from '@underpass/eap'
+import type { EapGrant, EapMachine } from '@underpass/eap'
 import type { Payload, Proposal } from '@underpass/ike-codec'
 import type { IkeKeys } from '@underpass/ike-crypto'
 import type { ChildSa } from '../child/child-sa.ts'
@@ -55,6 +55,8 @@ export interface EapProof {
   readonly msk: Uint8Array | undefined
   /** That the method has shown, safe to print. */
   readonly eapIdentity: string
+  /** What the user is given by a server elsewhere. */
+  readonly grant: EapGrant | undefined
 }
 
 /** An initiator's conversation. */
@@ -176,6 +178,7 @@ export class IkeSa {
     | 'replaced'
     | 'routability'
     | 'reassembly'
+    | 'session'
   readonly timers: Map<string, unknown> = new Map()
   /** The original initiator of the IKE SA keeps this role whoever sends a request (RFC 7296 §2.2): who asked for this one, by IKE_SA_INIT or by rekeying. */
   readonly role: 'initiator' | 'responder'
@@ -217,6 +220,8 @@ export class IkeSa {
   remoteId: Identity | undefined
   /** By EAP, safe to print: who it is, whatever `remoteId` says. */
   eapIdentity: string | undefined
+  /** When it has to be made anew, whatever is rekeyed (RFC 2865 §5.27). */
+  sessionEndsAt: number | undefined
   nat: NatFindings | undefined
   /** What the peer said in IKE_SA_INIT that it can verify. */
   peerSignatures: PeerSignatures = { hashAlgorithms: undefined, authMethods: undefined }

@@ -21,7 +21,8 @@ export class AddressPool {
 
   /** An address that `wish.owner` may have, or `undefined` where the pool has none left. Changes nothing: it is held once it is taken. */
   offer(wish: AddressWish): AddressOffer | undefined {
-    const { owner, family } = wish
+    const { owner, family, fixed } = wish
+    if (fixed) return this.#mayHave(wish, fixed) ? { owner, family, address: fixed, foundIn: undefined } : undefined
     const remembered = this.#remembered.get(keyOf(owner, family))
     for (const address of [remembered, wish.hint])
       if (address?.length === octetsOf(family) && this.#mayHave(wish, address)) return { owner, family, address, foundIn: undefined }
@@ -88,6 +89,8 @@ export interface AddressWish {
   readonly family: AddressFamily
   /** Given if it is free. */
   readonly hint?: Uint8Array | undefined
+  /** This and no other. */
+  readonly fixed?: Uint8Array | undefined
   /** What the owner still holds is from an SA that it has lost (INITIAL_CONTACT) and is given again. */
   readonly takesOver?: boolean
   /** Leases that end before this one begins. */

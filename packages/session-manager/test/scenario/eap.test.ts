@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { createEapPeer, createEapServer, mschapv2Peer, mschapv2Server, ntPasswordHash } from '@underpass/eap'
 import { NotifyType, notify } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import type { PeerAuthentication, Ppk, TransportOption } from '../../src/index.ts'
 import { parseIkeSuite } from '../../src/index.ts'
-import { MSK, type Script, type ScriptedMachine, scripted } from '../eap-machines.ts'
+import { MSK, real, type Script, type ScriptedMachine, scripted } from '../eap-machines.ts'
 import { isIkeAuth, MeddledPair, replacing } from '../meddler.ts'
 import { clientPeer, gatewayPeer, identity, Pair, type PairOptions, sessionConfig, TCP, UDP } from '../pair.ts'
 import { Signatures } from '../signatures.ts'
@@ -366,6 +367,49 @@ describe('RFC 7296 §2.16 EAP with what else there is', () => {
   })
 })
 
+describe('RFC 2759, RFC 7296 §2.16 EAP-MSCHAPv2', () => {
+  const withMschapv2 = (password: string, options: PairOptions = {}): MeddledPair => {
+    const users = { find: (name: string) => (name === 'anna' ? { ntHash: ntPasswordHash('the word of anna') } : undefined) }
+    const local = real((random) => createEapPeer({ identity: 'anna', methods: [mschapv2Peer({ name: 'anna', password })], random }))
+    const remote = real((random) => createEapServer({ methods: [mschapv2Server({ name: 'gw' })], users, random }))
+    const signed = new Signatures().rawKey('gateway', GATEWAY_KEY)
+    const { pair } = withEap(OK, OK, {
+      ...options,
+      client: { auth: { local, remote: signed.remote } },
+      gateway: { auth: { local: signed.local, remote } },
+    })
+    return pair
+  }
+
+  it.each([
+    ['TCP', TCP],
+    ['UDP', UDP],
+  ])('RFC 7296 §2.16 (C-23): over %s', (_, transport) => {
+    const pair = withMschapv2('the word of anna', { transports: [transport] })
+    pair.connect()
+    expect(pair.gateway.eventsOf('ike-sa-established')).toMatchObject([{ eapIdentity: 'anna' }])
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it('RFC 2759 §6 (C-23): a wrong password is told by both, and by neither what it was', () => {
+    const pair = withMschapv2('another word')
+    fails(pair)
+    expect(pair.gateway.eventsOf('authentication-failed')).toMatchObject([{ detail: 'EAP failed: the password of "anna" is wrong' }])
+    expect(pair.client.eventsOf('authentication-failed')).toMatchObject([
+      { detail: expect.stringMatching(/the name or the password is wrong$/) },
+    ])
+    expect([...pair.client.outputs, ...pair.gateway.outputs].filter((text) => text.includes('another word'))).toEqual([])
+  })
+
+  it('RFC 7296 §2.1 (C-2): with every third message lost', () => {
+    const pair = withMschapv2('the word of anna', { transports: [UDP] })
+    let count = 0
+    pair.meddle = () => (count++ % 3 === 1 ? [] : undefined)
+    pair.connect(60_000)
+    expect(pair.saOf(pair.gateway).eapIdentity).toBe('anna')
+  })
+})
+
 describe('RFC 7296 §2.6 conversations that hang', () => {
   it('a half-open IKE SA in the middle of EAP is counted, and ends with its time', () => {
     const { pair, machines } = withEap(OK, OK, { gatewayTimers: { handshake: 10_000 } })
@@ -409,6 +453,48 @@ describe('RFC 7296 §2.4 who is who', () => {
     pair.run(2_000)
     expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([{ reason: expect.stringMatching(/^anna came anew from 192.0.2.21/) }])
     expect(pair.gateway.core.inspect(pair.now).ikeSas).toMatchObject([{ remoteId: '@other', eapIdentity: 'anna' }])
+  })
+})
+
+describe('RFC 2865 §5 what the user is given', () => {
+  const granting = (addresses: readonly number[][], sessionTimeout?: number): Script => ({
+    ...OK,
+    grant: { addresses: addresses.map((octets) => Uint8Array.from(octets)), sessionTimeout },
+  })
+
+  it('RFC 2865 §5.8: Framed-IP-Address is the address that it gets', () => {
+    const { pair } = withEap(OK, granting([[10, 8, 0, 17]]))
+    pair.connect()
+    expect(pair.clientAddress).toBe('10.8.0.17')
+    expect(pair.passesTraffic()).toBe(true)
+  })
+
+  it.each([
+    ['not in the pool', [10, 8, 1, 1]],
+    ['of another', [10, 8, 0, 10]],
+  ])('RFC 2865 §5.8: one that is %s is not given, nor any other', (_, address) => {
+    const { pair } = withEap(OK, granting([address]))
+    pair.gateway.core.pools.get('road')!.take({ owner: 'bert', family: 'ipv4', address: Uint8Array.of(10, 8, 0, 10), foundIn: undefined })
+    pair.initiate()
+    pair.run(2_000)
+    expect(pair.gateway.eventsOf('handshake-failed')).toMatchObject([
+      {
+        notify: 'INTERNAL_ADDRESS_FAILURE',
+        detail: expect.stringMatching(/the user is to have 10\.8\.\d\.\d+, which is not in the pool or somebody else's/),
+      },
+    ])
+    expect(pair.isUp).toBe(false)
+  })
+
+  it('RFC 2865 §5.27: after Session-Timeout the IKE SA is deleted, rekeyed or not', () => {
+    const { pair } = withEap(OK, granting([], 3_600))
+    pair.connect()
+    pair.command(pair.client, { kind: 'rekey', what: 'ike-sa' })
+    pair.run(3_500_000)
+    expect(pair.gateway.eventsOf('ike-sa-rekeyed')).toHaveLength(1)
+    expect(pair.gateway.eventsOf('ike-sa-closed')).toHaveLength(0)
+    pair.run(110_000)
+    expect(pair.gateway.eventsOf('ike-sa-closed')).toMatchObject([{ reason: 'the time that the user was given is over' }])
   })
 })
 

@@ -8,7 +8,7 @@ import type { Core } from '../../core.ts'
 import { startIkeLifetime } from '../../lifetimes.ts'
 import { SessionError } from '../../session-error.ts'
 import { formatIkeSpi, IkeSa } from '../ike-sa.ts'
-import { attachPath, closeIkeSa, confirm, deleteIkeSa, keepNatMapping } from '../ike-sa-life.ts'
+import { attachPath, closeIkeSa, confirm, deleteIkeSa, keepNatMapping, startSession } from '../ike-sa-life.ts'
 import { buildIkeSaDelete } from '../informational-requests.ts'
 import type { RequestPlan } from '../message-window.ts'
 import { protectionFor } from '../protection.ts'
@@ -165,7 +165,7 @@ function handOverRequests(core: Core, old: IkeSa, successor: IkeSa): void {
 /** They name the IKE SA's SPIs, or are answered by whatever comes. */
 const SAID_ANEW: ReadonlySet<RequestPlan['purpose']> = new Set(['update-sa-addresses', 'liveness', 'path-check'])
 
-const ENDED = ['liveness', 'nat-keepalive', 'rekey', 'expire', 'disconnected', 'handshake', 'routability'] as const
+const ENDED = ['liveness', 'nat-keepalive', 'rekey', 'expire', 'disconnected', 'handshake', 'routability', 'session'] as const
 
 function startTimers(core: Core, old: IkeSa, successor: IkeSa): void {
   for (const name of ENDED) core.timers.clear(old, name)
@@ -173,6 +173,8 @@ function startTimers(core: Core, old: IkeSa, successor: IkeSa): void {
   core.timers.clear(successor, 'replaced')
   core.timers.set(successor, 'liveness', core.now + (successor.livenessPeriod ?? core.config.timers.liveness))
   startIkeLifetime(core, successor)
+  successor.sessionEndsAt = old.sessionEndsAt
+  startSession(core, successor)
   keepNatMapping(core, successor)
   if (successor.routability.unproven !== undefined) checkRoutability(core, successor)
   if (!successor.path && successor.series.role === 'responder')
