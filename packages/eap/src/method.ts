@@ -1,5 +1,6 @@
 /** What a method is to the two machines: its Type-Data in and out. One object is one end of one conversation. */
 import type { EapRandom, EapWork, EapWorkResult } from './contract.ts'
+import type { AkaSubscriber } from './methods/aka/usim.ts'
 
 export interface EapMethod {
   /** Of the server: its first request. */
@@ -8,6 +9,8 @@ export interface EapMethod {
   receive(data: Uint8Array, identifier: number): MethodStep
   resume(result: EapWorkResult): MethodStep
   close(): void
+  /** Of a peer: a request may come yet when it has ended well (RFC 4187 §6.1). */
+  readonly takesNotifications?: boolean
 }
 
 export type MethodStep =
@@ -21,7 +24,10 @@ export type MethodStep =
 
 export interface EapPeerMethod {
   readonly type: number
-  create(random: EapRandom): EapMethod
+  /** Says who to be in Response/Identity where the method knows better than the options: a pseudonym, a fast re-authentication. */
+  identity?(): string
+  /** `identity`: that was said, or would have been. */
+  create(random: EapRandom, identity: string): EapMethod
 }
 
 export interface EapServerMethod {
@@ -39,4 +45,6 @@ export interface EapUser {
   readonly password?: Uint8Array
   /** MD4 of the password in UTF-16LE (RFC 2759 §8.3): as good as the password to who has it. */
   readonly ntHash?: Uint8Array
+  /** A card's key, as its home has it (3GPP TS 33.102). */
+  readonly aka?: AkaSubscriber
 }

@@ -39,3 +39,8 @@ export function utf8(text: string): Uint8Array {
 export function upperHex(octets: Uint8Array): string {
   return [...octets].map((octet) => octet.toString(16).padStart(2, '0').toUpperCase()).join('')
 }
+
+/** Of two that are as long. */
+export function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((octet, i) => octet ^ b[i]!)
+}

@@ -25,6 +25,7 @@ class EapPeer implements EapMachine {
   #identifier = -1
   /** The last response, for a request that comes again (RFC 3748 §4.1). */
   #last: { readonly identifier: number; readonly packet: Uint8Array } | undefined
+  #said: string | undefined
   #outcome: Extract<MethodStep, { kind: 'done' | 'failed' }> | undefined
 
   constructor(options: EapPeerOptions) {
@@ -67,9 +68,10 @@ class EapPeer implements EapMachine {
   #answer({ identifier, type = 0, data }: EapPacket): EapStep {
     if (this.#last?.identifier === identifier) return { kind: 'send', packet: this.#last.packet }
     this.#identifier = identifier
-    if (type === EapType.IDENTITY) return this.#respond(EapType.IDENTITY, utf8(this.#options.identity))
+    if (type === EapType.IDENTITY) return this.#respond(EapType.IDENTITY, utf8(this.#identity()))
     if (type === EapType.NOTIFICATION) return this.#respond(EapType.NOTIFICATION, new Uint8Array(0))
-    if (this.#outcome) return { kind: 'ignore', reason: 'a request after the method has ended' }
+    if (this.#outcome && !(this.#outcome.kind === 'done' && this.#method?.machine.takesNotifications))
+      return { kind: 'ignore', reason: 'a request after the method has ended' }
     if (this.#method && this.#method.type !== type)
       return { kind: 'ignore', reason: `a request of type ${type} within type ${this.#method.type}` }
     const method = this.#method ?? this.#begin(type)
@@ -80,13 +82,20 @@ class EapPeer implements EapMachine {
 
   #begin(type: number): { type: number; machine: EapMethod } | undefined {
     const known = this.#options.methods.find((method) => method.type === type)
-    return known && { type, machine: known.create(this.#options.random) }
+    return known && { type, machine: known.create(this.#options.random, this.#identity()) }
   }
 
-  /** RFC 3748 §5.3: those that would do, or 0. */
+  /** The first method's own, where it has one. */
+  #identity(): string {
+    this.#said ??= this.#options.methods[0]?.identity?.() ?? this.#options.identity
+    return this.#said
+  }
+
+  /** RFC 3748 §5.3: those that would do, or 0; in the form in which was asked. */
   #refuse(type: number): EapStep {
     if (type < EapType.MD5_CHALLENGE) return { kind: 'ignore', reason: `type ${type} is not asked in a request` }
     const wanted = this.#options.methods.map((method) => method.type)
+    if (type === EapType.EXPANDED) return this.#respond(EapType.EXPANDED, expandedNak(wanted))
     return this.#respond(EapType.NAK, Uint8Array.from(wanted.length > 0 ? wanted : [0]))
   }
 
@@ -118,4 +127,10 @@ class EapPeer implements EapMachine {
     const { msk, identity = this.#options.identity } = this.#outcome
     return { kind: 'success', ...(msk && { msk }), identity, method: this.#method!.type }
   }
+}
+
+/** RFC 3748 §5.3.2: Vendor-Id 0, the IETF's, and Vendor-Type 3; then each that would do as an Expanded Type, or 0. */
+function expandedNak(wanted: readonly number[]): Uint8Array {
+  const types = (wanted.length > 0 ? wanted : [0]).flatMap((type) => [EapType.EXPANDED, 0, 0, 0, 0, 0, 0, type])
+  return Uint8Array.from([0, 0, 0, 0, 0, 0, EapType.NAK, ...types])
 }

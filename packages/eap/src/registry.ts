@@ -7,6 +7,8 @@ export const EapType = {
   NOTIFICATION: 2,
   NAK: 3,
   MD5_CHALLENGE: 4,
+  AKA: 23,
   MSCHAPV2: 26,
+  AKA_PRIME: 50,
   EXPANDED: 254,
 } as const

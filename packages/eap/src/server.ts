@@ -11,6 +11,8 @@ export interface EapServerOptions {
   readonly methods: readonly EapServerMethod[]
   readonly users: EapUsers
   readonly random: EapRandom
+  /** Known already: it is not asked for (RFC 3748 §2). */
+  readonly identity?: string
 }
 
 export function createEapServer(options: EapServerOptions): EapMachine {
@@ -30,10 +32,11 @@ class EapServer implements EapMachine {
   constructor(options: EapServerOptions) {
     this.#options = options
     this.#identifier = options.random(1)[0]!
+    this.#identity = options.identity
   }
 
   start(): EapStep {
-    return this.#request(EapType.IDENTITY, new Uint8Array(0))
+    return this.#identity === undefined ? this.#request(EapType.IDENTITY, new Uint8Array(0)) : this.#begin(this.#options.methods)
   }
 
   receive(octets: Uint8Array): EapStep {

@@ -56,6 +56,24 @@ describe('RFC 3748 §5.3.1 Nak', () => {
     expect(none.server).toMatchObject({ kind: 'failure', reason: expect.stringMatching(/of type none/) })
   })
 
+  it('RFC 3748 §5.3.2: to an Expanded Type, an Expanded Nak with what would do, or with none', () => {
+    const asked = encodePacket({ code: 1, identifier: 5, type: 254, data: Uint8Array.of(0, 1, 55, 0, 0, 0, 9, 1, 2) })
+    const nak = (...types: number[]): object => ({
+      kind: 'send',
+      packet: encodePacket({ code: 2, identifier: 5, type: 254, data: Uint8Array.of(0, 0, 0, 0, 0, 0, 3, ...types) }),
+    })
+    expect(peer(mschapv2Peer(WHO), md5ChallengePeer(WHO)).receive(asked)).toEqual(nak(254, 0, 0, 0, 0, 0, 0, 26, 254, 0, 0, 0, 0, 0, 0, 4))
+    expect(peer().receive(asked)).toEqual(nak(254, 0, 0, 0, 0, 0, 0, 0))
+  })
+
+  it('RFC 3748 §2: an identity that is known is not asked for', () => {
+    const users = { find: (identity: string) => (identity === 'anna' ? USER : undefined) }
+    const machine = createEapServer({ methods: [md5ChallengeServer()], users, random: counting(2), identity: 'anna' })
+    const said = converse(machine, peer(md5ChallengePeer(WHO)))
+    expect(said.packets.map((packet) => packet[4])).toEqual([4, 4, undefined])
+    expect(said.server).toMatchObject({ kind: 'success', identity: 'anna' })
+  })
+
   it('RFC 3748 §2.1: no Nak after the method was taken', () => {
     const machine = server(mschapv2Server({ name: 'gw' }), md5ChallengeServer())
     const said = converse(machine, peer(mschapv2Peer(WHO)), (packet, index) =>

@@ -37,3 +37,11 @@ export function converse(
   }
   return { packets, peer: heard, server: said }
 }
+
+export function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
+export function toHex(octets: Uint8Array): string {
+  return [...octets].map((octet) => octet.toString(16).padStart(2, '0')).join('')
+}
