@@ -51,7 +51,12 @@ describe('what has become of it', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
-  function watched(alternatives: readonly string[] = []): { world: World & { gateway: string }; tell: () => Promise<void>; changes: () => number; close: () => void } {
+  function watched(alternatives: readonly string[] = []): {
+    world: World & { gateway: string }
+    tell: () => Promise<void>
+    changes: () => number
+    close: () => void
+  } {
     const world = { ...HOME, gateway: '203.0.113.1' }
     let news = (): void => {}
     let changes = 0
