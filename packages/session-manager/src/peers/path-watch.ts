@@ -12,7 +12,7 @@ import { sendRequest } from '../ike/transmission.ts'
 import type { Connection } from '../paths/connection.ts'
 import type { PathQuality } from '../status.ts'
 import type { Initiator } from './initiator.ts'
-import { isClearlyMore, isLossy, lossOf, rateOf, type Sample, type Share } from './quality.ts'
+import { isClearlyMore, isLossy, lossOf, newestOf, rateOf, SAMPLES_KEPT, type Sample, type Share } from './quality.ts'
 import { type Look, trafficOf } from './traffic.ts'
 import type { TransportList } from './transport-list.ts'
 
@@ -130,7 +130,7 @@ export class PathWatch {
     const delivered = outbound.expected === 0 ? 1 : outbound.arrived / outbound.expected
     const octets = now.octetsIn - before.octetsIn + (now.octetsOut - before.octetsOut) * delivered
     this.#samples = [
-      ...this.#samples.slice(-7),
+      ...this.#samples.slice(1 - SAMPLES_KEPT),
       { milliseconds: now.at - before.at, inbound, outbound, octets, roundTrip: check.roundTrip },
     ]
     if (!isLossy(this.#samples) || core.now < this.#holdUntil || !sa.isMobike) return
@@ -246,7 +246,7 @@ export class PathWatch {
   }
 
   #figures(): PathQuality {
-    const { inbound, outbound, roundTrip } = this.#samples.at(-1)!
+    const { inbound, outbound, roundTrip } = newestOf(this.#samples)!
     return {
       lossIn: rounded(lossOf(inbound)),
       lossOut: rounded(lossOf(outbound)),

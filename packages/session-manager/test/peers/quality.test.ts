@@ -4,6 +4,10 @@ import { isClearlyMore, isLossy, lossOf, rateOf, type Sample } from '../../src/p
 const GOOD = { expected: 1000, arrived: 995 }
 const BAD = { expected: 1000, arrived: 950 }
 const FEW = { expected: 20, arrived: 10 }
+/** A policer of 40 kB/s, in two seconds. */
+const FEWER = { expected: 30, arrived: 30 }
+const GONE = { expected: 57, arrived: 50 }
+const KEPT = { expected: 57, arrived: 57 }
 
 describe('RFC 9329 §9 (T-PERF-1): when UDP is lossy', () => {
   it.each([
@@ -14,6 +18,9 @@ describe('RFC 9329 §9 (T-PERF-1): when UDP is lossy', () => {
     ['one each way, in a row', [sample(BAD, GOOD), sample(GOOD, BAD)], true],
     ['a good one between them', [sample(GOOD, BAD), sample(GOOD, GOOD), sample(GOOD, BAD)], false],
     ['bad ones that are over', [sample(GOOD, BAD), sample(GOOD, BAD), sample(GOOD, GOOD)], false],
+    ['few packets in each, of four intervals together enough', Array(4).fill(sample(FEWER, GONE)), true],
+    ['few packets in each, of three intervals not enough twice', Array(3).fill(sample(FEWER, GONE)), false],
+    ['few packets, lost long ago', [sample(GOOD, BAD), ...Array(4).fill(sample(FEW, KEPT))], false],
     ['too few packets to say', [sample(FEW, FEW), sample(FEW, FEW)], false],
   ] as const)('%s', (_, samples, expected) => {
     expect(isLossy(samples)).toBe(expected)
