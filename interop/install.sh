@@ -4,6 +4,7 @@
 # 1. The packages of apt-packages.txt that are missing.
 # 2. strongSwan, unpacked and not installed, because its packages conflict with libreswan's: into
 #    $UNDERPASS_CACHE (default .underpass in the repository's root, which git ignores).
+#    FreeRADIUS likewise: installed, it would run.
 # 3. With --kernel: the guest kernel, where none is at hand (peers/build-kernel.sh).
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,4 +23,5 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 "$here/peers/strongswan-unpack.sh" "$cache/strongswan"
+"$here/peers/freeradius-unpack.sh" "$cache/freeradius"
 if [ "${1:-}" = --kernel ]; then "$here/peers/build-kernel.sh" "$cache/espintcp"; fi
