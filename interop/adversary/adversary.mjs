@@ -127,9 +127,12 @@ async function mutate({ mutate: count, of = -1 }) {
 /** IKE_SA_INIT with an SPI each, which nobody goes on with. */
 async function flood({ flood: count }) {
   console.log(`> ${count} × IKE_SA_INIT request`)
-  for (let i = 0; i < count; i++) {
-    const one = new Peer({ role, id: values.id, peerId: values['peer-id'], secret: values.secret })
-    await wire.send(one.init())
+  // Made before the first is sent: their keys take seconds on a slow machine, and the first ones would be forgotten before the last one is out.
+  const requests = Array.from({ length: count }, () =>
+    new Peer({ role, id: values.id, peerId: values['peer-id'], secret: values.secret }).init(),
+  )
+  for (const [i, request] of requests.entries()) {
+    await wire.send(request)
     if (i % 50 === 0) await sleep(5)
   }
   await sleep(500)
