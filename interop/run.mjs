@@ -3,7 +3,7 @@
 // someone else wrote. Needs root on Debian 12 and what interop/install.sh installs.
 //
 // A line for each fact a scenario observed, one for the scenario, and at the end `N passed, N failed` alone on a line.
-// --json: as the last line {"scenarios": [{"name", "ok", "evidence", "seconds"}]}. --keep: the logs of what passed, too.
+// --json: as the last line {"scenarios": [{"name", "ok", "evidence", "seconds", "error"}]}. --keep: the logs of what passed, too.
 // Interrupted, it undoes what it made and ends with 130 (SIGINT), 143 (SIGTERM) or 129 (SIGHUP).
 // --lanes=N: so many beside each other, each with namespaces of its own (default: the number of processors); what measures times runs alone at the end.
 // --selfcheck: not the product but the laboratory, its peers against each other (interop/selfcheck).

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
  * Runs `run.mjs` for each name. What one of them says is printed in one piece when it is over.
  *
  * @param {{ name: string, isAlone?: boolean, seconds?: number }[]} scenarios `isAlone`: it measures times, and nothing else is to run meanwhile;
- *   `seconds`: about how long it takes: the longest begin first
+ *   `seconds`: its limit, of one that needs longer than the others: it begins first
  * @param {{ lanes: number, argv: string[] }} options `argv`: what a scenario's name and --json come behind
  * @returns {{ results: Promise<object[]>, interrupt(signal: NodeJS.Signals): Promise<void> }} results in the order of the names
  */

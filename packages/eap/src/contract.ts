@@ -14,7 +14,7 @@ export interface EapMachine {
 
 export type EapStep =
   | { readonly kind: 'send'; readonly packet: Uint8Array }
-  /** Not possible here (asymmetric, slow, or somewhere else): the result goes to `resume`. */
+  /** Not possible here: the result goes to `resume`. */
   | { readonly kind: 'work'; readonly work: EapWork }
   /** RFC 3748: silently discarded; `reason` is for people. */
   | { readonly kind: 'ignore'; readonly reason: string }
@@ -30,11 +30,13 @@ export type EapStep =
   /** `packet`: the server's EAP-Failure. */
   | { readonly kind: 'failure'; readonly packet?: Uint8Array; readonly reason: string }
 
-export type EapWork =
-  /** RFC 3579: the server is elsewhere. `state`: of the last Access-Challenge. */
-  | { readonly kind: 'relay'; readonly packet: Uint8Array; readonly identity: string; readonly state?: Uint8Array }
-  /** A password against a salted hash: slow by intent. */
-  | { readonly kind: 'password'; readonly hash: string; readonly password: Uint8Array }
+/** RFC 3579: the server is elsewhere. `state`: of the last Access-Challenge. */
+export interface EapWork {
+  readonly kind: 'relay'
+  readonly packet: Uint8Array
+  readonly identity: string
+  readonly state?: Uint8Array
+}
 
 export type EapWorkResult =
   | {
@@ -46,7 +48,6 @@ export type EapWorkResult =
       readonly identity?: string
       readonly grant?: EapGrant
     }
-  | { readonly kind: 'password'; readonly isRight: boolean }
   | { readonly kind: 'failed'; readonly detail: string }
 
 /** What a server that is elsewhere gives the user (RFC 2865 §5.8, §5.27). */

@@ -1,21 +1,25 @@
 /** What a method is to the two machines: its Type-Data in and out. One object is one end of one conversation. */
-import type { EapRandom, EapWork, EapWorkResult } from './contract.ts'
+import type { EapRandom } from './contract.ts'
 import type { AkaSubscriber } from './methods/aka/usim.ts'
 
-export interface EapMethod {
-  /** Of the server: its first request. */
-  begin(identifier: number): MethodStep
+interface Conversation {
   /** `identifier`: of the packet that `data` came in. */
   receive(data: Uint8Array, identifier: number): MethodStep
-  resume(result: EapWorkResult): MethodStep
   close(): void
-  /** Of a peer: a request may come yet when it has ended well (RFC 4187 §6.1). */
+}
+
+export interface PeerConversation extends Conversation {
+  /** A request may come yet when it has ended well (RFC 4187 §6.1). */
   readonly takesNotifications?: boolean
+}
+
+export interface ServerConversation extends Conversation {
+  /** The first request; `identifier`: of its packet. */
+  begin(identifier: number): MethodStep
 }
 
 export type MethodStep =
   | { readonly kind: 'send'; readonly data: Uint8Array }
-  | { readonly kind: 'work'; readonly work: EapWork }
   | { readonly kind: 'ignore'; readonly reason: string }
   /** It has ended well. Peer: `data` goes out, and EAP-Success may come now. `identity`: that the method has shown. */
   | { readonly kind: 'done'; readonly data?: Uint8Array; readonly msk?: Uint8Array; readonly identity?: string }
@@ -27,13 +31,13 @@ export interface EapPeerMethod {
   /** Says who to be in Response/Identity where the method knows better than the options: a pseudonym, a fast re-authentication. */
   identity?(): string
   /** `identity`: that was said, or would have been. */
-  create(random: EapRandom, identity: string): EapMethod
+  create(random: EapRandom, identity: string): PeerConversation
 }
 
 export interface EapServerMethod {
   readonly type: number
   /** `identity`: of the Response/Identity. */
-  create(identity: string, users: EapUsers, random: EapRandom): EapMethod
+  create(identity: string, users: EapUsers, random: EapRandom): ServerConversation
 }
 
 export interface EapUsers {

@@ -26,6 +26,16 @@ export function encodePacket({ code, identifier, type, data }: EapPacket): Uint8
   return concat(Uint8Array.of(code, identifier, length >> 8, length & 0xff), body)
 }
 
+/** For who ignores what is none (RFC 3748 §4.1). */
+export function tryDecodePacket(octets: Uint8Array): EapPacket | EapError {
+  try {
+    return decodePacket(octets)
+  } catch (error) {
+    if (error instanceof EapError) return error
+    throw error
+  }
+}
+
 /** Octets beyond Length are padding (RFC 3748 §4). `data` is a view. @throws EapError */
 export function decodePacket(octets: Uint8Array): EapPacket {
   const [code = 0, identifier = 0, high = 0, low = 0] = octets

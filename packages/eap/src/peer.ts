@@ -1,9 +1,9 @@
 /** EAP's peer (RFC 3748 §4, §5): says who it is, takes a method that it knows, and believes EAP-Success when the method has ended well. */
-import type { EapMachine, EapRandom, EapStep, EapWorkResult } from './contract.ts'
+import type { EapMachine, EapRandom, EapStep } from './contract.ts'
 import { EapError } from './eap-error.ts'
-import type { EapMethod, EapPeerMethod, MethodStep } from './method.ts'
+import type { EapPeerMethod, MethodStep, PeerConversation } from './method.ts'
 import { utf8 } from './octets.ts'
-import { decodePacket, type EapPacket, encodePacket } from './packet.ts'
+import { type EapPacket, encodePacket, tryDecodePacket } from './packet.ts'
 import { EapCode, EapType } from './registry.ts'
 
 export interface EapPeerOptions {
@@ -20,7 +20,7 @@ export function createEapPeer(options: EapPeerOptions): EapMachine {
 
 class EapPeer implements EapMachine {
   readonly #options: EapPeerOptions
-  #method: { readonly type: number; readonly machine: EapMethod } | undefined
+  #method: { readonly type: number; readonly machine: PeerConversation } | undefined
   /** Of the request that is in work. */
   #identifier = -1
   /** The last response, for a request that comes again (RFC 3748 §4.1). */
@@ -37,13 +37,8 @@ class EapPeer implements EapMachine {
   }
 
   receive(octets: Uint8Array): EapStep {
-    let packet: EapPacket
-    try {
-      packet = decodePacket(octets)
-    } catch (error) {
-      if (error instanceof EapError) return { kind: 'ignore', reason: error.message }
-      throw error
-    }
+    const packet = tryDecodePacket(octets)
+    if (packet instanceof EapError) return { kind: 'ignore', reason: packet.message }
     switch (packet.code) {
       case EapCode.REQUEST:
         return this.#answer(packet)
@@ -56,8 +51,8 @@ class EapPeer implements EapMachine {
     }
   }
 
-  resume(result: EapWorkResult): EapStep {
-    return this.#method ? this.#take(this.#method.machine.resume(result)) : { kind: 'failure', reason: 'nothing was asked' }
+  resume(): EapStep {
+    return { kind: 'failure', reason: 'nothing was asked' }
   }
 
   close(): void {
@@ -80,7 +75,7 @@ class EapPeer implements EapMachine {
     return this.#take(method.machine.receive(data, identifier))
   }
 
-  #begin(type: number): { type: number; machine: EapMethod } | undefined {
+  #begin(type: number): { type: number; machine: PeerConversation } | undefined {
     const known = this.#options.methods.find((method) => method.type === type)
     return known && { type, machine: known.create(this.#options.random, this.#identity()) }
   }

@@ -1,9 +1,9 @@
 /** EAP's server (RFC 3748 §4, §5): asks who it is, then by the first method, or by one that the peer would rather have (Nak). */
-import type { EapMachine, EapRandom, EapStep, EapWorkResult } from './contract.ts'
+import type { EapMachine, EapRandom, EapStep } from './contract.ts'
 import { EapError } from './eap-error.ts'
-import type { EapMethod, EapServerMethod, EapUsers, MethodStep } from './method.ts'
+import type { EapServerMethod, EapUsers, MethodStep, ServerConversation } from './method.ts'
 import { textOf } from './octets.ts'
-import { decodePacket, type EapPacket, encodePacket } from './packet.ts'
+import { encodePacket, tryDecodePacket } from './packet.ts'
 import { EapCode, EapType } from './registry.ts'
 
 export interface EapServerOptions {
@@ -24,10 +24,12 @@ class EapServer implements EapMachine {
   /** Of the request that is out. */
   #identifier: number
   #identity: string | undefined
-  #method: { readonly type: number; readonly machine: EapMethod } | undefined
+  #method: { readonly type: number; readonly machine: ServerConversation } | undefined
   /** It has answered: no Nak any more (RFC 3748 §2.1). */
   #isTaken = false
   #msk: Uint8Array | undefined
+  /** EAP-Success or EAP-Failure was said. */
+  #isOver = false
 
   constructor(options: EapServerOptions) {
     this.#options = options
@@ -40,13 +42,10 @@ class EapServer implements EapMachine {
   }
 
   receive(octets: Uint8Array): EapStep {
-    let packet: EapPacket
-    try {
-      packet = decodePacket(octets)
-    } catch (error) {
-      if (error instanceof EapError) return { kind: 'ignore', reason: error.message }
-      throw error
-    }
+    // Whoever was refused has no second guess.
+    if (this.#isOver) return { kind: 'ignore', reason: 'the conversation is over' }
+    const packet = tryDecodePacket(octets)
+    if (packet instanceof EapError) return { kind: 'ignore', reason: packet.message }
     const { code, identifier, type = 0, data } = packet
     if (code !== EapCode.RESPONSE) return { kind: 'ignore', reason: `code ${code} is not for a server` }
     if (identifier !== this.#identifier) return { kind: 'ignore', reason: `Identifier ${identifier} where ${this.#identifier} was asked` }
@@ -61,8 +60,8 @@ class EapServer implements EapMachine {
     return this.#take(this.#method.machine.receive(data, identifier))
   }
 
-  resume(result: EapWorkResult): EapStep {
-    return this.#method ? this.#take(this.#method.machine.resume(result)) : this.#fail('nothing was asked')
+  resume(): EapStep {
+    return this.#fail('nothing was asked')
   }
 
   close(): void {
@@ -114,6 +113,7 @@ class EapServer implements EapMachine {
 
   /** RFC 3748 §4.2: with the Identifier of the response that it answers. */
   #final(code: number): Uint8Array {
+    this.#isOver = true
     return encodePacket({ code, identifier: this.#identifier, data: new Uint8Array(0) })
   }
 }

@@ -1,4 +1,4 @@
-import { createCipheriv, getCiphers } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { desEncrypt } from '../src/crypto/des.ts'
 import { md4 } from '../src/crypto/md4.ts'
@@ -29,7 +29,7 @@ describe('FIPS 46-3 DES', () => {
     expect(text(desEncrypt(hex('133457799bbcdff1'), hex('0123456789abcdef')))).toBe('85e813540f0ab405')
   })
 
-  it.runIf(getCiphers().includes('des-ede3-cbc'))('agrees with OpenSSL, which has it three times over: one key thrice is DES', () => {
+  it('FIPS 46-3: agrees with the runtime, which has it three times over: one key thrice is DES', () => {
     let seed = 1
     const next = (): number => {
       seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff

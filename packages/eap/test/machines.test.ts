@@ -130,6 +130,15 @@ describe('RFC 3748 §5.4 MD5-Challenge', () => {
 })
 
 describe('RFC 3748 §4.1 what a server makes of responses', () => {
+  it('RFC 3748 §4.2: after EAP-Failure there is no second guess', () => {
+    const machine = server(md5ChallengeServer())
+    const right = converse(machine, peer(md5ChallengePeer({ ...WHO, password: 'another' })))
+    expect(right.server.kind).toBe('failure')
+    const challenge = right.packets[2]!
+    const answer = peer(md5ChallengePeer(WHO)).receive(challenge)
+    expect(answer.kind === 'send' && machine.receive(answer.packet)).toEqual({ kind: 'ignore', reason: 'the conversation is over' })
+  })
+
   it('RFC 3748 §4.1: another Identifier, a request, and another type than Identity at first are ignored', () => {
     const machine = server(md5ChallengeServer())
     const started = machine.start()

@@ -83,14 +83,14 @@ describe('draft-kamath-pppext-eap-mschapv2 both ends', () => {
     expect(said.server.kind).toBe('failure')
   })
 
-  it('close() overwrites the MSK of both', () => {
+  it('RFC 7296 §2.12: close() overwrites the MSK of both', () => {
     const [one, other] = [server(KNOWN), peer()]
     const said = converse(one, other)
     for (const machine of [one, other, one]) machine.close()
     for (const step of [said.peer, said.server]) expect(step.kind === 'success' && step.msk).toEqual(new Uint8Array(64))
   })
 
-  it('random changes of what is said never throw, and never end well at both', () => {
+  it('RFC 2759 §4, §5: random changes of what is said never throw; where both end well, they have one MSK', () => {
     const random = counting(3)
     for (let i = 0; i < 400; i++) {
       const [at, where, what] = [random(1)[0]! % 6, random(1)[0]!, random(1)[0]!]

@@ -3,7 +3,7 @@
  * (RFC 7296 §2.16).
  */
 import { md5 } from '@noble/hashes/legacy.js'
-import type { EapMethod, EapPeerMethod, EapServerMethod, MethodStep } from '../method.ts'
+import type { EapPeerMethod, EapServerMethod, MethodStep, ServerConversation } from '../method.ts'
 import { concat, constantTimeEqual, utf8 } from '../octets.ts'
 import { EapType } from '../registry.ts'
 
@@ -16,13 +16,13 @@ export function md5ChallengePeer({ name, password }: { readonly name: string; re
     const value = digest(identifier, utf8(password), data.subarray(1, 1 + size))
     return { kind: 'done', data: concat(Uint8Array.of(LENGTH), value, utf8(name)) }
   }
-  return { type: EapType.MD5_CHALLENGE, create: () => ({ begin: nothing, receive, resume: nothing, close() {} }) }
+  return { type: EapType.MD5_CHALLENGE, create: () => ({ receive, close() {} }) }
 }
 
 export function md5ChallengeServer(): EapServerMethod {
   return {
     type: EapType.MD5_CHALLENGE,
-    create(identity, users, random): EapMethod {
+    create(identity, users, random): ServerConversation {
       const challenge = random(LENGTH)
       const receive = (data: Uint8Array, identifier: number): MethodStep => {
         const password = users.find(identity)?.password
@@ -38,15 +38,11 @@ export function md5ChallengeServer(): EapServerMethod {
             : `no user with a password is ${JSON.stringify(identity)}`,
         }
       }
-      return { begin: () => ({ kind: 'send', data: concat(Uint8Array.of(LENGTH), challenge) }), receive, resume: nothing, close() {} }
+      return { begin: () => ({ kind: 'send', data: concat(Uint8Array.of(LENGTH), challenge) }), receive, close() {} }
     },
   }
 }
 
 function digest(identifier: number, password: Uint8Array, challenge: Uint8Array): Uint8Array {
   return md5(concat(Uint8Array.of(identifier), password, challenge))
-}
-
-function nothing(): MethodStep {
-  return { kind: 'failed', reason: 'nothing was asked' }
 }

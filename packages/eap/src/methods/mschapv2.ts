@@ -6,7 +6,7 @@
  *                                     Failure (E=…)  -->  <--  Failure
  */
 import type { EapRandom } from '../contract.ts'
-import type { EapMethod, EapPeerMethod, EapServerMethod, EapUsers, MethodStep } from '../method.ts'
+import type { EapPeerMethod, EapServerMethod, EapUsers, MethodStep, PeerConversation, ServerConversation } from '../method.ts'
 import { ascii, concat, constantTimeEqual, textOf, upperHex, utf8 } from '../octets.ts'
 import { EapType } from '../registry.ts'
 import { authenticatorResponse, type Exchange, mskOf, ntPasswordHash, ntResponse } from './mschapv2-crypto.ts'
@@ -30,7 +30,7 @@ export function mschapv2Server({ name }: { readonly name: string }): EapServerMe
   return { type: EapType.MSCHAPV2, create: (identity, users, random) => new Server(name, identity, users, random) }
 }
 
-class Peer implements EapMethod {
+class Peer implements PeerConversation {
   readonly #name: string
   readonly #ntHash: Uint8Array
   readonly #random: EapRandom
@@ -40,10 +40,6 @@ class Peer implements EapMethod {
     this.#name = name
     this.#ntHash = ntHash
     this.#random = random
-  }
-
-  begin(): MethodStep {
-    return { kind: 'failed', reason: 'a peer does not begin' }
   }
 
   receive(data: Uint8Array): MethodStep {
@@ -57,10 +53,6 @@ class Peer implements EapMethod {
       default:
         return { kind: 'ignore', reason: `MSCHAPv2 OpCode ${data[0]}` }
     }
-  }
-
-  resume(): MethodStep {
-    return { kind: 'failed', reason: 'nothing was asked' }
   }
 
   close(): void {
@@ -93,7 +85,7 @@ class Peer implements EapMethod {
   }
 }
 
-class Server implements EapMethod {
+class Server implements ServerConversation {
   readonly #name: string
   readonly #identity: string
   readonly #users: EapUsers
@@ -130,10 +122,6 @@ class Server implements EapMethod {
     if (kind === 'right' && opCode === OpCode.SUCCESS) return { kind: 'done', msk: this.#outcome.msk, identity: this.#outcome.identity }
     if (kind === 'right' && opCode === OpCode.FAILURE) return { kind: 'failed', reason: 'the peer does not believe us' }
     return { kind: 'ignore', reason: `MSCHAPv2 OpCode ${opCode} after ${kind === 'right' ? 'Success' : 'Failure'}` }
-  }
-
-  resume(): MethodStep {
-    return { kind: 'failed', reason: 'nothing was asked' }
   }
 
   close(): void {

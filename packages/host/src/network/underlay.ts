@@ -58,9 +58,9 @@ export class Underlay {
       const [before, ways] = [this.#known, await this.#ways()]
       this.#known = ways
       // Asked only now: it may have become another while `ip` answered.
-      const inUse = gateway()
-      if (inUse === undefined) return
-      const isNews = before.has(inUse) && ways.has(inUse) && before.get(inUse) !== ways.get(inUse)
+      const inUse = gateway() ?? ''
+      const [was, is] = [before.get(inUse), ways.get(inUse)]
+      const isNews = was !== undefined && is !== undefined && was !== is
       if (isNews && !this.#isClosed) await onChange()
     } finally {
       this.#isLooking = false

@@ -202,13 +202,13 @@ function isElsewhere({ from, before }: CameAnew): boolean {
 
 type CameAnew = NonNullable<Extract<SessionEvent, { kind: 'ike-sa-closed' }>['cameAnew']>
 
-/** Who is who, as far as it is known and the detail does not say it already: 'we are @me, they are @gw: '. */
 /** Of the initiator: on its own side it is us. */
 function eapWords({ eapIdentity, role }: Extract<SessionEvent, { kind: 'ike-sa-established' }>): string {
   if (eapIdentity === undefined) return ''
   return role === 'initiator' ? `, by EAP we are "${eapIdentity}"` : `, by EAP "${eapIdentity}"`
 }
 
+/** Who is who, as far as it is known and the detail does not say it already: 'we are @me, they are @gw: '. */
 function sidesBeside({ localId, remoteId, detail }: Extract<SessionEvent, { kind: 'authentication-failed' }>): string {
   const sides = [...(detail.includes(localId) ? [] : [`we are ${localId}`]), ...(detail.includes(remoteId) ? [] : [`they are ${remoteId}`])]
   return sides.length === 0 ? '' : `${sides.join(', ')}: `

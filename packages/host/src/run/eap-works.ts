@@ -1,5 +1,5 @@
-/** What an EAP method cannot do in the core (RFC 7296 §2.16): what others have to be asked, and what takes long. */
-import type { EapWork, EapWorkResult } from '@underpass/eap'
+/** What an EAP method cannot do in the core (RFC 7296 §2.16): what others have to be asked. */
+import type { EapWork } from '@underpass/eap'
 import type { CryptoResult, RandomSource } from '@underpass/session-manager'
 import type { Credentials } from '../config/authentication.ts'
 import { reasonOf } from '../host-error.ts'
@@ -14,18 +14,9 @@ export class EapWorks {
 
   async perform(work: EapWork): Promise<CryptoResult> {
     try {
-      return { kind: 'eap', result: await this.#resultOf(work) }
+      return { kind: 'eap', result: await this.#radius.relay(work) }
     } catch (error) {
       return { kind: 'failed', detail: reasonOf(error) }
-    }
-  }
-
-  #resultOf(work: EapWork): Promise<EapWorkResult> {
-    switch (work.kind) {
-      case 'relay':
-        return this.#radius.relay(work)
-      default:
-        throw new Error(`EAP asks for ${work.kind}, which is not done here`)
     }
   }
 }

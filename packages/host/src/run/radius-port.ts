@@ -22,7 +22,7 @@ export class RadiusPort {
     this.#client = new RadiusClient({ servers, random })
   }
 
-  relay({ packet, identity, state }: Extract<EapWork, { kind: 'relay' }>): Promise<EapWorkResult> {
+  relay({ packet, identity, state }: EapWork): Promise<EapWorkResult> {
     return new Promise((resolve) => {
       this.#waiting.set(this.#client.ask({ packet, identity, state }, performance.now()), resolve)
       this.#drain()

@@ -41,7 +41,10 @@ const SIGNATURES: readonly number[] = [
   AuthMethod.DIGITAL_SIGNATURE,
 ]
 
-/** Makes our own AUTH payload for `peer`, and then the step that sends it; `undefined` and why where it cannot be made. `inner`: what the peer said. `local`: by what, where it is not what the configuration says. */
+/**
+ * Makes our own AUTH payload for `peer`, and then the step that sends it; `undefined` and why where it cannot be made. `inner`: what the peer said.
+ * `local`: by what, where it is not what the configuration says.
+ */
 export function makeAuth(
   sa: IkeSa,
   record: InitRecord,

@@ -80,8 +80,8 @@ function eapOnlySupport({ auth }: PeerConfig): Payload[] {
 }
 
 /**
- * The initiator's request, without `auth` where it asks for EAP. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4). `formerAddresses`: what the peer
- * assigned before, and is asked for again.
+ * The initiator's request, without `auth` where it asks for EAP. `isFirstContact`: no other IKE SA with this peer is known here (RFC 7296 §2.4).
+ * `formerAddresses`: what the peer assigned before, and is asked for again.
  */
 function buildIkeAuthRequest(
   core: Core,

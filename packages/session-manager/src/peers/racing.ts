@@ -159,10 +159,10 @@ export class Racing {
     const racer = this.#racerOf(sa)
     if (racer === undefined) return
     this.#forget(core, racer, why === 'no answer' ? this.#wordsFor(core, racer) : why)
-    // A peer that answered IKE_AUTH and said no says no on every transport; but where the COOKIE was forged it had another request in hand than
-    // the one that we signed.
     // Silence in the middle of EAP is the transport's.
     const isUnanswered = !sa.isIkeAuthAnswered || sa.window.outstanding?.plan.purpose === 'ike-auth'
+    // A peer that answered IKE_AUTH and said no says no on every transport; but where the COOKIE was forged it had another request in hand than
+    // the one that we signed.
     if (isUnanswered || racer.isCookieInIt === true) return this.#race(core)
     for (const other of this.#racers) this.#leave(core, other, 'the peer refused us on another')
     this.#lose(core)

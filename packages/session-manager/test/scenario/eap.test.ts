@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { createEapPeer, createEapServer, mschapv2Peer, mschapv2Server, ntPasswordHash } from '@underpass/eap'
-import { NotifyType, notify } from '@underpass/ike-codec'
+import { NotifyType, notify, type Payload } from '@underpass/ike-codec'
 import { describe, expect, it } from 'vitest'
 import type { PeerAuthentication, Ppk, TransportOption } from '../../src/index.ts'
 import { parseIkeSuite } from '../../src/index.ts'
@@ -51,6 +51,11 @@ const fails = (pair: Pair): void => {
   expect(pair.client.core.sad.size + pair.gateway.core.sad.size).toBe(0)
   pair.run(40_000, () => pair.client.core.ikeSas.size + pair.gateway.core.ikeSas.size === 0)
   expect(pair.gateway.core.inspect(pair.now).halfOpen).toBe(0)
+}
+
+/** The gateway's IKE_AUTH responses. */
+const answersOtherwise = (pair: MeddledPair, change: (payloads: readonly Payload[]) => readonly Payload[]): void => {
+  pair.meddle = (message) => (isIkeAuth(message, 'response') ? [pair.resealed(message, change)] : undefined)
 }
 
 const OK: Script = { msk: MSK }
@@ -134,15 +139,10 @@ describe('RFC 7296 §2.16 what is not believed', () => {
 
   it('RFC 7296 §2.16 (C-23): a responder that does not sign before EAP is told nothing by EAP', () => {
     const { pair, machines } = withEap(OK, OK)
-    pair.meddle = (message) =>
-      isIkeAuth(message, 'response')
-        ? [
-            pair.resealed(
-              message,
-              replacing('AUTH', () => undefined),
-            ),
-          ]
-        : undefined
+    answersOtherwise(
+      pair,
+      replacing('AUTH', () => undefined),
+    )
     fails(pair)
     expect(pair.client.eventsOf('authentication-failed')[0]!.detail).toMatch(/has not proved who it is/)
     expect(machines.client).toHaveLength(0)
@@ -150,15 +150,10 @@ describe('RFC 7296 §2.16 what is not believed', () => {
 
   it('RFC 7296 §2.16 (C-23): nor one whose signature is wrong', () => {
     const { pair, machines } = withEap(OK, OK)
-    pair.meddle = (message) =>
-      isIkeAuth(message, 'response')
-        ? [
-            pair.resealed(
-              message,
-              replacing('AUTH', (auth) => ({ ...auth, data: auth.data.toReversed() })),
-            ),
-          ]
-        : undefined
+    answersOtherwise(
+      pair,
+      replacing('AUTH', (auth) => ({ ...auth, data: auth.data.toReversed() })),
+    )
     fails(pair)
     expect(pair.client.eventsOf('authentication-failed')[0]!.detail).toMatch(/does not verify/)
     expect(machines.client).toHaveLength(0)
@@ -419,7 +414,7 @@ describe('RFC 2759, RFC 7296 §2.16 EAP-MSCHAPv2', () => {
 })
 
 describe('RFC 7296 §2.6 conversations that hang', () => {
-  it('a half-open IKE SA in the middle of EAP is counted, and ends with its time', () => {
+  it('RFC 7296 §2.6: a half-open IKE SA in the middle of EAP is counted, and ends with its time', () => {
     const { pair, machines } = withEap(OK, OK, { gatewayTimers: { handshake: 10_000 } })
     let seen = 0
     pair.meddle = (message) => (isIkeAuth(message, 'request') && seen++ > 0 ? [] : undefined)
@@ -432,7 +427,7 @@ describe('RFC 7296 §2.6 conversations that hang', () => {
     expect(machines.gateway.map(({ isClosed }) => isClosed)).toEqual([true])
   })
 
-  it('no more of them than limits.maxHalfOpenPerAddress', () => {
+  it('RFC 7296 §2.6: no more of them than limits.maxHalfOpenPerAddress', () => {
     const { pair } = withEap(OK, OK, { gatewayLimits: { maxHalfOpenPerAddress: 2 } })
     pair.meddle = (message) => (isIkeAuth(message, 'request') && message.header.messageId > 1 ? [] : undefined)
     const { auth } = pair.client.core.config.peers[0]!

@@ -4,7 +4,7 @@
  */
 import type { EapRandom } from '../../contract.ts'
 import { EapError } from '../../eap-error.ts'
-import type { EapMethod, EapPeerMethod, MethodStep } from '../../method.ts'
+import type { EapPeerMethod, MethodStep, PeerConversation } from '../../method.ts'
 import { EapCode } from '../../registry.ts'
 import { realmOf } from './identity.ts'
 import { AKA, AKA_PRIME, type AkaKeys, type AkaVariant, eraseAkaKeys } from './keys.ts'
@@ -61,7 +61,7 @@ function factory(variant: AkaVariant, options: Options): EapPeerMethod {
   return { type: variant.type, identity, create: (random, said) => new Peer(variant, options, memory, random, said) }
 }
 
-class Peer implements EapMethod {
+class Peer implements PeerConversation {
   readonly takesNotifications = true
   readonly #variant: AkaVariant
   readonly #options: Options
@@ -86,14 +86,6 @@ class Peer implements EapMethod {
     this.#memory = memory
     this.#random = random
     this.#identity = identity
-  }
-
-  begin(): MethodStep {
-    return { kind: 'failed', reason: 'a peer does not begin' }
-  }
-
-  resume(): MethodStep {
-    return { kind: 'failed', reason: 'nothing was asked' }
   }
 
   receive(data: Uint8Array, identifier: number): MethodStep {

@@ -1,7 +1,7 @@
 /** EAP-AKA's server (RFC 4187), by a home that makes vectors. It remembers pseudonyms and fast re-authentications for the next conversations of its factory. */
 import type { EapRandom } from '../../contract.ts'
 import { EapError } from '../../eap-error.ts'
-import type { EapMethod, EapServerMethod, EapUsers, MethodStep } from '../../method.ts'
+import type { EapServerMethod, EapUsers, MethodStep, ServerConversation } from '../../method.ts'
 import { constantTimeEqual } from '../../octets.ts'
 import { EapCode } from '../../registry.ts'
 import { formsOf, nameOfChance, realmOf, usernameOf } from './identity.ts'
@@ -85,7 +85,7 @@ interface Pending extends Reauthentication {
 const ID_REQUESTS = [At.ANY_ID_REQ, At.FULLAUTH_ID_REQ, At.PERMANENT_ID_REQ] as const
 const LONGEST_IDENTITY = 253
 
-class Server implements EapMethod {
+class Server implements ServerConversation {
   readonly #variant: AkaVariant
   readonly #options: Options
   readonly #memory: AkaMemory
@@ -113,10 +113,6 @@ class Server implements EapMethod {
   begin(identifier: number): MethodStep {
     this.#identifier = identifier
     return this.#options.asksIdentity ? this.#askIdentity(0) : this.#recognize(-1)
-  }
-
-  resume(): MethodStep {
-    return { kind: 'failed', reason: 'nothing was asked' }
   }
 
   receive(data: Uint8Array, identifier: number): MethodStep {
